@@ -1,0 +1,1 @@
+//! Pure decisions about a card: duplicate, eligibility, PIN tries, lock, step-up, reversal.

@@ -1,0 +1,1 @@
+//! The edge where terminals arrive: listeners, stages in payment order, replies.

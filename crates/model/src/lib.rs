@@ -1,0 +1,1 @@
+//! The nouns of PIN payments: card, terminal, merchant, trace, amount, reason, time, secret.

@@ -1,0 +1,1 @@
+//! Payment cryptography: PIN blocks, DUKPT, PIN verification values, MACs, check values, key blocks.

@@ -1,0 +1,2 @@
+//! pinward: the PIN side of card payments in one program.
+fn main() {}

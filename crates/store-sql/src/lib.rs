@@ -1,0 +1,1 @@
+//! The store over SQL engines: SQLite now, PostgreSQL wire next.

@@ -1,0 +1,1 @@
+//! Scenarios, worlds and invariants for tests; never part of the product.
