@@ -1,0 +1,80 @@
+//! What a terminal may ask for.
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+/// A financial transaction about a card, in the field's terms (reference §2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Balance inquiry, 余额查询.
+    #[n(0)]
+    Balance,
+    /// Purchase, 消费.
+    #[n(1)]
+    Sale,
+    /// Void of a purchase, 消费撤销.
+    #[n(2)]
+    SaleVoid,
+    /// Refund, 退货 (an advice: it is not refused for funds).
+    #[n(3)]
+    Refund,
+    /// Pre-authorization, 预授权.
+    #[n(4)]
+    PreAuth,
+    /// Void of a pre-authorization, 预授权撤销.
+    #[n(5)]
+    PreAuthVoid,
+    /// Completion of a pre-authorization, 预授权完成.
+    #[n(6)]
+    Completion,
+    /// Void of a completion, 预授权完成撤销.
+    #[n(7)]
+    CompletionVoid,
+    /// Cash withdrawal; refused first by a cash restriction.
+    #[n(8)]
+    Cash,
+}
+
+impl Kind {
+    /// Does this kind move money or hold it, so that an amount must be present?
+    #[must_use]
+    pub fn needs_amount(self) -> bool {
+        !matches!(self, Self::Balance)
+    }
+
+    /// Does this kind point at an earlier transaction that must exist?
+    #[must_use]
+    pub fn needs_original(self) -> bool {
+        matches!(self, Self::SaleVoid | Self::PreAuthVoid | Self::Completion | Self::CompletionVoid)
+    }
+
+    /// May a terminal reverse it (reference §5.3 point 5)? Balance and refund: never.
+    #[must_use]
+    pub fn reversible(self) -> bool {
+        !matches!(self, Self::Balance | Self::Refund)
+    }
+
+    /// Must the holder's PIN be verified, where the product asks for one? Voids, refunds and completions rest on
+    /// an original whose PIN was verified.
+    #[must_use]
+    pub fn asks_for_pin(self) -> bool {
+        matches!(self, Self::Balance | Self::Sale | Self::PreAuth | Self::Cash)
+    }
+
+    /// The fixed name, as in the API and the journal's views.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Balance => "balance",
+            Self::Sale => "sale",
+            Self::SaleVoid => "sale-void",
+            Self::Refund => "refund",
+            Self::PreAuth => "pre-auth",
+            Self::PreAuthVoid => "pre-auth-void",
+            Self::Completion => "completion",
+            Self::CompletionVoid => "completion-void",
+            Self::Cash => "cash",
+        }
+    }
+}
