@@ -1,1 +1,13 @@
-//! The security module's verbs, its evidence, and a soft module that keeps keys encrypted at rest.
+//! The security module: the only place where a PIN or a key is ever clear.
+//!
+//! [`module`] says what may be asked, in the field's verbs; [`soft`] answers in this process (test and closed-loop
+//! use only: it is no secure cryptographic device). The module knows keys and PINs; it does not know a card's
+//! PIN-try state, a message, a socket or a clock.
+
+pub mod module;
+pub mod soft;
+
+pub use module::{
+    CheckValue, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacOutcome, ModuleError, PinBlockFormat,
+    PinReference, SecurityModule, VerifyPin, WorkKeyLayout,
+};

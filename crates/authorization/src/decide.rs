@@ -1,0 +1,502 @@
+//! The decision about a payment: the only place where it is approved or refused.
+//!
+//! ```text
+//! seen before? ── repeat ──► the stored answer
+//!      │ no
+//! a lock whose time has come is released
+//!      │
+//! card and ladder eligible? ── no ──► declined, the PIN is not looked at
+//!      │ yes
+//! PIN needed? ── yes, not asked yet ──► NeedsPin, and the caller comes back with the evidence
+//!      │
+//! verified ─► tries reset      mismatch ─► counted once, perhaps locked      unverifiable ─► declined, nothing moves
+//!      │
+//! funds, original, restrictions ──► approved or declined
+//! ```
+//!
+//! The same function runs again with the same evidence when another host's entry came first: the evidence stays true,
+//! the state it meets is newer.
+
+use model::{
+    Amount, ApprovalCode, CardId, Kind, PinOutcome, PinVerified, ReasonCode, ResponseCode, Rrn, Timestamp,
+    TransactionKey, Unverifiable,
+};
+use serde::Serialize;
+
+use crate::{
+    card::CardRecord,
+    duplicate::{self, Seen},
+    effect::{Effect, ReleasedBy, Restriction},
+    eligibility,
+    lock::Lock,
+    policy::{Consequence, ProductPolicy},
+    request::{OriginalRef, Request, Sandbox},
+    reversal::negative,
+    settlement::Movement,
+    state::{CardState, Role, Status, Trace},
+};
+
+/// What happens next with a request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome<'e> {
+    /// Send the stored answer of that journal entry again; append nothing.
+    Repeat {
+        /// Where the answer is.
+        journal_seq: u64,
+    },
+    /// Ask the security module and come back.
+    NeedsPin,
+    /// Append this.
+    Decided(Decision<'e>),
+}
+
+/// What is known about the PIN when a decision is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum PinEvidence<'e> {
+    /// Nobody asked yet.
+    NotAsked,
+    /// The security module's outcome.
+    Asked(&'e PinOutcome),
+}
+
+/// A decision, before it is durable.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Decision<'e> {
+    /// Approved or declined.
+    pub verdict: Verdict<'e>,
+    /// The exact reason.
+    pub reason: ReasonCode,
+    /// What happened to the PIN.
+    pub pin: PinVerdict,
+    /// What changes.
+    pub effects: Vec<Effect>,
+    /// What it adds to the batch.
+    pub movement: Movement,
+    /// A response code that a sandbox lever forces.
+    pub forced: Option<ResponseCode>,
+    /// The earlier transaction that it acted on.
+    pub original: Option<TransactionKey>,
+}
+
+/// Approved or declined. A decline is a value, not an error.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict<'e> {
+    /// Approved, with the evidence it rests on.
+    Approved(Approval<'e>),
+    /// Declined for a reason.
+    Declined(ReasonCode),
+}
+
+/// An approval and what it rests on. Only this module makes one: with the evidence where a PIN was asked for,
+/// without where the policy asks for none.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Approval<'e> {
+    pin: Option<&'e PinVerified>,
+}
+
+impl<'e> Approval<'e> {
+    pub(crate) fn without_pin() -> Self {
+        Self { pin: None }
+    }
+
+    /// The proof that the PIN was right, if one was asked for.
+    #[must_use]
+    pub fn evidence(&self) -> Option<&'e PinVerified> {
+        self.pin
+    }
+}
+
+/// What happened to the PIN in a decision, for the journal: never the PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinVerdict {
+    /// The security module was not asked.
+    #[n(0)]
+    NotAsked,
+    /// Right.
+    #[n(1)]
+    Verified,
+    /// Wrong, and counted once.
+    #[n(2)]
+    Mismatch,
+    /// Nothing was learnt, nothing is counted.
+    #[n(3)]
+    Unverifiable(#[n(0)] Unverifiable),
+    /// Wrong or right, but another decision had locked the card meanwhile: discarded, not counted.
+    #[n(4)]
+    Discarded,
+}
+
+/// References that a decision puts into its answer; the caller makes them, they are part of what is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct References {
+    /// DE 37.
+    pub rrn: Rrn,
+    /// DE 38, used if approved.
+    pub approval: ApprovalCode,
+}
+
+/// Everything a decision is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The card; evidence for another one is not accepted.
+    pub card: CardId,
+    /// The product's policy.
+    pub policy: &'a ProductPolicy,
+    /// The card as registered.
+    pub record: &'a CardRecord,
+    /// The card's state.
+    pub state: &'a CardState,
+    /// The request.
+    pub request: &'a Request,
+    /// References for the answer.
+    pub references: References,
+    /// The time of the decision.
+    pub now: Timestamp,
+}
+
+/// Decides a financial request.
+#[must_use]
+pub fn decide<'e>(case: &Case<'_>, evidence: PinEvidence<'e>) -> Outcome<'e> {
+    match duplicate::financial(case.state, &case.request.key, case.request.digest) {
+        Seen::Repeat(trace) => return Outcome::Repeat { journal_seq: trace.journal_seq },
+        Seen::OtherContents => return Outcome::Decided(unremembered(ReasonCode::DuplicateTrace)),
+        Seen::Overtaken => {
+            return Outcome::Decided(case.conclude(
+                Vec::new(),
+                evidence,
+                Err(ReasonCode::OvertakenByReversal),
+            ));
+        }
+        Seen::New => {}
+    }
+    let effects = release_in_time(case.state, case.now);
+    if let Err(reason) = eligibility::card(case.record, case.state, case.request, case.now) {
+        return Outcome::Decided(case.conclude(effects, evidence, Err(reason)));
+    }
+    if !case.request.kind.asks_for_pin() {
+        return Outcome::Decided(case.without_pin(effects, evidence));
+    }
+    if let Err(reason) = eligibility::ladder(case.policy, case.state, case.request, case.now) {
+        return Outcome::Decided(case.conclude(effects, evidence, Err(reason)));
+    }
+    if !case.request.has_pin {
+        return Outcome::Decided(case.without_pin(effects, evidence));
+    }
+    match evidence {
+        PinEvidence::NotAsked => Outcome::NeedsPin,
+        PinEvidence::Asked(outcome) => Outcome::Decided(case.with_pin(effects, outcome)),
+    }
+}
+
+/// The trace number was used for something else: the first use keeps its answer, this one leaves no trace.
+fn unremembered<'e>(reason: ReasonCode) -> Decision<'e> {
+    Decision {
+        verdict: Verdict::Declined(reason),
+        reason,
+        pin: PinVerdict::NotAsked,
+        effects: Vec::new(),
+        movement: Movement::default(),
+        forced: None,
+        original: None,
+    }
+}
+
+/// A lock whose time has come ends with the next request that meets it; so do holds that ran out.
+fn release_in_time(state: &CardState, now: Timestamp) -> Vec<Effect> {
+    match state.lock {
+        Some(lock) if lock.has_expired(now) => vec![Effect::Unlock { by: ReleasedBy::Time }],
+        _ => Vec::new(),
+    }
+}
+
+/// What the transaction does when nothing speaks against it.
+struct Posting {
+    effects: Vec<Effect>,
+    movement: Movement,
+    original: Option<TransactionKey>,
+}
+
+impl Case<'_> {
+    /// The PIN was asked for: count, reset, or neither.
+    fn with_pin<'e>(&self, mut effects: Vec<Effect>, outcome: &'e PinOutcome) -> Decision<'e> {
+        let forced_wrong = self.request.sandbox == Some(Sandbox::WrongPin);
+        match outcome {
+            PinOutcome::Unverifiable(cause) => {
+                let evidence = PinEvidence::Asked(outcome);
+                self.conclude(effects, evidence, Err(reason_for(*cause)))
+            }
+            PinOutcome::Mismatch => self.count_mismatch(effects),
+            PinOutcome::Verified(proof) if proof.card() != self.card => {
+                // Our bug, never the holder's: nothing is counted and nothing approved.
+                let cause = Unverifiable::Key;
+                let verdict = Verdict::Declined(reason_for(cause));
+                self.remember(
+                    effects,
+                    verdict,
+                    reason_for(cause),
+                    PinVerdict::Unverifiable(cause),
+                    Posting::none(),
+                )
+            }
+            PinOutcome::Verified(_) if forced_wrong => self.count_mismatch(effects),
+            PinOutcome::Verified(_) => {
+                if self.counter_after(&effects).used() > 0 || self.state.locks_in_a_row > 0 {
+                    effects.push(Effect::ResetTries);
+                }
+                let posting = self.posting();
+                self.conclude(effects, PinEvidence::Asked(outcome), posting)
+            }
+        }
+    }
+
+    /// One proven mismatch: counted once per transaction key, because this request is remembered in the same entry.
+    fn count_mismatch<'e>(&self, mut effects: Vec<Effect>) -> Decision<'e> {
+        let limit = self.policy.pin_try_limit;
+        let counter = self.counter_after(&effects).after_mismatch(limit);
+        effects.push(Effect::CountTry { counter });
+        let reason = if counter.is_exhausted(limit) {
+            let in_a_row = self.state.locks_in_a_row.saturating_add(1);
+            // The zone was checked when the policy was loaded; should it vanish, the lock waits for staff.
+            let until = self.policy.release(in_a_row).until(self.now).unwrap_or(None);
+            effects.push(Effect::Lock { lock: Lock { since: self.now, until }, in_a_row });
+            ReasonCode::PinTriesExceeded
+        } else {
+            effects.extend(self.consequences(counter.used()));
+            ReasonCode::WrongPin
+        };
+        self.remember(effects, Verdict::Declined(reason), reason, PinVerdict::Mismatch, Posting::none())
+    }
+
+    /// The rungs of the ladder that this many wrong PINs reach.
+    fn consequences(&self, wrong: u8) -> impl Iterator<Item = Effect> {
+        self.policy.rungs.iter().filter(move |rung| rung.after == wrong).map(|rung| match &rung.consequence {
+            Consequence::StepUp { valid_s } => Effect::RequireStepUp { valid_s: *valid_s },
+            Consequence::Restrict { max_amount, no_cash, for_h } => Effect::Restrict {
+                restriction: Restriction {
+                    max_amount: *max_amount,
+                    no_cash: *no_cash,
+                    until: self.now.plus_s(i64::from(*for_h) * 3600),
+                },
+            },
+        })
+    }
+
+    /// Kinds that ask for no PIN, and products that need none.
+    fn without_pin<'e>(&self, effects: Vec<Effect>, evidence: PinEvidence<'e>) -> Decision<'e> {
+        let posting = if self.request.sandbox == Some(Sandbox::WrongPin) {
+            Err(ReasonCode::PinMissing)
+        } else {
+            self.posting()
+        };
+        self.conclude(effects, evidence, posting)
+    }
+
+    /// The counter as the effects so far leave it.
+    fn counter_after(&self, effects: &[Effect]) -> crate::pin_try::Counter {
+        let released = effects.iter().any(|e| matches!(e, Effect::Unlock { .. }));
+        if released { crate::pin_try::Counter::default() } else { self.state.tries }
+    }
+
+    /// Money, holds and originals.
+    fn posting(&self) -> Result<Posting, ReasonCode> {
+        let amount = self.request.amount;
+        match self.request.kind {
+            Kind::Balance => Ok(Posting::none()),
+            Kind::Sale | Kind::Cash => {
+                self.covered(amount)?;
+                Ok(Posting::new([Effect::Post { delta: negative(amount) }], Movement::debit(amount, 1), None))
+            }
+            Kind::PreAuth => {
+                self.covered(amount)?;
+                Ok(Posting::new([Effect::Hold { delta: amount }], Movement::default(), None))
+            }
+            Kind::Refund => {
+                let original =
+                    self.request.original.as_ref().and_then(|r| self.find_original(r, &[Kind::Sale]));
+                if original.is_some_and(|o| amount > o.amount) {
+                    return Err(ReasonCode::OriginalAmountMismatch);
+                }
+                let key = original.map(|o| o.key);
+                Ok(Posting::new([Effect::Post { delta: amount }], Movement::credit(amount), key))
+            }
+            Kind::SaleVoid => {
+                self.void(Kind::Sale, Movement::debit(amount, -1), |o| Effect::Post { delta: o.amount })
+            }
+            Kind::PreAuthVoid => {
+                self.void(Kind::PreAuth, Movement::default(), |o| Effect::Hold { delta: negative(o.amount) })
+            }
+            Kind::Completion => self.completion(),
+            Kind::CompletionVoid => self.completion_void(),
+        }
+    }
+
+    fn covered(&self, amount: Amount) -> Result<(), ReasonCode> {
+        if amount <= self.state.available() { Ok(()) } else { Err(ReasonCode::InsufficientFunds) }
+    }
+
+    /// Undoes an approved original of one kind, in full.
+    fn void(
+        &self,
+        kind: Kind,
+        movement: Movement,
+        back: impl Fn(&Trace) -> Effect,
+    ) -> Result<Posting, ReasonCode> {
+        let original = self.approved_original(kind)?;
+        if original.amount != self.request.amount {
+            return Err(ReasonCode::OriginalAmountMismatch);
+        }
+        let mark = Effect::Mark { key: original.key, status: Status::Voided };
+        Ok(Posting::new([mark, back(original)], movement, Some(original.key)))
+    }
+
+    /// Posts up to the policy's share of a hold and frees the hold.
+    fn completion(&self) -> Result<Posting, ReasonCode> {
+        let hold = self.approved_original(Kind::PreAuth)?;
+        let amount = self.request.amount;
+        let most = hold.amount.0.saturating_mul(i64::from(self.policy.completion_max_percent)) / 100;
+        if amount.0 > most {
+            return Err(ReasonCode::OriginalAmountMismatch);
+        }
+        let effects = [
+            Effect::Mark { key: hold.key, status: Status::Completed },
+            Effect::Hold { delta: negative(hold.amount) },
+            Effect::Post { delta: negative(amount) },
+        ];
+        Ok(Posting::new(effects, Movement::debit(amount, 1), Some(hold.key)))
+    }
+
+    /// Undoes a completion: the money comes back, the hold is in force again.
+    fn completion_void(&self) -> Result<Posting, ReasonCode> {
+        let completion = self.approved_original(Kind::Completion)?;
+        if completion.amount != self.request.amount {
+            return Err(ReasonCode::OriginalAmountMismatch);
+        }
+        let mut effects = vec![
+            Effect::Mark { key: completion.key, status: Status::Voided },
+            Effect::Post { delta: completion.amount },
+        ];
+        if let Some(hold) = completion.original.and_then(|key| self.state.financial(&key)) {
+            effects.push(Effect::Mark { key: hold.key, status: Status::Approved });
+            effects.push(Effect::Hold { delta: hold.amount });
+        }
+        Ok(Posting::new(effects, Movement::debit(completion.amount, -1), Some(completion.key)))
+    }
+
+    fn approved_original(&self, kind: Kind) -> Result<&Trace, ReasonCode> {
+        let reference = self.request.original.as_ref().ok_or(ReasonCode::OriginalNotFound)?;
+        let original = self.find_original(reference, &[kind]).ok_or(ReasonCode::OriginalNotFound)?;
+        if original.status == Status::Approved { Ok(original) } else { Err(ReasonCode::OriginalNotSuitable) }
+    }
+
+    /// The original by every reference that was given: those present must all agree.
+    fn find_original(&self, reference: &OriginalRef, kinds: &[Kind]) -> Option<&Trace> {
+        if *reference == OriginalRef::default() {
+            return None;
+        }
+        self.state.traces.iter().rev().find(|t| {
+            let Role::Financial(kind) = t.role else { return false };
+            kinds.contains(&kind)
+                && reference.trace.is_none_or(|(batch, stan)| {
+                    t.key.stan == stan && t.key.batch == batch && t.key.terminal == self.request.key.terminal
+                })
+                && reference.rrn.is_none_or(|rrn| t.rrn == rrn)
+                && reference.approval.is_none_or(|code| t.approval == Some(code))
+        })
+    }
+
+    /// Puts verdict, evidence and effects together.
+    fn conclude<'e>(
+        &self,
+        effects: Vec<Effect>,
+        evidence: PinEvidence<'e>,
+        posting: Result<Posting, ReasonCode>,
+    ) -> Decision<'e> {
+        let (pin, proof) = match evidence {
+            PinEvidence::NotAsked => (PinVerdict::NotAsked, None),
+            PinEvidence::Asked(PinOutcome::Unverifiable(cause)) => (PinVerdict::Unverifiable(*cause), None),
+            PinEvidence::Asked(PinOutcome::Verified(proof)) if effects_reach_the_pin(&posting) => {
+                (PinVerdict::Verified, Some(proof))
+            }
+            PinEvidence::Asked(_) => (PinVerdict::Discarded, None),
+        };
+        let posting = posting.and_then(|posting| match self.request.sandbox {
+            Some(Sandbox::Decline(_)) => Err(ReasonCode::SandboxForced),
+            _ => Ok(posting),
+        });
+        match posting {
+            Ok(posting) => {
+                let verdict = Verdict::Approved(Approval { pin: proof });
+                self.remember(effects, verdict, ReasonCode::Approved, pin, posting)
+            }
+            Err(reason) => self.remember(effects, Verdict::Declined(reason), reason, pin, Posting::none()),
+        }
+    }
+
+    /// Every decided request is remembered in the same entry that decides it, so that a repeat meets it.
+    fn remember<'e>(
+        &self,
+        mut effects: Vec<Effect>,
+        verdict: Verdict<'e>,
+        reason: ReasonCode,
+        pin: PinVerdict,
+        posting: Posting,
+    ) -> Decision<'e> {
+        let approved = matches!(verdict, Verdict::Approved(_));
+        let original = posting.original;
+        effects.extend(posting.effects);
+        effects.push(Effect::Remember {
+            trace: Trace {
+                key: self.request.key,
+                role: Role::Financial(self.request.kind),
+                digest: self.request.digest,
+                status: if approved { Status::Approved } else { Status::Declined },
+                amount: self.request.amount,
+                at: self.now,
+                rrn: self.references.rrn,
+                approval: approved.then_some(self.references.approval),
+                original,
+                journal_seq: 0,
+            },
+        });
+        let forced = match self.request.sandbox {
+            Some(Sandbox::Decline(code)) if reason == ReasonCode::SandboxForced => Some(code),
+            _ => None,
+        };
+        Decision { verdict, reason, pin, effects, movement: posting.movement, forced, original }
+    }
+}
+
+/// A right PIN is spent only when the decision got as far as the money: a card that was locked or blocked meanwhile
+/// discards the evidence.
+fn effects_reach_the_pin(posting: &Result<Posting, ReasonCode>) -> bool {
+    !matches!(
+        posting,
+        Err(ReasonCode::CardLocked
+            | ReasonCode::StepUpRequired
+            | ReasonCode::RestrictedAfterWrongPins
+            | ReasonCode::LostCard
+            | ReasonCode::StolenCard
+            | ReasonCode::BlockedCard
+            | ReasonCode::OvertakenByReversal)
+    )
+}
+
+fn reason_for(cause: Unverifiable) -> ReasonCode {
+    match cause {
+        Unverifiable::PinBlockFormat => ReasonCode::PinBlockUnreadable,
+        Unverifiable::Key | Unverifiable::Unsupported => ReasonCode::KeyFault,
+        Unverifiable::NoReference => ReasonCode::PinReferenceMissing,
+        Unverifiable::ModuleUnavailable => ReasonCode::SecurityModuleAway,
+    }
+}
+
+impl Posting {
+    fn none() -> Self {
+        Self { effects: Vec::new(), movement: Movement::default(), original: None }
+    }
+
+    fn new(effects: impl Into<Vec<Effect>>, movement: Movement, original: Option<TransactionKey>) -> Self {
+        Self { effects: effects.into(), movement, original }
+    }
+}

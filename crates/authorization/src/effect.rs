@@ -1,0 +1,134 @@
+//! What a decision changes. Effects are the journal's contents: state is their fold, so a policy that changes
+//! tomorrow does not change what was decided today.
+
+use minicbor::{Decode, Encode};
+use model::{Amount, Timestamp, TransactionKey};
+use serde::Serialize;
+
+use crate::{
+    card::Block,
+    lock::Lock,
+    pin_try::Counter,
+    state::{Status, Trace},
+};
+
+/// One change of a card's state.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// A proven mismatch was counted.
+    #[n(0)]
+    CountTry {
+        /// The counter after it.
+        #[n(0)]
+        counter: Counter,
+    },
+    /// A right PIN, or a release, gave all tries back.
+    #[n(1)]
+    ResetTries,
+    /// Tries used up.
+    #[n(2)]
+    Lock {
+        /// Since when and until when.
+        #[n(0)]
+        lock: Lock,
+        /// How many locks in a row, this one included.
+        #[n(1)]
+        in_a_row: u8,
+    },
+    /// The lock ended.
+    #[n(3)]
+    Unlock {
+        /// Who or what released it.
+        #[n(0)]
+        by: ReleasedBy,
+    },
+    /// The next attempt needs a second proof of identity.
+    #[n(4)]
+    RequireStepUp {
+        /// How long a passed step-up will count, in seconds.
+        #[n(0)]
+        valid_s: u32,
+    },
+    /// The second proof was given.
+    #[n(5)]
+    StepUpPassed {
+        /// It counts until then.
+        #[n(0)]
+        until: Timestamp,
+    },
+    /// Payments are restricted for a time.
+    #[n(6)]
+    Restrict {
+        /// The restriction.
+        #[n(0)]
+        restriction: Restriction,
+    },
+    /// Staff lifted the restriction.
+    #[n(7)]
+    Unrestrict,
+    /// Money moved: negative for a purchase.
+    #[n(8)]
+    Post {
+        /// By how much the balance changes.
+        #[n(0)]
+        delta: Amount,
+    },
+    /// Money was set aside, or given free when negative.
+    #[n(9)]
+    Hold {
+        /// By how much the held sum changes.
+        #[n(0)]
+        delta: Amount,
+    },
+    /// The transaction is remembered, so that a repeat meets it.
+    #[n(10)]
+    Remember {
+        /// The trace.
+        #[n(0)]
+        trace: Trace,
+    },
+    /// An earlier transaction changed its status.
+    #[n(11)]
+    Mark {
+        /// Which.
+        #[n(0)]
+        key: TransactionKey,
+        /// To what.
+        #[n(1)]
+        status: Status,
+    },
+    /// The issuer's staff blocked the card, or lifted the block.
+    #[n(12)]
+    SetBlock {
+        /// The block, or none.
+        #[n(0)]
+        block: Option<Block>,
+    },
+}
+
+/// Who or what ended a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReleasedBy {
+    /// Its time came.
+    #[n(0)]
+    Time,
+    /// The bank's staff.
+    #[n(1)]
+    Staff,
+}
+
+/// A restriction after wrong PINs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Restriction {
+    /// The largest amount.
+    #[n(0)]
+    pub max_amount: Amount,
+    /// Is cash refused?
+    #[n(1)]
+    pub no_cash: bool,
+    /// Until when.
+    #[n(2)]
+    pub until: Timestamp,
+}

@@ -1,0 +1,176 @@
+//! A terminal's session: signed in with fresh working keys, in a batch, until it settles.
+
+use minicbor::{Decode, Encode};
+use model::{BatchNumber, KeyBlock, MerchantId, ReasonCode, TerminalId, Timestamp};
+use serde::Serialize;
+
+use crate::settlement::Totals;
+
+/// A terminal as the acquirer registered it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct TerminalRecord {
+    /// DE 41.
+    #[n(0)]
+    pub id: TerminalId,
+    /// The merchant it stands at (DE 42).
+    #[n(1)]
+    pub merchant: MerchantId,
+    /// Merchant's name, for people and receipts (DE 43).
+    #[n(2)]
+    pub merchant_name: String,
+    /// Terminal master key.
+    #[n(3)]
+    pub tmk: KeyBlock,
+}
+
+/// Everything about a terminal that its journal has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct TerminalState {
+    /// Number of the terminal's last journal entry.
+    #[n(0)]
+    pub seq: u32,
+    /// The session since the last sign-in.
+    #[n(1)]
+    pub session: Option<Session>,
+    /// The current batch; the first sign-in opens batch 1.
+    #[n(2)]
+    pub batch: BatchNumber,
+    /// Suspended by staff.
+    #[n(3)]
+    pub suspended: bool,
+}
+
+/// Working keys of a session, sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Session {
+    /// When the terminal signed in.
+    #[n(0)]
+    pub since: Timestamp,
+    /// Terminal PIN key.
+    #[n(1)]
+    pub tpk: KeyBlock,
+    /// Terminal MAC key.
+    #[n(2)]
+    pub tak: KeyBlock,
+    /// Terminal track data key.
+    #[n(3)]
+    pub tdk: Option<KeyBlock>,
+    /// Keys of the session before: a message that crossed the sign-in on the wire still verifies for a grace time.
+    #[n(4)]
+    pub previous: Option<PreviousKeys>,
+    /// Check values of the current keys, for people.
+    #[n(5)]
+    pub check_values: Vec<String>,
+}
+
+/// The keys that a sign-in replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct PreviousKeys {
+    /// Terminal PIN key.
+    #[n(0)]
+    pub tpk: KeyBlock,
+    /// Terminal MAC key.
+    #[n(1)]
+    pub tak: KeyBlock,
+    /// Accepted until then.
+    #[n(2)]
+    pub until: Timestamp,
+}
+
+/// One change of a terminal's state.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum TerminalEffect {
+    /// Signed in with fresh keys.
+    #[n(0)]
+    SignIn {
+        /// The new session, without `previous`: the fold keeps the old keys for the grace time.
+        #[n(0)]
+        session: Session,
+        /// The batch in which the session starts.
+        #[n(1)]
+        batch: BatchNumber,
+        /// How long the old keys are accepted.
+        #[n(2)]
+        grace_ms: u32,
+    },
+    /// Signed out: keys are dropped.
+    #[n(1)]
+    SignOut,
+    /// The batch was settled; the next sign-in opens another one.
+    #[n(2)]
+    Settle {
+        /// The settled batch.
+        #[n(0)]
+        batch: BatchNumber,
+        /// Our totals.
+        #[n(1)]
+        ours: Totals,
+        /// The terminal's totals.
+        #[n(2)]
+        theirs: Totals,
+    },
+    /// A request was refused before any card was touched (MAC, batch, format, unknown card).
+    #[n(3)]
+    Refused {
+        /// Why.
+        #[n(0)]
+        reason: ReasonCode,
+    },
+    /// Suspended, or allowed again, by staff.
+    #[n(4)]
+    Suspend {
+        /// Is it suspended now?
+        #[n(0)]
+        suspended: bool,
+    },
+}
+
+impl TerminalState {
+    /// Folds one journal entry into the state.
+    pub fn apply(&mut self, seq: u32, at: Timestamp, effect: &TerminalEffect) {
+        debug_assert_eq!(seq, self.seq + 1, "entries are folded in order");
+        self.seq = seq;
+        match effect {
+            TerminalEffect::SignIn { session, batch, grace_ms } => {
+                let previous = self.session.take().map(|old| PreviousKeys {
+                    tpk: old.tpk,
+                    tak: old.tak,
+                    until: at.plus_ms(i64::from(*grace_ms)),
+                });
+                self.session = Some(Session { previous, ..session.clone() });
+                self.batch = *batch;
+            }
+            TerminalEffect::SignOut => self.session = None,
+            TerminalEffect::Settle { batch, .. } => self.batch = batch.next(),
+            TerminalEffect::Suspend { suspended } => self.suspended = *suspended,
+            TerminalEffect::Refused { .. } => {}
+        }
+    }
+
+    /// The batch that a sign-in opens or goes on with.
+    #[must_use]
+    pub fn batch_for_sign_in(&self) -> BatchNumber {
+        if self.batch == BatchNumber::NONE { BatchNumber::NONE.next() } else { self.batch }
+    }
+}
+
+/// Do the totals agree?
+#[must_use]
+pub fn is_balanced(ours: &Totals, theirs: &Totals) -> bool {
+    ours == theirs
+}
+
+/// What people see of a session: check values, never keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionView {
+    /// When the terminal signed in.
+    pub since: Timestamp,
+    /// Check values of PIN key, MAC key and, if there is one, track key.
+    pub check_values: Vec<String>,
+}
+
+impl From<&Session> for SessionView {
+    fn from(session: &Session) -> Self {
+        Self { since: session.since, check_values: session.check_values.clone() }
+    }
+}
