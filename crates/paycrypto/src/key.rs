@@ -58,23 +58,11 @@ impl TdesKey {
     /// # Errors
     /// [`KeyError::Length`] for any other number of bytes.
     pub fn new(bytes: &[u8]) -> Result<TdesKey, KeyError> {
-        let mut key = Zeroizing::new([0u8; 24]);
-        match bytes.len() {
-            16 => {
-                key[..16].copy_from_slice(bytes);
-                key[16..].copy_from_slice(&bytes[..8]);
-            }
-            24 => key.copy_from_slice(bytes),
-            length => return Err(KeyError::Length { algorithm: "TDES", length }),
+        match (<&[u8; 16]>::try_from(bytes), <&[u8; 24]>::try_from(bytes)) {
+            (Ok(double), _) => Ok(TdesKey::double(double)),
+            (_, Ok(triple)) => Ok(TdesKey::triple(triple)),
+            _ => Err(KeyError::Length { algorithm: "TDES", length: bytes.len() }),
         }
-        let [k1, k2, k3] = parts(&key);
-        Ok(TdesKey {
-            bytes: *key,
-            length: bytes.len(),
-            k1: Schedule::new(k1),
-            k2: Schedule::new(k2),
-            k3: Schedule::new(k3),
-        })
     }
 
     /// A double-length key, for the places where the length is known.
@@ -83,10 +71,18 @@ impl TdesKey {
         let mut key = Zeroizing::new([0u8; 24]);
         key[..16].copy_from_slice(bytes);
         key[16..].copy_from_slice(&bytes[..8]);
-        let [k1, k2, k3] = parts(&key);
+        let mut prepared = TdesKey::triple(&key);
+        prepared.length = 16;
+        prepared
+    }
+
+    /// A triple-length key, for the places where the length is known.
+    #[must_use]
+    pub fn triple(bytes: &[u8; 24]) -> TdesKey {
+        let [k1, k2, k3] = parts(bytes);
         TdesKey {
-            bytes: *key,
-            length: 16,
+            bytes: *bytes,
+            length: 24,
             k1: Schedule::new(k1),
             k2: Schedule::new(k2),
             k3: Schedule::new(k3),

@@ -8,12 +8,13 @@
 //!
 //! Read in this order: a [`pin`] is put into a [`pin_block`], under a [`key`] that DUKPT derived for
 //! this one transaction; the issuer checks it by [`pin_verify`]; [`mac`] protects the message around it;
-//! [`kcv`] and key blocks bring keys from one place to another.
+//! [`kcv`] and [`key_block`] bring keys from one place to another.
 
 pub mod pin;
 pub mod pin_block;
 
 pub mod key;
+pub mod mode;
 mod tdea;
 
 pub mod pin_verify;
@@ -21,3 +22,4 @@ pub mod pin_verify;
 pub mod mac;
 
 pub mod kcv;
+pub mod key_block;
