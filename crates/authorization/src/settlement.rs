@@ -56,3 +56,14 @@ impl Movement {
         *self == Self::default()
     }
 }
+
+impl Totals {
+    /// Adds what one decision changed.
+    pub fn add(&mut self, movement: &Movement) {
+        let count = |have: u32, change: i32| have.saturating_add_signed(change);
+        self.debit_count = count(self.debit_count, movement.debit_count);
+        self.credit_count = count(self.credit_count, movement.credit_count);
+        self.debit_sum = self.debit_sum.plus(movement.debit_sum).unwrap_or(self.debit_sum);
+        self.credit_sum = self.credit_sum.plus(movement.credit_sum).unwrap_or(self.credit_sum);
+    }
+}

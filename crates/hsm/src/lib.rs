@@ -9,5 +9,5 @@ pub mod soft;
 
 pub use module::{
     CheckValue, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacOutcome, ModuleError, PinBlockFormat,
-    PinReference, SecurityModule, VerifyPin, WorkKeyLayout,
+    SecurityModule, VerifyPin, WorkKeyLayout,
 };

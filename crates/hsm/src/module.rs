@@ -6,7 +6,7 @@
 //! cause stays in the module's counters.
 
 use async_trait::async_trait;
-use model::{CardId, KeyBlock, Pan, PinOutcome, Unverifiable};
+use model::{CardId, KeyBlock, Pan, PinOutcome, PinReference, Unverifiable};
 use zeroize::Zeroize;
 
 /// A security module: soft, or a host security module behind a socket.
@@ -121,37 +121,6 @@ impl std::fmt::Debug for EncryptedPinBlock {
 pub enum PinBlockFormat {
     /// Format 0 (ANSI X9.8, "with PAN" in UnionPay's words), 9.3.2.
     Iso0,
-}
-
-/// The reference that an issuer keeps for a card's PIN. Neither form reveals the PIN without the issuer's key.
-#[derive(Clone, PartialEq, Eq)]
-pub enum PinReference {
-    /// PIN verification value (Visa PVV).
-    Pvv {
-        /// Configured PIN verification key set, by name.
-        key: String,
-        /// PIN verification key index, 0 to 9.
-        pvki: u8,
-        /// Four digits.
-        pvv: [u8; 4],
-    },
-    /// IBM 3624 offset.
-    Ibm3624 {
-        /// Configured key, decimalisation table and validation rule, by name.
-        key: String,
-        /// As many digits as the PIN is checked on (4 to 12), ASCII.
-        offset: Vec<u8>,
-    },
-}
-
-impl std::fmt::Debug for PinReference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (kind, key) = match self {
-            Self::Pvv { key, .. } => ("Pvv", key),
-            Self::Ibm3624 { key, .. } => ("Ibm3624", key),
-        };
-        write!(f, "{kind} {{ key: {key:?}, *** }}")
-    }
 }
 
 /// How messages are authenticated with a terminal (listener profile).

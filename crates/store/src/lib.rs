@@ -1,1 +1,18 @@
-//! The journal and the one unit of work that both doors use; the memory store.
+//! The journal, and the one read-modify-write that both doors use.
+//!
+//! [`journal::Entry`] is what was decided; a card's or terminal's state is the fold of its entries, in order. An
+//! [`Engine`] keeps entries durable and states at hand: [`memory`] here for tests, SQL engines in `store-sql`.
+//! [`Store`] wraps an engine, and it alone mints [`Journaled`]: the proof that an answer may leave.
+//!
+//! Knows no SQL dialect, no message and no socket.
+
+pub mod archive;
+pub mod engine;
+pub mod journal;
+pub mod memory;
+pub mod unit_of_work;
+
+pub use archive::Archive;
+pub use engine::{AppendError, Card, Engine, Registration, StoreError, Terminal};
+pub use journal::{Entry, Event, Exchange, Subject};
+pub use unit_of_work::{Journaled, Store};

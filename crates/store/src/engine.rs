@@ -1,0 +1,113 @@
+//! What a storage engine does: keep entries durable, fold them, find states.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use authorization::{
+    CardRecord, CardState,
+    settlement::Totals,
+    terminal::{TerminalRecord, TerminalState},
+};
+use model::{BatchNumber, CardId, Pan, PinReference, TerminalId};
+
+use crate::journal::Entry;
+
+/// A card as the store has it: register and state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// Its id.
+    pub id: CardId,
+    /// As registered.
+    pub record: Arc<CardRecord>,
+    /// For the security module.
+    pub reference: Option<Arc<PinReference>>,
+    /// The fold of its entries.
+    pub state: CardState,
+}
+
+/// A terminal as the store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terminal {
+    /// As registered.
+    pub record: Arc<TerminalRecord>,
+    /// The fold of its entries.
+    pub state: TerminalState,
+}
+
+/// What is written into the registers when a sandbox is seeded or an issuer loads cards.
+pub enum Registration {
+    /// A card.
+    Card {
+        /// Its number: hashed, masked and encrypted, never stored clear.
+        pan: Pan,
+        /// Its data.
+        record: CardRecord,
+        /// Its PIN reference.
+        reference: Option<PinReference>,
+    },
+    /// A terminal.
+    Terminal(TerminalRecord),
+}
+
+/// A storage engine. All methods may be called from many tasks at once.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// What it is, for logs and `/readyz`, such as `sqlite (WAL, synchronous=FULL)`.
+    fn describe(&self) -> String;
+
+    /// The card's id: a keyed hash of its number.
+    fn card_id(&self, pan: &Pan) -> CardId;
+
+    /// A keyed digest of message contents: tells a repeat from another message under the same key.
+    fn digest(&self, contents: &[&[u8]]) -> u64;
+
+    /// A card with its current state, or `None` if it is not registered.
+    async fn card(&self, id: &CardId) -> Result<Option<Arc<Card>>, StoreError>;
+
+    /// A terminal with its current state.
+    async fn terminal(&self, id: &TerminalId) -> Result<Option<Arc<Terminal>>, StoreError>;
+
+    /// Appends one entry and returns its place in the journal once it is durable. The entry's `seq` must be the
+    /// subject's next: otherwise another decision came first and nothing is written.
+    async fn append(&self, entry: Entry) -> Result<u64, AppendError>;
+
+    /// An entry at a place in the journal.
+    async fn entry(&self, journal_seq: u64) -> Result<Option<Entry>, StoreError>;
+
+    /// Totals of a terminal's batch, everything durable included.
+    async fn batch_totals(&self, terminal: &TerminalId, batch: BatchNumber) -> Result<Totals, StoreError>;
+
+    /// Writes registers; all or none. An existing card or terminal is replaced, its state stays.
+    async fn register(&self, registrations: Vec<Registration>) -> Result<(), StoreError>;
+
+    /// Can it take decisions now?
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// The store is away, full or corrupt. Whoever asked gets 96; nothing was decided.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It stopped after a write or fsync error, is read-only, full or closed.
+    #[error("store away: {0}")]
+    Away(String),
+    /// What it read cannot be: it stops rather than guess.
+    #[error("store corrupt: {0}")]
+    Corrupt(String),
+    /// More work waits than it may.
+    #[error("store overloaded")]
+    Overloaded,
+}
+
+/// An entry was not appended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Another decision about the same subject came first: fold again, decide again.
+    #[error("another entry came first")]
+    Collision,
+    /// The subject is not registered.
+    #[error("no such card or terminal")]
+    UnknownSubject,
+    /// The store's trouble.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,226 @@
+//! Journal entries: the truth. One entry is one decision, with the key *(subject, seq)*, unique.
+//!
+//! Entries are CBOR with numbered fields, so that old journals stay readable when fields are added.
+
+use authorization::{
+    Effect, PinVerdict, desk::Action, settlement::Movement, state::Role, terminal::TerminalEffect,
+};
+use minicbor::{Decode, Encode};
+use model::{
+    Amount, ApprovalCode, CardId, Currency, MaskedPan, MerchantId, ReasonCode, ResponseCode, Rrn, TerminalId,
+    Timestamp, TransactionKey,
+};
+
+/// One decision.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Entry {
+    /// Whose state it changes.
+    #[n(0)]
+    pub subject: Subject,
+    /// The subject's entries are numbered 1, 2, 3 …; the number is the optimistic lock.
+    #[n(1)]
+    pub seq: u32,
+    /// When it was decided.
+    #[n(2)]
+    pub at: Timestamp,
+    /// What was decided.
+    #[n(3)]
+    pub event: Event,
+    /// The message that asked and the answer it gets, when a terminal asked.
+    #[n(4)]
+    pub exchange: Option<Exchange>,
+}
+
+/// The owner of a sequence of entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
+pub enum Subject {
+    /// A card.
+    #[n(0)]
+    Card(#[n(0)] CardId),
+    /// A terminal: sign-in, settlement, refusals before any card is touched.
+    #[n(1)]
+    Terminal(#[n(0)] TerminalId),
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Event {
+    /// A payment, void, hold, refund or reversal.
+    #[n(0)]
+    Transaction(#[n(0)] Box<Transaction>),
+    /// Staff acted on a card.
+    #[n(1)]
+    Desk(#[n(0)] DeskAction),
+    /// A terminal's session changed, or it was refused.
+    #[n(2)]
+    Terminal(#[n(0)] TerminalEvent),
+}
+
+/// A decided transaction about a card.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Transaction {
+    /// Financial (of a kind) or reversal.
+    #[n(0)]
+    pub role: Role,
+    /// Its identity.
+    #[n(1)]
+    pub key: TransactionKey,
+    /// The card, for people.
+    #[n(2)]
+    pub pan: MaskedPan,
+    /// DE 42.
+    #[n(3)]
+    pub merchant: MerchantId,
+    /// DE 4.
+    #[n(4)]
+    pub amount: Amount,
+    /// DE 49.
+    #[n(5)]
+    pub currency: Currency,
+    /// DE 37 of the answer.
+    #[n(6)]
+    pub rrn: Rrn,
+    /// DE 38 of the answer, if approved.
+    #[n(7)]
+    pub approval: Option<ApprovalCode>,
+    /// Our reason.
+    #[n(8)]
+    pub reason: ReasonCode,
+    /// DE 39 of the answer.
+    #[n(9)]
+    pub code: ResponseCode,
+    /// What happened to the PIN.
+    #[n(10)]
+    pub pin: PinVerdict,
+    /// Tries left after it, and the limit.
+    #[n(11)]
+    pub tries_left: u8,
+    /// The product's limit.
+    #[n(12)]
+    pub tries_limit: u8,
+    /// Locked after it, until when; `Some(None)` is a lock that waits for staff.
+    #[n(13)]
+    pub locked: Option<LockedUntil>,
+    /// What changed.
+    #[n(14)]
+    pub effects: Vec<Effect>,
+    /// What it adds to its batch.
+    #[n(15)]
+    pub movement: Movement,
+    /// The earlier transaction it acted on.
+    #[n(16)]
+    pub original: Option<TransactionKey>,
+}
+
+/// Until when a card is locked; `None` waits for staff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct LockedUntil(#[n(0)] pub Option<Timestamp>);
+
+/// An action by staff on a card.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct DeskAction {
+    /// The action's name, as in [`Action`].
+    #[n(0)]
+    pub action: String,
+    /// Who did it.
+    #[n(1)]
+    pub actor: String,
+    /// Why.
+    #[n(2)]
+    pub why: String,
+    /// What changed.
+    #[n(3)]
+    pub effects: Vec<Effect>,
+}
+
+impl DeskAction {
+    /// The fixed name of an action.
+    #[must_use]
+    pub fn name(action: Action) -> &'static str {
+        match action {
+            Action::Unlock => "unlock",
+            Action::BlockLost => "block-lost",
+            Action::BlockStolen => "block-stolen",
+            Action::Block => "block",
+            Action::Unblock => "unblock",
+            Action::PassStepUp => "pass-step-up",
+            Action::Unrestrict => "unrestrict",
+        }
+    }
+}
+
+/// What happened to a terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct TerminalEvent {
+    /// What changed.
+    #[n(0)]
+    pub effect: TerminalEffect,
+    /// DE 42 as sent, or the registered one.
+    #[n(1)]
+    pub merchant: MerchantId,
+    /// DE 11, when the message had one.
+    #[n(2)]
+    pub stan: Option<model::Stan>,
+    /// DE 37 of the answer, when it has one.
+    #[n(3)]
+    pub rrn: Option<Rrn>,
+    /// Our reason.
+    #[n(4)]
+    pub reason: ReasonCode,
+    /// DE 39 of the answer.
+    #[n(5)]
+    pub code: Option<ResponseCode>,
+    /// The card on the refused message, for people.
+    #[n(6)]
+    pub pan: Option<MaskedPan>,
+    /// DE 4 of the refused message.
+    #[n(7)]
+    pub amount: Option<Amount>,
+}
+
+/// Request and answer on the wire.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Exchange {
+    /// Dialect in which both are written.
+    #[n(0)]
+    pub dialect: String,
+    /// The request's message body with PAN masked and tracks, PIN block and secrets wiped; empty when it could not
+    /// be read well enough to wipe it.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub request: Vec<u8>,
+    /// The answer's whole frame without length prefix, sent again byte for byte to a repeat. It may hold the PAN, so
+    /// engines seal it at rest.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub reply: Vec<u8>,
+    /// When the request arrived.
+    #[n(3)]
+    pub received: Timestamp,
+    /// Microseconds from arrival until the decision was handed to the store.
+    #[n(4)]
+    pub took_us: u32,
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Exchange({}, {} bytes asked, {} answered)",
+            self.dialect,
+            self.request.len(),
+            self.reply.len()
+        )
+    }
+}
+
+impl Event {
+    /// The card effects of this event.
+    #[must_use]
+    pub fn card_effects(&self) -> &[Effect] {
+        match self {
+            Self::Transaction(t) => &t.effects,
+            Self::Desk(d) => &d.effects,
+            Self::Terminal(_) => &[],
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The one read-modify-write: read a state, decide, append; if another decision came first, read and decide again.
+//!
+//! The host calls it with a purchase, the desk with "unlock". What it returns, [`Journaled`], is the only way to get
+//! an answer out: nothing leaves before it is durable.
+
+use std::sync::Arc;
+
+use model::{CardId, TerminalId};
+
+use crate::{
+    engine::{AppendError, Card, Engine, StoreError, Terminal},
+    journal::Entry,
+};
+
+/// A subject that loses this many races in a row is not raced any further: the caller answers "try again" (96), and
+/// nothing was decided. Each lost race means that another decision about the same subject was made.
+const ROUNDS_LIMIT: usize = 64;
+
+/// Proof that a decision is durable, with the answer that may now leave. Only this module makes one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Journaled {
+    journal_seq: u64,
+    reply: Vec<u8>,
+}
+
+impl Journaled {
+    /// Its place in the journal.
+    #[must_use]
+    pub fn journal_seq(&self) -> u64 {
+        self.journal_seq
+    }
+
+    /// The answer's frame, without length prefix; empty when nobody on the wire asked.
+    #[must_use]
+    pub fn reply(&self) -> &[u8] {
+        &self.reply
+    }
+}
+
+/// What a pure function made of a state.
+#[derive(Debug)]
+pub enum Step {
+    /// Append this entry; its subject and `seq` must continue the state that was given.
+    Append(Box<Entry>),
+    /// It was decided before: the answer is at this place in the journal.
+    Repeat(u64),
+}
+
+/// An engine, and the unit of work over it. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    engine: Arc<dyn Engine>,
+}
+
+/// Why a unit of work gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError<E> {
+    /// The subject is not registered.
+    #[error("no such card or terminal")]
+    UnknownSubject,
+    /// The store's trouble.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The function that decides gave up, for its own reason.
+    #[error("{0}")]
+    Decide(E),
+}
+
+impl Store {
+    /// Wraps an engine.
+    #[must_use]
+    pub fn new(engine: Arc<dyn Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// The engine, for what only reads or registers.
+    #[must_use]
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
+    /// Decides about a card. `decide` may run several times, each time with a newer state; it must not keep anything
+    /// from an earlier run but evidence.
+    ///
+    /// # Errors
+    /// [`WorkError`]; nothing was decided then.
+    pub async fn with_card<E>(
+        &self,
+        id: &CardId,
+        mut decide: impl FnMut(&Card) -> Result<Step, E>,
+    ) -> Result<Journaled, WorkError<E>> {
+        for _ in 0..ROUNDS_LIMIT {
+            let card = self.engine.card(id).await?.ok_or(WorkError::UnknownSubject)?;
+            match self.finish(decide(&card).map_err(WorkError::Decide)?).await {
+                Ok(journaled) => return Ok(journaled),
+                Err(AppendError::Collision) => tokio::task::yield_now().await,
+                Err(AppendError::UnknownSubject) => return Err(WorkError::UnknownSubject),
+                Err(AppendError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Overloaded.into())
+    }
+
+    /// Decides about a terminal, in the same way.
+    ///
+    /// # Errors
+    /// [`WorkError`]; nothing was decided then.
+    pub async fn with_terminal<E>(
+        &self,
+        id: &TerminalId,
+        mut decide: impl FnMut(&Terminal) -> Result<Step, E>,
+    ) -> Result<Journaled, WorkError<E>> {
+        for _ in 0..ROUNDS_LIMIT {
+            let terminal = self.engine.terminal(id).await?.ok_or(WorkError::UnknownSubject)?;
+            match self.finish(decide(&terminal).map_err(WorkError::Decide)?).await {
+                Ok(journaled) => return Ok(journaled),
+                Err(AppendError::Collision) => tokio::task::yield_now().await,
+                Err(AppendError::UnknownSubject) => return Err(WorkError::UnknownSubject),
+                Err(AppendError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Overloaded.into())
+    }
+
+    /// Appends one entry, or fetches the stored answer.
+    async fn finish(&self, step: Step) -> Result<Journaled, AppendError> {
+        match step {
+            Step::Append(entry) => {
+                let reply = entry.exchange.as_ref().map(|e| e.reply.clone()).unwrap_or_default();
+                let journal_seq = self.engine.append(*entry).await?;
+                Ok(Journaled { journal_seq, reply })
+            }
+            Step::Repeat(journal_seq) => {
+                let entry = self.engine.entry(journal_seq).await?;
+                let exchange = entry.and_then(|e| e.exchange).ok_or_else(|| {
+                    StoreError::Corrupt(format!("journal entry {journal_seq} has no answer to repeat"))
+                })?;
+                Ok(Journaled { journal_seq, reply: exchange.reply })
+            }
+        }
+    }
+}
