@@ -71,9 +71,9 @@ impl TdesKey {
         let mut key = Zeroizing::new([0u8; 24]);
         key[..16].copy_from_slice(bytes);
         key[16..].copy_from_slice(&bytes[..8]);
-        let mut prepared = TdesKey::triple(&key);
-        prepared.length = 16;
-        prepared
+        let [k1, k2, _] = parts(&key);
+        let k1 = Schedule::new(k1);
+        TdesKey { bytes: *key, length: 16, k3: k1.duplicate(), k1, k2: Schedule::new(k2) }
     }
 
     /// A triple-length key, for the places where the length is known.

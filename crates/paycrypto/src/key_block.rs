@@ -464,8 +464,11 @@ pub fn wrap(
     wrap_with_padding(protection_key, header, key, padding)
 }
 
-/// Wraps a key with the padding given.
-fn wrap_with_padding(
+/// Wraps a key with exactly the padding given: for test vectors, and for peers that refuse obfuscation padding.
+///
+/// # Errors
+/// [`KeyBlockError`]; [`KeyBlockError::KeyData`] if the padded key is not whole cipher blocks.
+pub fn wrap_with_padding(
     protection_key: &ProtectionKey,
     header: &Header,
     key: &[u8],
@@ -474,6 +477,9 @@ fn wrap_with_padding(
     let bits = u16::try_from(key.len() * 8).map_err(|_| KeyBlockError::KeyLength)?;
     if bits == 0 {
         return Err(KeyBlockError::KeyLength);
+    }
+    if !(2 + key.len() + padding.len()).is_multiple_of(header.version.data_alignment()) {
+        return Err(KeyBlockError::KeyData);
     }
     let mut data = Zeroizing::new(Vec::with_capacity(2 + key.len() + padding.len()));
     data.extend_from_slice(&bits.to_be_bytes());

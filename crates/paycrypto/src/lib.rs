@@ -6,7 +6,7 @@
 //! for what, and how a failure is worded to a caller are decided by the `hsm` crate above. Random bytes
 //! are arguments, so that every function here can be checked against a printed vector.
 //!
-//! Read in this order: a [`pin`] is put into a [`pin_block`], under a [`key`] that DUKPT derived for
+//! Read in this order: a [`pin`] is put into a [`pin_block`], under a [`key`] that [`dukpt`] derived for
 //! this one transaction; the issuer checks it by [`pin_verify`]; [`mac`] protects the message around it;
 //! [`kcv`] and [`key_block`] bring keys from one place to another.
 
@@ -17,9 +17,12 @@ pub mod key;
 pub mod mode;
 mod tdea;
 
+pub mod dukpt;
+
 pub mod pin_verify;
 
 pub mod mac;
 
 pub mod kcv;
 pub mod key_block;
+pub mod thales;

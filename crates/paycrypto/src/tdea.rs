@@ -44,6 +44,11 @@ impl Schedule {
         schedule
     }
 
+    /// A second copy, for the third part of a double-length key, which is its first.
+    pub(crate) fn duplicate(&self) -> Schedule {
+        Schedule(self.0)
+    }
+
     /// One DES encryption.
     pub(crate) fn encrypt(&self, block: u64) -> u64 {
         final_permutation(self.forward(initial_permutation(block)))

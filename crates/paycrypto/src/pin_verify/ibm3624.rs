@@ -2,13 +2,13 @@
 
 use core::fmt;
 
-use subtle::{Choice, ConstantTimeEq};
+use subtle::{ConditionallySelectable, ConstantTimeEq};
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::Verdict;
 use crate::key::TdesKey;
-use crate::pin::{PIN_LENGTH_MAX, PIN_LENGTH_MIN, Pin, PinError};
+use crate::pin::{PIN_LENGTH_MAX, PIN_LENGTH_MIN, Pin};
 
 /// What cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -28,12 +28,6 @@ pub enum Ibm3624Error {
     /// The check length is not 4 to 12, or longer than the PIN or the offset.
     #[error("the check length does not fit the PIN")]
     CheckLength,
-}
-
-impl From<PinError> for Ibm3624Error {
-    fn from(_: PinError) -> Ibm3624Error {
-        Ibm3624Error::CheckLength
-    }
 }
 
 /// How sixteen hexadecimal digits become decimal. It belongs to the issuer's configuration; a caller that
@@ -73,10 +67,9 @@ impl DecimalisationTable {
 
     /// Looks a nibble up by reading the whole table, so that the place read does not depend on it.
     fn decimalise(&self, nibble: u8) -> u8 {
-        (0u8..).zip(&self.0).fold(0, |found, (place, digit)| {
-            use subtle::ConditionallySelectable;
-            u8::conditional_select(&found, digit, place.ct_eq(&nibble))
-        })
+        (0u8..)
+            .zip(&self.0)
+            .fold(0, |found, (place, digit)| u8::conditional_select(&found, digit, place.ct_eq(&nibble)))
     }
 }
 
@@ -188,8 +181,8 @@ pub fn natural_pin(
     digits.get(..length).and_then(Pin::from_digits).ok_or(Ibm3624Error::CheckLength)
 }
 
-/// The offset of a chosen PIN: digit by digit, PIN minus natural PIN modulo 10, over the leftmost `check_length`
-/// digits.
+/// The offset of a chosen PIN: digit by digit, PIN minus natural PIN modulo 10, over the rightmost `check_length` digits
+/// of the two (IBM 4758 CCA, Appendix E: "the subtraction begins with the low order PIN digit").
 ///
 /// # Errors
 /// [`Ibm3624Error::CheckLength`] unless 4 <= `check_length` <= the PIN's length.
@@ -205,7 +198,7 @@ pub fn offset(
     }
     let natural = natural_digits(pvk, table, validation_data);
     let mut offset = Offset { digits: [0; PIN_LENGTH_MAX], length: check_length };
-    let pairs = pin.expose_digits().iter().zip(natural.iter()).take(check_length);
+    let pairs = pin.expose_digits().iter().zip(natural.iter()).skip(pin.len() - check_length);
     for (to, (chosen, natural)) in offset.digits.iter_mut().zip(pairs) {
         *to = (10 + chosen - natural) % 10;
     }
@@ -230,27 +223,28 @@ pub fn pin_of_offset(
     digits.get(..offset.length).and_then(Pin::from_digits).ok_or(Ibm3624Error::Offset)
 }
 
-/// Verifies a PIN: the leftmost `check_length` digits of natural PIN plus offset must be those of the PIN.
-/// Compared in constant time.
+/// Verifies a PIN: the rightmost `check_length` digits of natural PIN plus offset must be those of the PIN. The natural
+/// PIN is as long as the PIN entered; if the offset is longer than `check_length`, its rightmost digits count (IBM z/OS
+/// ICSF, "3624 PIN Verification Algorithm"). Compared in constant time.
 ///
 /// # Errors
-/// [`Ibm3624Error::CheckLength`] unless 4 <= `check_length` <= the offset's length: a configuration
-/// fault. A PIN shorter than `check_length` is a wrong PIN, not an error.
+/// [`Ibm3624Error::CheckLength`] unless 4 <= `check_length` <= the offset's length: a configuration fault. A PIN
+/// shorter than `check_length` is a wrong PIN, not an error.
 pub fn verify(
     pvk: &TdesKey,
     table: &DecimalisationTable,
     validation_data: ValidationData,
-    offset: &Offset,
+    stored: &Offset,
     pin: &Pin,
     check_length: usize,
 ) -> Result<Verdict, Ibm3624Error> {
-    if !(PIN_LENGTH_MIN..=offset.length).contains(&check_length) {
+    if !(PIN_LENGTH_MIN..=stored.length).contains(&check_length) {
         return Err(Ibm3624Error::CheckLength);
     }
-    let right = pin_of_offset(pvk, table, validation_data, offset)?;
-    let pairs = right.expose_digits().iter().zip(pin.expose_digits()).take(check_length);
-    let (equal, compared) = pairs.fold((Choice::from(1), 0usize), |(equal, compared), (right, entered)| {
-        (equal & right.ct_eq(entered), compared + 1)
-    });
-    Ok(Verdict::from_equal(equal & compared.ct_eq(&check_length)))
+    // A PIN that is too short is compared over its own length and then refused: the same work.
+    let compared = check_length.min(pin.len());
+    let computed = offset(pvk, table, validation_data, pin, compared)?;
+    let stored = &stored.digits[stored.length - compared..stored.length];
+    let equal = computed.digits[..compared].ct_eq(stored) & compared.ct_eq(&check_length);
+    Ok(Verdict::from_equal(equal))
 }
