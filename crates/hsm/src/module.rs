@@ -150,9 +150,10 @@ impl std::str::FromStr for MacAlgorithm {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::CupEcb8, Self::CupEcb16, Self::X919].into_iter().find(|a| a.name() == text).ok_or_else(|| {
-            format!("unknown MAC algorithm {text:?}: expected cup-ecb-8, cup-ecb-16 or x919")
-        })
+        [Self::CupEcb8, Self::CupEcb16, Self::X919]
+            .into_iter()
+            .find(|a| a.name() == text)
+            .ok_or_else(|| format!("unknown MAC algorithm {text:?}: expected cup-ecb-8, cup-ecb-16 or x919"))
     }
 }
 
