@@ -1,0 +1,238 @@
+//! A sentence with places for the facts of a case.
+//!
+//! ```text
+//! The PIN was wrong[; {tries_left} left| and was counted].
+//! ```
+//!
+//! `{tries_left}` is replaced. A part in brackets lists alternatives from left to right, and the first whose facts are
+//! all known is used; when none is, the part is left out. So a sentence is whole whatever is missing. Outside brackets
+//! no fact may stand: a test sees to it.
+
+use model::{Amount, Currency, TerminalId};
+
+use crate::lang::{Lang, pick};
+
+/// What is known about the case at hand. Everything may be missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// PIN tries left after this request. For staff, never for a receipt.
+    pub tries_left: Option<u8>,
+    /// How many wrong PINs lock the card.
+    pub tries_limit: Option<u8>,
+    /// When the lock ends.
+    pub locked_until: Option<LockEnd>,
+    /// The terminal.
+    pub terminal: Option<TerminalId>,
+    /// The amount of the request.
+    pub amount: Option<(Amount, Currency)>,
+}
+
+/// How a lock ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LockEnd {
+    /// By itself, at this moment: already written as people read it, `2026-11-23 10:43:02`, because only the caller
+    /// knows the bank's time zone.
+    At(String),
+    /// By the bank's staff only.
+    ByStaff,
+}
+
+/// A place in a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placeholder {
+    TriesLeft,
+    TriesLimit,
+    LockedUntil,
+    Terminal,
+    Amount,
+}
+
+impl Placeholder {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "tries_left" => Self::TriesLeft,
+            "tries_limit" => Self::TriesLimit,
+            "locked_until" => Self::LockedUntil,
+            "terminal" => Self::Terminal,
+            "amount" => Self::Amount,
+            _ => return None,
+        })
+    }
+
+    /// The fact with its unit, or `None` when it is not known.
+    fn fill(self, facts: &Facts, lang: Lang) -> Option<String> {
+        match self {
+            Self::TriesLeft => facts.tries_left.map(|n| tries(n, lang)),
+            Self::TriesLimit => facts.tries_limit.map(|n| tries(n, lang)),
+            Self::LockedUntil => facts.locked_until.as_ref().map(|end| match end {
+                LockEnd::At(moment) => moment.clone(),
+                LockEnd::ByStaff => pick(lang, "银行工作人员解锁", "the bank's staff release it").to_owned(),
+            }),
+            Self::Terminal => facts.terminal.map(|terminal| terminal.to_string()),
+            Self::Amount => facts.amount.map(|(amount, currency)| money(amount, currency)),
+        }
+    }
+}
+
+fn tries(n: u8, lang: Lang) -> String {
+    match (lang, n) {
+        (Lang::Zh, n) => format!("{n}次"),
+        (Lang::En, 0) => "no tries".to_owned(),
+        (Lang::En, 1) => "1 try".to_owned(),
+        (Lang::En, n) => format!("{n} tries"),
+    }
+}
+
+/// `¥1,280.00`; other currencies by their ISO 4217 number, `840 1,280.00`.
+fn money(amount: Amount, currency: Currency) -> String {
+    let plain = amount.to_string();
+    let (major, minor) = plain.split_once('.').unwrap_or((&plain, "00"));
+    let (sign, digits) = major.strip_prefix('-').map_or(("", major), |digits| ("-", digits));
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let unit = if currency == Currency::CNY { "¥".to_owned() } else { format!("{currency} ") };
+    format!("{sign}{unit}{grouped}.{minor}")
+}
+
+/// A sentence of the data, read once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sentence(Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Always(Vec<Piece>),
+    FirstKnown(Vec<Vec<Piece>>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Fact(Placeholder),
+}
+
+/// A sentence that is written wrongly.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SentenceError {
+    #[error("no such placeholder: {{{0}}}")]
+    UnknownPlaceholder(String),
+    #[error("{{{0}}} stands outside [ ]: without that fact the sentence would not be whole")]
+    BareFact(String),
+    #[error("unbalanced {{ }} or [ ], or one [ ] within another")]
+    Unbalanced,
+}
+
+impl Sentence {
+    /// Reads the notation that is explained at the top of this file.
+    pub(crate) fn parse(text: &str) -> Result<Self, SentenceError> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (always, after) = rest.split_once('[').map_or((rest, None), |(a, b)| (a, Some(b)));
+            if !always.is_empty() {
+                let pieces = pieces(always)?;
+                if pieces.iter().any(|piece| matches!(piece, Piece::Fact(_))) {
+                    return Err(SentenceError::BareFact(always.to_owned()));
+                }
+                parts.push(Part::Always(pieces));
+            }
+            let Some(after) = after else { break };
+            let (choices, after) = after.split_once(']').ok_or(SentenceError::Unbalanced)?;
+            parts.push(Part::FirstKnown(choices.split('|').map(pieces).collect::<Result<_, _>>()?));
+            rest = after;
+        }
+        Ok(Self(parts))
+    }
+
+    /// The sentence about one case.
+    pub(crate) fn fill(&self, facts: &Facts, lang: Lang) -> String {
+        self.0
+            .iter()
+            .filter_map(|part| match part {
+                Part::Always(pieces) => fill(pieces, facts, lang),
+                Part::FirstKnown(choices) => choices.iter().find_map(|pieces| fill(pieces, facts, lang)),
+            })
+            .collect()
+    }
+}
+
+/// Plain text and facts, without brackets.
+fn pieces(text: &str) -> Result<Vec<Piece>, SentenceError> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').ok_or(SentenceError::Unbalanced)?;
+        pieces.push(Piece::Text(plain(before)?));
+        let fact =
+            Placeholder::named(name).ok_or_else(|| SentenceError::UnknownPlaceholder(name.to_owned()))?;
+        pieces.push(Piece::Fact(fact));
+        rest = after;
+    }
+    pieces.push(Piece::Text(plain(rest)?));
+    Ok(pieces)
+}
+
+fn plain(text: &str) -> Result<String, SentenceError> {
+    if text.contains(['{', '}', '[', ']']) { Err(SentenceError::Unbalanced) } else { Ok(text.to_owned()) }
+}
+
+/// All pieces together, or `None` when a fact is missing.
+fn fill(pieces: &[Piece], facts: &Facts, lang: Lang) -> Option<String> {
+    pieces
+        .iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => Some(text.clone()),
+            Piece::Fact(fact) => fact.fill(facts, lang),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, facts: &Facts, expect: &str) {
+        assert_eq!(Sentence::parse(text).unwrap().fill(facts, Lang::En), expect);
+    }
+
+    #[test]
+    fn a_missing_fact_leaves_its_part_out() {
+        let text = "Wrong[; {tries_left} left of {tries_limit}|; {tries_left} left| and counted].";
+        let left = Facts { tries_left: Some(1), ..Facts::default() };
+        check(text, &Facts { tries_limit: Some(3), ..left.clone() }, "Wrong; 1 try left of 3 tries.");
+        check(text, &left, "Wrong; 1 try left.");
+        check(text, &Facts::default(), "Wrong and counted.");
+        check("Locked[ until {locked_until}].", &Facts::default(), "Locked.");
+    }
+
+    #[test]
+    fn locks_end_at_a_moment_or_by_staff() {
+        let until = |end| Facts { locked_until: Some(end), ..Facts::default() };
+        let text = "Locked[ until {locked_until}].";
+        check(text, &until(LockEnd::At("2026-11-23 10:43:02".into())), "Locked until 2026-11-23 10:43:02.");
+        check(text, &until(LockEnd::ByStaff), "Locked until the bank's staff release it.");
+    }
+
+    #[test]
+    fn money_is_grouped() {
+        for (minor, text) in [(5, "¥0.05"), (128_000, "¥1,280.00"), (-123_456_789, "-¥1,234,567.89")] {
+            assert_eq!(money(Amount(minor), Currency::CNY), text);
+        }
+        assert_eq!(money(Amount(100), Currency(840)), "840 1.00");
+    }
+
+    #[test]
+    fn a_sentence_that_is_written_wrongly_is_refused() {
+        let refused = |text: &str| Sentence::parse(text).unwrap_err();
+        assert_eq!(refused("[{tries}]"), SentenceError::UnknownPlaceholder("tries".into()));
+        assert_eq!(refused("{tries_left} left"), SentenceError::BareFact("{tries_left} left".into()));
+        for text in ["[a", "a]", "[a[b]]", "[{tries_left]", "a}"] {
+            assert_eq!(refused(text), SentenceError::Unbalanced, "{text}");
+        }
+    }
+}
