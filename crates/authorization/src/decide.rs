@@ -168,6 +168,13 @@ pub fn decide<'e>(case: &Case<'_>, evidence: PinEvidence<'e>) -> Outcome<'e> {
                 Err(ReasonCode::OvertakenByReversal),
             ));
         }
+        Seen::New if case.request.overtaken => {
+            return Outcome::Decided(case.conclude(
+                Vec::new(),
+                evidence,
+                Err(ReasonCode::OvertakenByReversal),
+            ));
+        }
         Seen::New => {}
     }
     let effects = release_in_time(case.state, case.now);
@@ -461,6 +468,7 @@ impl Case<'_> {
         });
         let forced = match self.request.sandbox {
             Some(Sandbox::Decline(code)) if reason == ReasonCode::SandboxForced => Some(code),
+            Some(Sandbox::Approve(code)) if approved => Some(code),
             _ => None,
         };
         Decision { verdict, reason, pin, effects, movement: posting.movement, forced, original }

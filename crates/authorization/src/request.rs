@@ -25,6 +25,8 @@ pub struct Request {
     pub has_pin: bool,
     /// The earlier transaction it points at.
     pub original: Option<OriginalRef>,
+    /// Did its reversal come first, as the terminal's own journal tells?
+    pub overtaken: bool,
     /// What a sandbox amount asks for; only set in sandbox mode.
     pub sandbox: Option<Sandbox>,
 }
@@ -60,6 +62,8 @@ pub struct ReversalRequest {
 pub enum Sandbox {
     /// Take the PIN as wrong: the real counter moves.
     WrongPin,
+    /// Approve with these characters, if everything real agrees.
+    Approve(model::ResponseCode),
     /// Decline with these characters after everything real was checked.
     Decline(model::ResponseCode),
 }

@@ -1,7 +1,9 @@
 //! A terminal's session: signed in with fresh working keys, in a batch, until it settles.
 
+use std::collections::VecDeque;
+
 use minicbor::{Decode, Encode};
-use model::{BatchNumber, KeyBlock, MerchantId, ReasonCode, TerminalId, Timestamp};
+use model::{BatchNumber, KeyBlock, MerchantId, ReasonCode, TerminalId, Timestamp, TransactionKey};
 use serde::Serialize;
 
 use crate::settlement::Totals;
@@ -38,7 +40,27 @@ pub struct TerminalState {
     /// Suspended by staff.
     #[n(3)]
     pub suspended: bool,
+    /// Reversals that came without a card number and found no original, newest last: their originals are refused.
+    #[n(4)]
+    pub tombstones: VecDeque<Tombstone>,
 }
+
+/// A reversal that overtook its original.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Tombstone {
+    /// The original that must not be posted.
+    #[n(0)]
+    pub original: TransactionKey,
+    /// The reversal's own key.
+    #[n(1)]
+    pub reversal: TransactionKey,
+    /// Where the reversal's answer is stored.
+    #[n(2)]
+    pub journal_seq: u64,
+}
+
+/// Terminals reverse before their next transaction, so a handful would do.
+const TOMBSTONES_KEPT: usize = 64;
 
 /// Working keys of a session, sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -116,6 +138,16 @@ pub enum TerminalEffect {
         #[n(0)]
         reason: ReasonCode,
     },
+    /// A reversal without card number found no original: remembered, so that the original is refused when it comes.
+    #[n(5)]
+    Bury {
+        /// The original that must not be posted.
+        #[n(0)]
+        original: TransactionKey,
+        /// The reversal's own key.
+        #[n(1)]
+        reversal: TransactionKey,
+    },
     /// Suspended, or allowed again, by staff.
     #[n(4)]
     Suspend {
@@ -127,7 +159,7 @@ pub enum TerminalEffect {
 
 impl TerminalState {
     /// Folds one journal entry into the state.
-    pub fn apply(&mut self, seq: u32, at: Timestamp, effect: &TerminalEffect) {
+    pub fn apply(&mut self, seq: u32, journal_seq: u64, at: Timestamp, effect: &TerminalEffect) {
         debug_assert_eq!(seq, self.seq + 1, "entries are folded in order");
         self.seq = seq;
         match effect {
@@ -143,8 +175,30 @@ impl TerminalState {
             TerminalEffect::SignOut => self.session = None,
             TerminalEffect::Settle { batch, .. } => self.batch = batch.next(),
             TerminalEffect::Suspend { suspended } => self.suspended = *suspended,
+            TerminalEffect::Bury { original, reversal } => {
+                if self.tombstones.len() >= TOMBSTONES_KEPT {
+                    self.tombstones.pop_front();
+                }
+                self.tombstones.push_back(Tombstone {
+                    original: *original,
+                    reversal: *reversal,
+                    journal_seq,
+                });
+            }
             TerminalEffect::Refused { .. } => {}
         }
+    }
+
+    /// Did a reversal of this transaction come first?
+    #[must_use]
+    pub fn is_overtaken(&self, original: &TransactionKey) -> bool {
+        self.tombstones.iter().any(|t| t.original == *original)
+    }
+
+    /// Where the answer to an earlier copy of this reversal is stored.
+    #[must_use]
+    pub fn buried(&self, reversal: &TransactionKey) -> Option<u64> {
+        self.tombstones.iter().rev().find(|t| t.reversal == *reversal).map(|t| t.journal_seq)
     }
 
     /// The batch that a sign-in opens or goes on with.

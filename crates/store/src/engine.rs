@@ -8,7 +8,7 @@ use authorization::{
     settlement::Totals,
     terminal::{TerminalRecord, TerminalState},
 };
-use model::{BatchNumber, CardId, Pan, PinReference, TerminalId};
+use model::{BatchNumber, CardId, Pan, PinReference, TerminalId, TransactionKey};
 
 use crate::journal::Entry;
 
@@ -73,6 +73,10 @@ pub trait Engine: Send + Sync {
 
     /// An entry at a place in the journal.
     async fn entry(&self, journal_seq: u64) -> Result<Option<Entry>, StoreError>;
+
+    /// The card of the financial transaction with this key, everything durable included. UnionPay reversals carry no
+    /// card number (DE 2, 35), only the original's terminal, batch and trace number.
+    async fn card_of(&self, key: &TransactionKey) -> Result<Option<CardId>, StoreError>;
 
     /// Totals of a terminal's batch, everything durable included.
     async fn batch_totals(&self, terminal: &TerminalId, batch: BatchNumber) -> Result<Totals, StoreError>;

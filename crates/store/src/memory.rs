@@ -7,8 +7,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use authorization::{CardState, settlement::Totals, terminal::TerminalState};
-use model::{BatchNumber, CardId, Pan, TerminalId};
+use authorization::{CardState, Role, settlement::Totals, terminal::TerminalState};
+use model::{BatchNumber, CardId, Pan, TerminalId, TransactionKey};
 
 use crate::{
     engine::{AppendError, Card, Engine, Registration, StoreError, Terminal},
@@ -76,6 +76,10 @@ impl Engine for MemoryEngine {
         Ok(index.and_then(|i| self.tables().journal.get(i).cloned()))
     }
 
+    async fn card_of(&self, key: &TransactionKey) -> Result<Option<CardId>, StoreError> {
+        Ok(self.tables().card_of(key))
+    }
+
     async fn batch_totals(&self, terminal: &TerminalId, batch: BatchNumber) -> Result<Totals, StoreError> {
         Ok(self.tables().batch_totals(terminal, batch))
     }
@@ -124,12 +128,21 @@ impl Tables {
                 }
                 if let Event::Terminal(event) = &entry.event {
                     let state: &mut TerminalState = &mut Arc::make_mut(terminal).state;
-                    state.apply(entry.seq, entry.at, &event.effect);
+                    state.apply(entry.seq, journal_seq, entry.at, &event.effect);
                 }
             }
         }
         self.journal.push(entry);
         Ok(journal_seq)
+    }
+
+    fn card_of(&self, key: &TransactionKey) -> Option<CardId> {
+        self.journal.iter().rev().find_map(|entry| match (&entry.event, entry.subject) {
+            (Event::Transaction(t), Subject::Card(card)) if t.key == *key && t.role != Role::Reversal => {
+                Some(card)
+            }
+            _ => None,
+        })
     }
 
     fn batch_totals(&self, terminal: &TerminalId, batch: BatchNumber) -> Totals {

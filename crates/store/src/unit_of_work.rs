@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use model::{CardId, TerminalId};
 
 use crate::{
@@ -37,7 +38,29 @@ impl Journaled {
     }
 }
 
-/// What a pure function made of a state.
+/// A decision about a card. [`decide`](Self::decide) may run several times, each time with a newer state; it may keep
+/// evidence from an earlier run, and nothing else. It may wait for the security module; the state that it was given is
+/// checked again when its entry is appended.
+#[async_trait]
+pub trait CardWork: Send {
+    /// Its own reason to give up.
+    type Error: Send;
+
+    /// Makes an entry that continues the state, or names the stored answer.
+    async fn decide(&mut self, card: &Card) -> Result<Step, Self::Error>;
+}
+
+/// A decision about a terminal, in the same way.
+#[async_trait]
+pub trait TerminalWork: Send {
+    /// Its own reason to give up.
+    type Error: Send;
+
+    /// Makes an entry that continues the state, or names the stored answer.
+    async fn decide(&mut self, terminal: &Terminal) -> Result<Step, Self::Error>;
+}
+
+/// What a decision made of a state.
 #[derive(Debug)]
 pub enum Step {
     /// Append this entry; its subject and `seq` must continue the state that was given.
@@ -79,23 +102,20 @@ impl Store {
         &*self.engine
     }
 
-    /// Decides about a card. `decide` may run several times, each time with a newer state; it must not keep anything
-    /// from an earlier run but evidence.
+    /// Decides about a card.
     ///
     /// # Errors
     /// [`WorkError`]; nothing was decided then.
-    pub async fn with_card<E>(
+    pub async fn with_card<W: CardWork>(
         &self,
         id: &CardId,
-        mut decide: impl FnMut(&Card) -> Result<Step, E>,
-    ) -> Result<Journaled, WorkError<E>> {
+        work: &mut W,
+    ) -> Result<Journaled, WorkError<W::Error>> {
         for _ in 0..ROUNDS_LIMIT {
             let card = self.engine.card(id).await?.ok_or(WorkError::UnknownSubject)?;
-            match self.finish(decide(&card).map_err(WorkError::Decide)?).await {
-                Ok(journaled) => return Ok(journaled),
-                Err(AppendError::Collision) => tokio::task::yield_now().await,
-                Err(AppendError::UnknownSubject) => return Err(WorkError::UnknownSubject),
-                Err(AppendError::Store(error)) => return Err(error.into()),
+            let step = work.decide(&card).await.map_err(WorkError::Decide)?;
+            if let Some(journaled) = self.finish(step).await? {
+                return Ok(journaled);
             }
         }
         Err(StoreError::Overloaded.into())
@@ -105,37 +125,39 @@ impl Store {
     ///
     /// # Errors
     /// [`WorkError`]; nothing was decided then.
-    pub async fn with_terminal<E>(
+    pub async fn with_terminal<W: TerminalWork>(
         &self,
         id: &TerminalId,
-        mut decide: impl FnMut(&Terminal) -> Result<Step, E>,
-    ) -> Result<Journaled, WorkError<E>> {
+        work: &mut W,
+    ) -> Result<Journaled, WorkError<W::Error>> {
         for _ in 0..ROUNDS_LIMIT {
             let terminal = self.engine.terminal(id).await?.ok_or(WorkError::UnknownSubject)?;
-            match self.finish(decide(&terminal).map_err(WorkError::Decide)?).await {
-                Ok(journaled) => return Ok(journaled),
-                Err(AppendError::Collision) => tokio::task::yield_now().await,
-                Err(AppendError::UnknownSubject) => return Err(WorkError::UnknownSubject),
-                Err(AppendError::Store(error)) => return Err(error.into()),
+            let step = work.decide(&terminal).await.map_err(WorkError::Decide)?;
+            if let Some(journaled) = self.finish(step).await? {
+                return Ok(journaled);
             }
         }
         Err(StoreError::Overloaded.into())
     }
 
-    /// Appends one entry, or fetches the stored answer.
-    async fn finish(&self, step: Step) -> Result<Journaled, AppendError> {
+    /// Appends one entry, or fetches the stored answer; `None` when another decision came first.
+    async fn finish<E>(&self, step: Step) -> Result<Option<Journaled>, WorkError<E>> {
         match step {
             Step::Append(entry) => {
                 let reply = entry.exchange.as_ref().map(|e| e.reply.clone()).unwrap_or_default();
-                let journal_seq = self.engine.append(*entry).await?;
-                Ok(Journaled { journal_seq, reply })
+                match self.engine.append(*entry).await {
+                    Ok(journal_seq) => Ok(Some(Journaled { journal_seq, reply })),
+                    Err(AppendError::Collision) => Ok(None),
+                    Err(AppendError::UnknownSubject) => Err(WorkError::UnknownSubject),
+                    Err(AppendError::Store(error)) => Err(error.into()),
+                }
             }
             Step::Repeat(journal_seq) => {
                 let entry = self.engine.entry(journal_seq).await?;
                 let exchange = entry.and_then(|e| e.exchange).ok_or_else(|| {
                     StoreError::Corrupt(format!("journal entry {journal_seq} has no answer to repeat"))
                 })?;
-                Ok(Journaled { journal_seq, reply: exchange.reply })
+                Ok(Some(Journaled { journal_seq, reply: exchange.reply }))
             }
         }
     }
