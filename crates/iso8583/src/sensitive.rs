@@ -1,0 +1,242 @@
+//! Card data, keys and PIN blocks: how they are shown, and how a message is made fit for storage.
+//!
+//! What is sensitive is data: the spec file marks fields, `specs/emv-tags.toml` marks data objects. Here is only what the marks mean.
+//! [`Dialect::sanitized`] overwrites in place, byte for byte of the same length, so that what is stored still decodes and a person
+//! can still see which fields a message had. If a message can not be decoded in full, nobody knows where its card number is,
+//! and nothing is kept.
+
+use crate::encoding::{Content, Encoding};
+use crate::field::{Align, Composite, FieldSpec, Sensitivity};
+use crate::message::Message;
+use crate::spec::Dialect;
+use crate::tlv::{self, Tlv};
+
+/// Digits of a card number that may remain at its start and at its end (PCI DSS 3.4.1).
+const PAN_HEAD: usize = 6;
+const PAN_TAIL: usize = 4;
+/// A card number has at least 13 digits in practice (ISO 7812 allows fewer); what is shorter is hidden entirely.
+const PAN_SHORTEST: usize = 13;
+
+/// The value as it may be shown. A card number in hex notation may end in pads `F`, which count as hidden.
+pub(crate) fn masked(sensitivity: Sensitivity, value: &str) -> String {
+    let keeps = sensitivity == Sensitivity::Pan;
+    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+    let whole = keeps && (PAN_SHORTEST..=19).contains(&digits) && value[digits..].bytes().all(|c| c == b'F');
+    if !whole {
+        return "*".repeat(value.chars().count());
+    }
+    let hidden = "*".repeat(digits - PAN_HEAD - PAN_TAIL);
+    format!("{}{hidden}{}", &value[..PAN_HEAD], &value[digits - PAN_TAIL..digits])
+}
+
+/// Whether a data object is sensitive: by its own mark, or because something inside it is.
+pub(crate) fn of_object(dialect: &Dialect, object: &Tlv<'_>) -> Option<Sensitivity> {
+    let own = dialect.tag_note(object.tag).and_then(|note| note.sensitivity);
+    own.or_else(|| {
+        let mut inner = None;
+        tlv::walk(object.children().map(|_| object.value).unwrap_or_default(), &mut |inside, _| {
+            let mark = dialect.tag_note(inside.tag).and_then(|note| note.sensitivity);
+            inner = inner.or(mark.map(|_| Sensitivity::Secret));
+        });
+        inner
+    })
+}
+
+impl Dialect {
+    /// A copy of `body` fit for storage, of the same length and still decodable: card numbers keep their first six and last four
+    /// digits and have zeros between, tracks, PIN blocks, keys and sensitive data objects are zeros, and wherever else the
+    /// message repeats its card number, the repetition is treated alike. `None` if the message does not decode.
+    pub fn sanitized(&self, body: &[u8]) -> Option<Vec<u8>> {
+        let message = self.decode(body).ok()?;
+        let pans = card_numbers(&message);
+        let mut copy = body.to_vec();
+        for n in message.fields() {
+            let (spec, extent) = message.extent(n)?;
+            let value = copy.get_mut(extent.start..extent.end)?;
+            match self.note(n).sensitivity_in(message.mti()) {
+                Some(sensitivity) => wipe(spec, sensitivity, value, extent.units),
+                None if spec.composite == Composite::Tlv => wipe_objects(self, value),
+                None => {}
+            }
+            let value = copy.get_mut(extent.start..extent.end)?;
+            wipe_repetitions(spec, value, extent.units, &pans);
+        }
+        // What is stored must be readable later; if it were not, it is better not to have it.
+        self.decode(&copy).is_ok().then_some(copy)
+    }
+}
+
+/// A character-wise view of a value, so that one routine serves packed, ASCII, EBCDIC and hex digits.
+struct Digits<'v> {
+    value: &'v mut [u8],
+    spec: Option<&'v FieldSpec>,
+    units: usize,
+}
+
+impl Digits<'_> {
+    fn packed(&self) -> bool {
+        self.spec.is_none_or(|spec| matches!(spec.axes.encoding, Encoding::Bcd | Encoding::Binary))
+    }
+
+    fn len(&self) -> usize {
+        if self.packed() { self.units } else { self.value.len() }
+    }
+
+    fn place(&self, i: usize) -> (usize, u32) {
+        let shifted = self.spec.is_some_and(|spec| {
+            spec.axes.encoding == Encoding::Bcd && spec.axes.align == Align::Right && self.units % 2 == 1
+        });
+        let at = i + usize::from(shifted);
+        (at / 2, if at % 2 == 0 { 4 } else { 0 })
+    }
+
+    fn zero_of_characters(&self) -> u8 {
+        if self.spec.is_some_and(|spec| spec.axes.encoding == Encoding::Ebcdic) { 0xF0 } else { b'0' }
+    }
+
+    /// The digit at `i`; `None` for anything else.
+    fn get(&self, i: usize) -> Option<u8> {
+        let digit = if self.packed() {
+            let (at, shift) = self.place(i);
+            self.value[at] >> shift & 0x0F
+        } else {
+            self.value[i].wrapping_sub(self.zero_of_characters())
+        };
+        (digit <= 9).then_some(digit)
+    }
+
+    fn zero(&mut self, i: usize) {
+        if self.packed() {
+            let (at, shift) = self.place(i);
+            self.value[at] &= !(0x0F << shift);
+        } else {
+            self.value[i] = self.zero_of_characters();
+        }
+    }
+
+    /// The sign of a signed number says nothing about a card and has to stay one.
+    fn zero_all(&mut self) {
+        let signed = self.spec.is_some_and(|spec| spec.axes.content == Content::SignedDigits);
+        (usize::from(signed)..self.len()).for_each(|i| self.zero(i));
+    }
+
+    fn zero_middle(&mut self, start: usize, len: usize) {
+        (start + PAN_HEAD..start + len - PAN_TAIL).for_each(|i| self.zero(i));
+    }
+}
+
+fn wipe(spec: &FieldSpec, sensitivity: Sensitivity, value: &mut [u8], units: usize) {
+    let units = if spec.axes.encoding == Encoding::Binary { value.len() * 2 } else { units };
+    let mut digits = Digits { value, spec: Some(spec), units };
+    let len = digits.len();
+    match sensitivity {
+        Sensitivity::Pan if len >= PAN_SHORTEST => digits.zero_middle(0, len),
+        Sensitivity::Pan | Sensitivity::Track | Sensitivity::PinBlock | Sensitivity::Secret => digits.zero_all(),
+    }
+}
+
+/// The sensitive objects of a BER-TLV field, inside templates too.
+fn wipe_objects(dialect: &Dialect, value: &mut [u8]) {
+    let mut marked = Vec::new();
+    tlv::walk(value, &mut |object, _| {
+        let sensitivity = dialect.tag_note(object.tag).and_then(|note| note.sensitivity);
+        marked.extend(sensitivity.map(|s| (object.value_offset, object.value.len(), s)));
+    });
+    for (start, len, sensitivity) in marked {
+        let mut digits = Digits { value: &mut value[start..start + len], spec: None, units: len * 2 };
+        let pan_len = (0..digits.len()).take_while(|i| digits.get(*i).is_some()).count();
+        match sensitivity {
+            Sensitivity::Pan if pan_len >= PAN_SHORTEST => digits.zero_middle(0, pan_len),
+            _ => digits.zero_all(),
+        }
+    }
+}
+
+/// The card numbers that the message names: in its PAN fields, at the start of its tracks, and in its data objects.
+fn card_numbers(message: &Message<'_>) -> Vec<Vec<u8>> {
+    let mut numbers = Vec::new();
+    let mut keep = |digits: Vec<u8>| {
+        if (PAN_SHORTEST..=19).contains(&digits.len()) && !numbers.contains(&digits) {
+            numbers.push(digits);
+        }
+    };
+    for n in message.fields() {
+        let note = message.dialect().note(n);
+        // Track 1 starts with a format code, track 3 with two digits of one (ISO 7813, ISO 4909).
+        let starts: &[usize] = match note.sensitivity_in(message.mti()) {
+            Some(Sensitivity::Pan) => &[0],
+            Some(Sensitivity::Track) => &[0, 1, 2],
+            Some(Sensitivity::PinBlock | Sensitivity::Secret) | None => &[],
+        };
+        for start in starts {
+            keep(leading_digits(message.text(n).into_iter().flat_map(|text| text.characters()).skip(*start)));
+        }
+        for object in message.objects(n).into_iter().flatten().map_while(Result::ok) {
+            let mark = message.dialect().tag_note(object.tag).and_then(|note| note.sensitivity);
+            if matches!(mark, Some(Sensitivity::Pan | Sensitivity::Track)) {
+                keep(leading_digits(crate::message::hex_of(object.value)));
+            }
+        }
+    }
+    numbers
+}
+
+fn leading_digits(characters: impl Iterator<Item = u8>) -> Vec<u8> {
+    characters.take_while(u8::is_ascii_digit).map(|c| c - b'0').collect()
+}
+
+/// The card numbers where they have no business to be. Inside BER-TLV only values are touched, so that the structure stays.
+fn wipe_repetitions(spec: &FieldSpec, value: &mut [u8], units: usize, pans: &[Vec<u8>]) {
+    if spec.composite != Composite::Tlv {
+        pans.iter().for_each(|pan| wipe_repeated(spec, value, units, pan));
+        return;
+    }
+    let places: Vec<_> = tlv::objects(value).map_while(Result::ok).map(|o| (o.value_offset, o.value.len())).collect();
+    for (start, len) in places {
+        pans.iter().for_each(|pan| wipe_repeated(spec, &mut value[start..start + len], len, pan));
+    }
+}
+
+/// In a free text, in a private structure, packed or not.
+fn wipe_repeated(spec: &FieldSpec, value: &mut [u8], units: usize, pan: &[u8]) {
+    let binary = spec.axes.encoding == Encoding::Binary;
+    wipe_runs(&mut Digits { spec: Some(spec), units: if binary { value.len() * 2 } else { units }, value }, pan);
+    if binary {
+        // Raw bytes may hold digits as text as well.
+        for start in 0..value.len().saturating_sub(pan.len() - 1) {
+            let run = &mut value[start..start + pan.len()];
+            if run.iter().zip(pan).all(|(byte, digit)| *byte == b'0' + digit) {
+                run[PAN_HEAD..pan.len() - PAN_TAIL].fill(b'0');
+            }
+        }
+    }
+}
+
+fn wipe_runs(digits: &mut Digits<'_>, pan: &[u8]) {
+    for start in 0..(digits.len() + 1).saturating_sub(pan.len()) {
+        if pan.iter().enumerate().all(|(i, digit)| digits.get(start + i) == Some(*digit)) {
+            digits.zero_middle(start, pan.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(sensitivity: Sensitivity, value: &str, expected: &str) {
+        assert_eq!(masked(sensitivity, value), expected);
+    }
+
+    #[test]
+    fn a_card_number_keeps_its_ends_and_nothing_else_keeps_anything() {
+        check(Sensitivity::Pan, "6299990000000009", "629999******0009");
+        check(Sensitivity::Pan, "1111111110000000000", "111111*********0000");
+        check(Sensitivity::Pan, "6299990000000009FF", "629999******0009");
+        check(Sensitivity::Pan, "62999900", "********");
+        check(Sensitivity::Pan, "629999000000000A", "****************");
+        check(Sensitivity::Track, "6299990000000009D3012", "*********************");
+        check(Sensitivity::PinBlock, "C4D37EC26B23F11D", "****************");
+        check(Sensitivity::Secret, "", "");
+    }
+}
