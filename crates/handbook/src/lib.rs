@@ -20,3 +20,6 @@ pub use lang::Lang;
 pub use reason_text::{Audience, ReasonText, TryCharged, reason, reasons};
 pub use response_code::{Cause, Class, CodeEntry, CounterEffect, Source, code, codes, unknown_code_prompt};
 pub use sentence::{Facts, LockEnd};
+
+#[cfg(test)]
+mod tests;

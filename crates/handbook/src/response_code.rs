@@ -215,6 +215,7 @@ pub enum Source {
     /// Public pages of networks outside China.
     OtherNetworks,
     /// Public lists of ISO 8583:1993 action codes.
+    #[serde(rename = "iso-1993")]
     Iso1993,
     /// Ours, where the standard has none.
     Ours,
