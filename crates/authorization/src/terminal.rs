@@ -148,6 +148,9 @@ pub enum TerminalEffect {
         #[n(1)]
         reversal: TransactionKey,
     },
+    /// The terminal reported a fact (batch upload, script results); it is in the exchange.
+    #[n(6)]
+    Noted,
     /// Suspended, or allowed again, by staff.
     #[n(4)]
     Suspend {
@@ -185,7 +188,7 @@ impl TerminalState {
                     journal_seq,
                 });
             }
-            TerminalEffect::Refused { .. } => {}
+            TerminalEffect::Refused { .. } | TerminalEffect::Noted => {}
         }
     }
 

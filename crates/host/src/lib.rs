@@ -1,1 +1,124 @@
-//! The edge where terminals arrive: listeners, stages in payment order, replies.
+//! The edge where terminals arrive.
+//!
+//! ```text
+//! listener ─► connection ─► intake ─► stages, in payment order ─► reply ─► connection
+//!             frames        what the    terminal, MAC, card,       encoded, signed,
+//!             cut out       message     PIN, decision, journal     leaves when durable
+//!                           asks for
+//! ```
+//!
+//! [`intake`] is the only place that knows which data element means what; [`reply`] its counterpart on the way out.
+//! Knows no HTML and no SQL.
+
+pub mod clock;
+pub mod config;
+mod connection;
+mod in_flight;
+mod intake;
+mod listener;
+pub mod metrics;
+pub mod profile;
+mod references;
+mod reply;
+mod sandbox;
+mod stages;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use authorization::Products;
+use hsm::SecurityModule;
+use model::Timestamp;
+use store::Store;
+use tokio::sync::watch;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::{Limits, ListenerConfig, Settings};
+pub use listener::StartError;
+pub use profile::Profile;
+
+/// Everything a host needs from the rest of the program.
+pub struct Parts {
+    /// Journal and states.
+    pub store: Store,
+    /// PINs and keys.
+    pub module: Arc<dyn SecurityModule>,
+    /// Policies.
+    pub products: Products,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Limits, times and mode.
+    pub settings: Settings,
+    /// Where the numbers of references (DE 37) start: the journal's length, so that a restart does not repeat them.
+    pub references_start: u64,
+}
+
+/// What the stages share.
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) module: Arc<dyn SecurityModule>,
+    pub(crate) products: Products,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Settings,
+    pub(crate) zone: jiff::tz::TimeZone,
+    pub(crate) references: references::References,
+    pub(crate) in_flight: in_flight::InFlight,
+    pub(crate) refusals: stages::refuse::Throttle,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// A running host. Dropping it stops nothing; call [`shutdown`](Self::shutdown).
+pub struct Host {
+    addresses: Vec<SocketAddr>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Host {
+    /// Binds all listeners, then serves. Either all are bound or none.
+    ///
+    /// # Errors
+    /// [`StartError`] naming the listener and what is wrong with it.
+    pub async fn start(parts: Parts, listeners: &[ListenerConfig]) -> Result<Self, StartError> {
+        let zone = jiff::tz::TimeZone::get(&parts.settings.time_zone)
+            .map_err(|_| StartError::TimeZone(parts.settings.time_zone.clone()))?;
+        let references = references::References::new(parts.clock.now(), &zone, parts.references_start);
+        let shared = Arc::new(Shared {
+            store: parts.store,
+            module: parts.module,
+            products: parts.products,
+            clock: parts.clock,
+            settings: parts.settings,
+            zone,
+            references,
+            in_flight: in_flight::InFlight::default(),
+            refusals: stages::refuse::Throttle::default(),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let bound = listener::bind_all(listeners, &shared.settings).await?;
+        let addresses = bound.iter().map(listener::Bound::address).collect();
+        let serve = |bound: listener::Bound| {
+            tokio::spawn(listener::serve(bound, Arc::clone(&shared), stopped.clone()))
+        };
+        let tasks = bound.into_iter().map(serve).collect();
+        Ok(Self { addresses, stop, tasks })
+    }
+
+    /// Where it listens, in the order of the configuration; ports that were 0 are known now.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Stops accepting, lets what is under way finish (bounded by `limits.shutdown_ms`), and returns.
+    pub async fn shutdown(self) {
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}

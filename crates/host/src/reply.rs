@@ -1,0 +1,152 @@
+//! The way out: an answer's data elements, its MAC, and the frame that is stored and sent.
+
+use authorization::{decide::References, settlement::Totals};
+use iso8583::{EncodeError, Header, Message, MessageBuilder, Tpdu};
+use model::{Amount, Currency, KeyBlock, ResponseCode, Timestamp};
+
+use crate::{Shared, listener::Link, references};
+
+/// Elements that an answer repeats from its request, where they are there. The PAN is not repeated to UnionPay
+/// terminals (public samples do without), so that it is on the wire once.
+const REPEATED_TO_TERMINALS: &[u8] = &[3, 4, 11, 25, 41, 42, 49, 60];
+const REPEATED_TO_HOSTS: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 24, 32, 41, 42, 49, 70];
+
+/// What an answer says beyond what it repeats.
+#[derive(Default)]
+pub(crate) struct Answer {
+    /// DE 39.
+    pub(crate) code: Option<ResponseCode>,
+    /// DE 37, and DE 38 if approved.
+    pub(crate) references: Option<References>,
+    /// Is DE 38 sent?
+    pub(crate) approved: bool,
+    /// DE 54.
+    pub(crate) balance: Option<(Amount, Currency)>,
+    /// DE 62: working keys for the terminal.
+    pub(crate) work_keys: Option<Vec<u8>>,
+    /// DE 60.2: the batch to use.
+    pub(crate) batch: Option<model::BatchNumber>,
+    /// DE 48: our totals, and whether they agree.
+    pub(crate) settlement: Option<(Totals, bool)>,
+    /// Does the header order a sign-in?
+    pub(crate) sign_in_again: bool,
+}
+
+/// An answer that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplyError {
+    #[error("cannot encode the answer: {0}")]
+    Encode(#[from] EncodeError),
+    #[error("message type {0} has no answer")]
+    NoReplyType(iso8583::Mti),
+    #[error("cannot sign the answer: {0}")]
+    Sign(#[from] hsm::ModuleError),
+}
+
+/// The request that is being answered.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) link: &'a Link,
+    pub(crate) message: &'a Message<'a>,
+    pub(crate) tpdu: Option<Tpdu>,
+    pub(crate) header: Option<Header>,
+}
+
+/// Makes the answer's frame without its length prefix, signed when there is a key.
+pub(crate) async fn compose(
+    shared: &Shared,
+    asked: Asked<'_>,
+    answer: &Answer,
+    now: Timestamp,
+    tak: Option<&KeyBlock>,
+) -> Result<Vec<u8>, ReplyError> {
+    let reply_type = asked.message.mti().reply().ok_or(ReplyError::NoReplyType(asked.message.mti()))?;
+    let mut builder = MessageBuilder::new(reply_type);
+    repeat(&mut builder, asked);
+    say(&mut builder, shared, asked, answer, now);
+    let mut frame = Vec::with_capacity(256);
+    if asked.link.framing.has_header() {
+        frame.extend_from_slice(&asked.tpdu.map_or([0x60, 0, 0, 0, 0], |tpdu| tpdu.swapped().0));
+        frame.extend_from_slice(&header(asked.header, answer).0);
+    }
+    match tak {
+        None => builder.encode(&asked.link.dialect, &mut frame)?,
+        Some(tak) => {
+            let slot = builder.encode_for_mac(&asked.link.dialect, &mut frame)?;
+            let mac = shared.module.generate_mac(tak, asked.link.mac, &frame[slot.covered.clone()]).await?;
+            slot.fill(&mut frame, &mac);
+        }
+    }
+    Ok(frame)
+}
+
+fn header(asked: Option<Header>, answer: &Answer) -> Header {
+    const SIGN_IN_AGAIN: u8 = 3; // 处理要求
+    let header = asked.unwrap_or(Header([0x60, 0, 0, 0, 0, 0]));
+    if answer.sign_in_again { header.with_order(SIGN_IN_AGAIN) } else { header }
+}
+
+fn repeat(builder: &mut MessageBuilder, asked: Asked<'_>) {
+    let repeated = if asked.link.profile.batches { REPEATED_TO_TERMINALS } else { REPEATED_TO_HOSTS };
+    for n in repeated {
+        builder.copy(asked.message, *n);
+    }
+}
+
+fn say(builder: &mut MessageBuilder, shared: &Shared, asked: Asked<'_>, answer: &Answer, now: Timestamp) {
+    let terminal = asked.link.profile.batches;
+    if terminal {
+        let here = references::at(now, &shared.zone);
+        builder.set(12, &format!("{:02}{:02}{:02}", here.hour(), here.minute(), here.second()));
+        builder.set(13, &format!("{:02}{:02}", here.month(), here.day()));
+        builder.set(32, &shared.settings.acquirer);
+        if builder.has(4) {
+            builder.set(15, &format!("{:02}{:02}", here.month(), here.day()));
+            builder.set(63, "CUP");
+        }
+    }
+    if let Some(references) = &answer.references {
+        builder.set(37, references.rrn.as_str());
+        if answer.approved {
+            builder.set(38, references.approval.as_str());
+        }
+    }
+    if let Some(code) = answer.code {
+        builder.set(39, code.as_str());
+    }
+    if let Some((amount, currency)) = answer.balance {
+        let sign = if amount.0 < 0 { 'D' } else { 'C' };
+        // Account type 10 (savings), amount type 02 (available): ISO 8583 DE 54.
+        builder.set(54, &format!("1002{currency}{sign}{:012}", amount.0.unsigned_abs()));
+    }
+    if let Some(batch) = answer.batch {
+        builder.set_sub(60, "1", "00");
+        builder.set_sub(60, "2", &batch.to_string());
+        if let Some(network) = asked.message.sub(60, "3") {
+            builder.set_sub(60, "3", &network);
+        }
+    }
+    if let Some(keys) = &answer.work_keys {
+        if terminal {
+            builder.set_bytes(62, keys);
+        } else {
+            let hex: String = keys.iter().map(|byte| format!("{byte:02X}")).collect();
+            builder.set(62, &hex);
+        }
+    }
+    if let Some((totals, balanced)) = &answer.settlement {
+        builder.set(48, &settlement(totals, *balanced));
+    }
+}
+
+/// DE 48 of a settlement's answer: our totals and the result (1: they agree, 2: they do not), then none for foreign cards.
+fn settlement(totals: &Totals, balanced: bool) -> String {
+    let result = if balanced { 1 } else { 2 };
+    let (debit, credit) = (totals.debit_sum.0.unsigned_abs(), totals.credit_sum.0.unsigned_abs());
+    let ours = format!(
+        "{debit:012}{:03}{credit:012}{:03}{result}",
+        totals.debit_count % 1000,
+        totals.credit_count % 1000
+    );
+    format!("{ours}{:030}{result}", 0)
+}

@@ -1,0 +1,149 @@
+//! The stages of a message, one file each, in the order in which a payment passes them:
+//!
+//! 1. [`terminal`]      known, not suspended, at its merchant, signed in, in the right batch?
+//! 2. [`authenticate`]  is the MAC right, and under which keys?
+//! 3. [`payment`]       card, duplicate, lock, PIN, funds: one decision, appended to the card's journal
+//! 4. [`reversal`]      undo, or remember that there was nothing to undo yet
+//! 5. [`sign_in`], [`settle`], [`notice`]   the terminal's own life
+//! 6. [`refuse`]        whatever stops earlier: answered, journalled at the terminal, no counter moved
+
+pub(crate) mod authenticate;
+pub(crate) mod notice;
+pub(crate) mod payment;
+pub(crate) mod refuse;
+pub(crate) mod reversal;
+pub(crate) mod settle;
+pub(crate) mod sign_in;
+pub(crate) mod terminal;
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use iso8583::Message;
+use model::{ReasonCode, Timestamp};
+use store::{Exchange, Journaled, Terminal};
+use tracing::{debug, info};
+
+use crate::{
+    Shared,
+    connection::Arrived,
+    intake::{self, Identity},
+    listener::Link,
+    metrics,
+    profile::Task,
+    reply::Asked,
+    sandbox::Delivery,
+};
+
+/// What becomes of a frame.
+pub(crate) struct Handled {
+    /// The answer without length prefix; `None` closes the connection.
+    pub(crate) frame: Option<Vec<u8>>,
+    /// How it is delivered.
+    pub(crate) delivery: Delivery,
+}
+
+/// An answer that may leave.
+pub(crate) enum Answered {
+    /// Decided and durable.
+    Decided(Journaled),
+    /// Nothing was decided: an echo, or a refusal that claims no decision.
+    Undecided(Vec<u8>),
+}
+
+/// One message under work: what every stage may look at.
+pub(crate) struct Work<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) link: &'a Link,
+    pub(crate) message: &'a Message<'a>,
+    pub(crate) identity: Identity,
+    pub(crate) asked: Asked<'a>,
+    pub(crate) received: Instant,
+    pub(crate) now: Timestamp,
+}
+
+impl Work<'_> {
+    /// Request and answer for the journal. The request is wiped of everything that must not be stored.
+    pub(crate) fn exchange(&self, reply: Vec<u8>) -> Exchange {
+        Exchange {
+            dialect: self.link.dialect.name().to_owned(),
+            request: self.link.dialect.sanitized(self.message.body()).unwrap_or_default(),
+            reply,
+            received: self.now,
+            took_us: u32::try_from(self.received.elapsed().as_micros()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Works on one frame from its first byte to its durable answer.
+pub(crate) async fn handle(shared: &Shared, link: &Link, peer: SocketAddr, arrived: Arrived) -> Handled {
+    let decoded = link.dialect.decode(&arrived.body);
+    let (message, unreadable) = match &decoded {
+        Ok(message) => (message, None),
+        Err(error) => (error.partial(), Some(error)),
+    };
+    let Some(identity) = intake::identity(message).filter(|_| message.mti().reply().is_some()) else {
+        match unreadable {
+            Some(error) => info!(%peer, %error, "connection closed: unreadable message"),
+            None => {
+                info!(%peer, mti = %message.mti(), "connection closed: a message that cannot be answered")
+            }
+        }
+        return Handled { frame: None, delivery: Delivery::Normal };
+    };
+    let work = Work {
+        shared,
+        link,
+        message,
+        identity,
+        asked: Asked { link, message, tpdu: arrived.tpdu, header: arrived.header },
+        received: arrived.received,
+        now: shared.now(),
+    };
+    let mut delivery = Delivery::Normal;
+    let answered = match unreadable {
+        Some(error) if identity.stan.is_none() => {
+            info!(%peer, %error, "connection closed: unreadable message without a trace number");
+            return Handled { frame: None, delivery };
+        }
+        Some(error) => {
+            info!(%peer, terminal = %identity.terminal, %error, "unreadable message answered 30");
+            refuse::refuse(&work, None, ReasonCode::FormatError).await
+        }
+        None => dispatch(&work, &mut delivery).await,
+    };
+    let frame = match answered {
+        Answered::Decided(journaled) => journaled.reply().to_vec(),
+        Answered::Undecided(frame) => frame,
+    };
+    debug!(%peer, mti = %message.mti(), terminal = %identity.terminal, "answered");
+    Handled { frame: (!frame.is_empty()).then_some(frame), delivery }
+}
+
+/// Sends the message to the stage of its task.
+async fn dispatch(work: &Work<'_>, delivery: &mut Delivery) -> Answered {
+    let terminal = match terminal::find(work).await {
+        Ok(terminal) => terminal,
+        Err(reason) => return refuse::refuse(work, None, reason).await,
+    };
+    let task = intake::task(&work.link.profile, work.message);
+    match task {
+        Some(Task::Payment(kind)) => payment::stage(work, kind, delivery).await,
+        Some(Task::Reversal) => reversal::stage(work).await,
+        Some(Task::SignIn { track_key }) => sign_in::sign_in(work, &terminal, track_key).await,
+        Some(Task::SignOut) => sign_in::sign_out(work).await,
+        Some(Task::Echo) => notice::echo(work).await,
+        Some(Task::Advice) => notice::advice(work).await,
+        Some(Task::Settlement) => settle::stage(work, &terminal).await,
+        None => refuse::refuse(work, Some(&terminal), ReasonCode::NotSupported).await,
+    }
+}
+
+/// The terminal's keys, if it has any: for signing refusals.
+pub(crate) fn signing_key(terminal: Option<&Arc<Terminal>>) -> Option<&model::KeyBlock> {
+    terminal.and_then(|t| t.state.session.as_ref()).map(|session| &session.tak)
+}
+
+/// Counts an answer.
+pub(crate) fn count(work: &Work<'_>, code: &str, reason: ReasonCode) {
+    metrics::answered(&work.message.mti().to_string(), code, reason, work.received.elapsed());
+}

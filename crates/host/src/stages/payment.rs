@@ -1,0 +1,225 @@
+//! The payment itself: card, duplicate, lock, PIN, funds; one decision, appended before its answer leaves.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use authorization::{
+    Decision, Outcome, PinEvidence, ProductPolicy, Role, Verdict,
+    decide::{Case, References, decide},
+};
+use hsm::{EncryptedPinBlock, PinBlockFormat, VerifyPin};
+use model::{Kind, Pan, PinOutcome, ReasonCode, Unverifiable};
+use store::{
+    Card, CardWork, Entry, Event, Step, Subject, WorkError,
+    journal::{LockedUntil, Transaction},
+};
+use tracing::{error, info};
+
+use super::{
+    Answered, Work,
+    authenticate::{self, Keys},
+    count,
+    refuse::refuse,
+    terminal,
+};
+use crate::{
+    intake, metrics,
+    reply::{Answer, ReplyError, compose},
+    sandbox::{Delivery, Lever},
+};
+
+/// Passes a payment through the remaining stages.
+pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) -> Answered {
+    let engine = work.shared.store.engine();
+    let asked = intake::payment(engine, &work.link.profile, work.message, &work.identity, kind);
+    let mut payment = match asked {
+        Ok(payment) => payment,
+        Err(unusable) => {
+            info!(terminal = %work.identity.terminal, %unusable, "format error");
+            return refuse(work, None, ReasonCode::FormatError).await;
+        }
+    };
+    // A repeat, or a reversal of this very transaction, waits until this one is durable.
+    let _turn = work.shared.in_flight.turn(payment.request.key).await;
+    let terminal = match terminal::find(work).await {
+        Ok(terminal) => terminal,
+        Err(reason) => return refuse(work, None, reason).await,
+    };
+    let keys = match admit(work, &terminal).await {
+        Ok(keys) => keys,
+        Err(reason) => return refuse(work, Some(&terminal), reason).await,
+    };
+    payment.request.overtaken = terminal.state.is_overtaken(&payment.request.key);
+    if work.shared.settings.sandbox {
+        let lever = Lever::of(kind, payment.request.amount);
+        payment.request.sandbox = lever.decision;
+        *delivery = lever.delivery;
+    }
+    let card = engine.card_id(&payment.pan);
+    let references = work.shared.references.next(work.now, &work.shared.zone);
+    let mut decision = Deciding { work, payment, keys, references, pin: None };
+    match work.shared.store.with_card(&card, &mut decision).await {
+        Ok(journaled) => Answered::Decided(journaled),
+        Err(error) => refuse(work, Some(&terminal), reason(error)).await,
+    }
+}
+
+async fn admit(work: &Work<'_>, terminal: &store::Terminal) -> Result<Keys, ReasonCode> {
+    terminal::ready_to_pay(work, terminal)?;
+    authenticate::verify(work, terminal).await
+}
+
+/// Why a payment could not be decided.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("the card's product {0:?} has no policy")]
+    NoPolicy(String),
+    #[error(transparent)]
+    Reply(#[from] ReplyError),
+}
+
+/// What such a failure means to the terminal; nothing was decided.
+pub(crate) fn reason(error: WorkError<Failure>) -> ReasonCode {
+    match error {
+        WorkError::UnknownSubject => ReasonCode::UnknownCard,
+        WorkError::Store(error) => terminal::away(&error),
+        WorkError::Decide(failure) => {
+            error!(%failure, "no decision");
+            match failure {
+                Failure::Reply(ReplyError::Sign(error)) => authenticate::fault(&error),
+                Failure::NoPolicy(_) | Failure::Reply(_) => ReasonCode::StoreAway,
+            }
+        }
+    }
+}
+
+/// One payment, decided in as many rounds as other decisions about the card force; the security module is asked once.
+struct Deciding<'a> {
+    work: &'a Work<'a>,
+    payment: intake::Payment,
+    keys: Keys,
+    references: References,
+    pin: Option<PinOutcome>,
+}
+
+#[async_trait]
+impl CardWork for Deciding<'_> {
+    type Error = Failure;
+
+    async fn decide(&mut self, card: &Card) -> Result<Step, Failure> {
+        let product = &card.record.product;
+        let shared = self.work.shared;
+        let policy = shared.products.get(product).ok_or_else(|| Failure::NoPolicy(product.clone()))?;
+        if self.pin.is_none() && self.outcome(card, policy) == Outcome::NeedsPin {
+            self.pin = Some(self.ask_module(card).await);
+        }
+        match self.outcome(card, policy) {
+            Outcome::Repeat { journal_seq } => {
+                metrics::repeated();
+                Ok(Step::Repeat(journal_seq))
+            }
+            Outcome::Decided(decision) => self.entry(card, policy, decision).await,
+            Outcome::NeedsPin => unreachable!("the module was asked, so there is an outcome"),
+        }
+    }
+}
+
+impl Deciding<'_> {
+    fn outcome(&self, card: &Card, policy: &ProductPolicy) -> Outcome<'_> {
+        let case = Case {
+            card: card.id,
+            policy,
+            record: &card.record,
+            state: &card.state,
+            request: &self.payment.request,
+            references: self.references,
+            now: self.work.now,
+        };
+        decide(&case, self.pin.as_ref().map_or(PinEvidence::NotAsked, PinEvidence::Asked))
+    }
+
+    /// Asks about the PIN. Whatever goes wrong on the way is "unverifiable", never "wrong".
+    async fn ask_module(&mut self, card: &Card) -> PinOutcome {
+        let Some(reference) = card.reference.as_deref() else {
+            return PinOutcome::Unverifiable(Unverifiable::NoReference);
+        };
+        let Some(block) = self.payment.pin_block.take() else {
+            return PinOutcome::Unverifiable(Unverifiable::PinBlockFormat);
+        };
+        let started = Instant::now();
+        let outcome = verify(self.work, &self.payment.pan, &self.keys, card, block, reference).await;
+        metrics::pin_verified(started.elapsed());
+        outcome
+    }
+
+    async fn entry(
+        &self,
+        card: &Card,
+        policy: &ProductPolicy,
+        decision: Decision<'_>,
+    ) -> Result<Step, Failure> {
+        let request = &self.payment.request;
+        let code = decision
+            .forced
+            .unwrap_or_else(|| self.work.link.profile.codes.code(decision.reason, policy.pick_up));
+        let approved = matches!(decision.verdict, Verdict::Approved(_));
+        let mut after = card.state.clone();
+        after.apply(card.state.seq + 1, 0, self.work.now, &decision.effects);
+        let answer = Answer {
+            code: Some(code),
+            references: Some(self.references),
+            approved,
+            balance: (approved && request.kind == Kind::Balance)
+                .then(|| (after.available(), card.record.currency)),
+            sign_in_again: self.work.link.profile.sign_in_again
+                && decision.reason == ReasonCode::PinBlockUnreadable,
+            ..Answer::default()
+        };
+        let reply =
+            compose(self.work.shared, self.work.asked, &answer, self.work.now, Some(&self.keys.tak)).await?;
+        count(self.work, code.as_str(), decision.reason);
+        let transaction = Transaction {
+            role: Role::Financial(request.kind),
+            key: request.key,
+            pan: card.record.pan.clone(),
+            merchant: request.merchant,
+            amount: request.amount,
+            currency: request.currency,
+            rrn: self.references.rrn,
+            approval: approved.then_some(self.references.approval),
+            reason: decision.reason,
+            code,
+            pin: decision.pin,
+            tries_left: after.tries.left(policy.pin_try_limit),
+            tries_limit: policy.pin_try_limit.get(),
+            locked: after.lock.map(|lock| LockedUntil(lock.until)),
+            effects: decision.effects,
+            movement: decision.movement,
+            original: decision.original,
+        };
+        Ok(Step::Append(Box::new(Entry {
+            subject: Subject::Card(card.id),
+            seq: card.state.seq + 1,
+            at: self.work.now,
+            event: Event::Transaction(Box::new(transaction)),
+            exchange: Some(self.work.exchange(reply)),
+        })))
+    }
+}
+
+async fn verify(
+    work: &Work<'_>,
+    pan: &Pan,
+    keys: &Keys,
+    card: &Card,
+    block: EncryptedPinBlock,
+    reference: &model::PinReference,
+) -> PinOutcome {
+    let request =
+        VerifyPin { card: card.id, pan, tpk: &keys.tpk, block, format: PinBlockFormat::Iso0, reference };
+    let patience = Duration::from_millis(work.shared.settings.module_timeout_ms);
+    match tokio::time::timeout(patience, work.shared.module.verify_pin(request)).await {
+        Ok(outcome) => outcome,
+        Err(_) => PinOutcome::Unverifiable(Unverifiable::ModuleUnavailable),
+    }
+}

@@ -1,0 +1,150 @@
+//! Refusals before any card is touched: answered by the profile's code, journalled at the terminal for those who
+//! look for the cause, and no counter moves.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use authorization::{decide::References, terminal::TerminalEffect};
+use model::{KeyBlock, ReasonCode, ResponseCode, TerminalId, Timestamp};
+use store::{Entry, Event, Step, Subject, Terminal, TerminalWork, journal::TerminalEvent};
+use tracing::{info, warn};
+
+use super::{Answered, Work, count, signing_key};
+use crate::{
+    intake, metrics,
+    reply::{Answer, compose},
+};
+
+/// Refuses a message. When the terminal is known the refusal is journalled there first.
+pub(crate) async fn refuse(
+    work: &Work<'_>,
+    terminal: Option<&Arc<Terminal>>,
+    reason: ReasonCode,
+) -> Answered {
+    let code = work.link.profile.codes.code(reason, false);
+    info!(terminal = %work.identity.terminal, mti = %work.message.mti(), reason = reason.name(), %code, "refused");
+    count(work, code.as_str(), reason);
+    let found = match terminal {
+        Some(terminal) => Some(Arc::clone(terminal)),
+        None => work.shared.store.engine().terminal(&work.identity.terminal).await.ok().flatten(),
+    };
+    let references = work.shared.references.next(work.now, &work.shared.zone);
+    let refusal = Refusal { work, reason, code, references };
+    let reply = refusal.reply(signing_key(found.as_ref())).await;
+    match found {
+        Some(_) if decides_nothing_durable(reason) => Answered::Undecided(reply),
+        Some(terminal) if work.shared.refusals.admits(terminal.record.id, work) => {
+            refusal.journal(reply).await
+        }
+        Some(_) => {
+            metrics::refusal_not_journalled();
+            Answered::Undecided(reply)
+        }
+        None => Answered::Undecided(reply),
+    }
+}
+
+/// The store's own trouble cannot be written into the store.
+fn decides_nothing_durable(reason: ReasonCode) -> bool {
+    matches!(reason, ReasonCode::StoreAway | ReasonCode::Overloaded)
+}
+
+struct Refusal<'a> {
+    work: &'a Work<'a>,
+    reason: ReasonCode,
+    code: ResponseCode,
+    references: References,
+}
+
+impl Refusal<'_> {
+    /// The answer, signed if it can be; without a MAC a terminal still reads the code.
+    async fn reply(&self, tak: Option<&KeyBlock>) -> Vec<u8> {
+        let out_of_step = matches!(
+            self.reason,
+            ReasonCode::MacInvalid | ReasonCode::BatchMismatch | ReasonCode::SignInRequired
+        );
+        let answer = Answer {
+            code: Some(self.code),
+            references: Some(self.references),
+            sign_in_again: self.work.link.profile.sign_in_again && out_of_step,
+            ..Answer::default()
+        };
+        let wants_mac = self.work.message.mac_field().is_some();
+        let tak = tak.filter(|_| wants_mac);
+        match compose(self.work.shared, self.work.asked, &answer, self.work.now, tak).await {
+            Ok(frame) => frame,
+            Err(error) => {
+                warn!(%error, "refusal without MAC");
+                let plain = compose(self.work.shared, self.work.asked, &answer, self.work.now, None).await;
+                plain.unwrap_or_default()
+            }
+        }
+    }
+
+    async fn journal(self, reply: Vec<u8>) -> Answered {
+        let mut work = Journalling { refusal: &self, reply: &reply };
+        match self.work.shared.store.with_terminal(&self.work.identity.terminal, &mut work).await {
+            Ok(journaled) => Answered::Decided(journaled),
+            Err(error) => {
+                // It decided nothing, so it may leave all the same.
+                warn!(%error, "refusal not journalled");
+                Answered::Undecided(reply)
+            }
+        }
+    }
+}
+
+struct Journalling<'a> {
+    refusal: &'a Refusal<'a>,
+    reply: &'a [u8],
+}
+
+#[async_trait]
+impl TerminalWork for Journalling<'_> {
+    type Error = Infallible;
+
+    async fn decide(&mut self, terminal: &Terminal) -> Result<Step, Infallible> {
+        let Refusal { work, reason, code, references } = self.refusal;
+        let event = TerminalEvent {
+            effect: TerminalEffect::Refused { reason: *reason },
+            merchant: work.identity.merchant.unwrap_or(terminal.record.merchant),
+            stan: work.identity.stan,
+            rrn: Some(references.rrn),
+            reason: *reason,
+            code: Some(*code),
+            pan: intake::pan(work.message).map(|pan| pan.masked()),
+            amount: intake::amount(work.message),
+        };
+        Ok(Step::Append(Box::new(Entry {
+            subject: Subject::Terminal(terminal.record.id),
+            seq: terminal.state.seq + 1,
+            at: work.now,
+            event: Event::Terminal(event),
+            exchange: Some(work.exchange(self.reply.to_vec())),
+        })))
+    }
+}
+
+/// How many refusals a terminal may write per minute: garbage must not fill the disk.
+#[derive(Default)]
+pub(crate) struct Throttle {
+    minutes: Mutex<HashMap<TerminalId, (Timestamp, u32)>>,
+}
+
+impl Throttle {
+    fn admits(&self, terminal: TerminalId, work: &Work<'_>) -> bool {
+        const MINUTE_MS: i64 = 60_000;
+        let mut minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, used) = minutes.entry(terminal).or_insert((work.now, 0));
+        let elapsed = work.now.since_ms(*start);
+        if !(0..MINUTE_MS).contains(&elapsed) {
+            (*start, *used) = (work.now, 0);
+        }
+        *used = used.saturating_add(1);
+        *used <= work.shared.settings.limits.refusals_per_minute
+    }
+}

@@ -1,0 +1,116 @@
+//! Sign-in (签到): fresh working keys and the batch to use. The keys of the session before stay valid for a grace time,
+//! for messages that crossed the sign-in on the wire.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use authorization::{
+    decide::References,
+    terminal::{Session, TerminalEffect},
+};
+use hsm::{GeneratedWorkKeys, WorkKeyLayout};
+use model::ReasonCode;
+use store::{Entry, Event, Step, Subject, Terminal, TerminalWork, WorkError, journal::TerminalEvent};
+
+use super::{Answered, Work, authenticate, count, refuse::refuse, terminal};
+use crate::reply::{Answer, ReplyError, compose};
+
+/// Hands out fresh keys.
+pub(crate) async fn sign_in(work: &Work<'_>, terminal: &Arc<Terminal>, track_key: bool) -> Answered {
+    let layout =
+        if track_key { WorkKeyLayout::DoubleLengthWithTrackKey } else { WorkKeyLayout::DoubleLength };
+    match work.shared.module.generate_work_keys(&terminal.record.tmk, layout).await {
+        Ok(keys) => change(work, terminal, Some(keys)).await,
+        Err(error) => refuse(work, Some(terminal), authenticate::fault(&error)).await,
+    }
+}
+
+/// Drops the keys.
+pub(crate) async fn sign_out(work: &Work<'_>) -> Answered {
+    match terminal::find(work).await {
+        Ok(terminal) => change(work, &terminal, None).await,
+        Err(reason) => refuse(work, None, reason).await,
+    }
+}
+
+async fn change(work: &Work<'_>, terminal: &Arc<Terminal>, keys: Option<GeneratedWorkKeys>) -> Answered {
+    let references = work.shared.references.next(work.now, &work.shared.zone);
+    let mut change = Change { work, keys, references };
+    match work.shared.store.with_terminal(&terminal.record.id, &mut change).await {
+        Ok(journaled) => {
+            count(work, "00", ReasonCode::Approved);
+            Answered::Decided(journaled)
+        }
+        Err(error) => refuse(work, Some(terminal), reason(&error)).await,
+    }
+}
+
+/// What a failed unit of work about a terminal means.
+pub(crate) fn reason(error: &WorkError<ReplyError>) -> ReasonCode {
+    match error {
+        WorkError::UnknownSubject => ReasonCode::UnknownTerminal,
+        WorkError::Store(error) => terminal::away(error),
+        WorkError::Decide(ReplyError::Sign(error)) => authenticate::fault(error),
+        WorkError::Decide(error) => {
+            tracing::error!(%error, "no answer could be made");
+            ReasonCode::StoreAway
+        }
+    }
+}
+
+struct Change<'a> {
+    work: &'a Work<'a>,
+    keys: Option<GeneratedWorkKeys>,
+    references: References,
+}
+
+#[async_trait]
+impl TerminalWork for Change<'_> {
+    type Error = ReplyError;
+
+    async fn decide(&mut self, terminal: &Terminal) -> Result<Step, ReplyError> {
+        let work = self.work;
+        let code = work.link.profile.codes.code(ReasonCode::Approved, false);
+        let batch = terminal.state.batch_for_sign_in();
+        let answer = Answer {
+            code: Some(code),
+            references: Some(self.references),
+            work_keys: self.keys.as_ref().map(|keys| keys.for_terminal.clone()),
+            batch: (self.keys.is_some() && work.link.profile.batches).then_some(batch),
+            ..Answer::default()
+        };
+        let reply = compose(work.shared, work.asked, &answer, work.now, None).await?;
+        let effect = match &self.keys {
+            None => TerminalEffect::SignOut,
+            Some(keys) => TerminalEffect::SignIn {
+                session: Session {
+                    since: work.now,
+                    tpk: keys.tpk.clone(),
+                    tak: keys.tak.clone(),
+                    tdk: keys.tdk.clone(),
+                    previous: None,
+                    check_values: keys.check_values.iter().map(ToString::to_string).collect(),
+                },
+                batch,
+                grace_ms: work.shared.settings.key_grace_ms,
+            },
+        };
+        let event = TerminalEvent {
+            effect,
+            merchant: terminal.record.merchant,
+            stan: work.identity.stan,
+            rrn: Some(self.references.rrn),
+            reason: ReasonCode::Approved,
+            code: Some(code),
+            pan: None,
+            amount: None,
+        };
+        Ok(Step::Append(Box::new(Entry {
+            subject: Subject::Terminal(terminal.record.id),
+            seq: terminal.state.seq + 1,
+            at: work.now,
+            event: Event::Terminal(event),
+            exchange: Some(work.exchange(reply)),
+        })))
+    }
+}
