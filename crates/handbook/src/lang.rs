@@ -28,6 +28,15 @@ impl Lang {
         }
     }
 
+    /// The one of two texts that is in this language.
+    #[must_use]
+    pub fn pick<'t>(self, zh: &'t str, en: &'t str) -> &'t str {
+        match self {
+            Self::Zh => zh,
+            Self::En => en,
+        }
+    }
+
     /// The language of a POSIX locale such as `zh_CN.UTF-8`; English for `C`, for an empty one and for every
     /// language that is not here.
     #[must_use]
@@ -73,15 +82,7 @@ impl Bilingual {
     }
 
     pub(crate) fn get(&self, lang: Lang) -> &str {
-        pick(lang, &self.zh, &self.en)
-    }
-}
-
-/// The one of two texts that is in this language.
-pub(crate) fn pick<'t>(lang: Lang, zh: &'t str, en: &'t str) -> &'t str {
-    match lang {
-        Lang::Zh => zh,
-        Lang::En => en,
+        lang.pick(&self.zh, &self.en)
     }
 }
 

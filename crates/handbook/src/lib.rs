@@ -18,7 +18,9 @@ mod sentence;
 
 pub use lang::Lang;
 pub use reason_text::{Audience, ReasonText, TryCharged, reason, reasons};
-pub use response_code::{Cause, Class, CodeEntry, CounterEffect, Source, code, codes, unknown_code_prompt};
+pub use response_code::{
+    Cause, Class, CodeEntry, CounterEffect, Source, code, codes, family_text, unknown_code_prompt,
+};
 pub use sentence::{Facts, LockEnd};
 
 #[cfg(test)]

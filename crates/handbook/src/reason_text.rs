@@ -6,7 +6,7 @@ use model::{ReasonCode, reason::Family};
 use serde::Deserialize;
 
 use crate::{
-    lang::{Bilingual, Lang, pick},
+    lang::{Bilingual, Lang},
     sentence::{Facts, Sentence},
 };
 
@@ -52,9 +52,9 @@ impl Audience {
     #[must_use]
     pub fn text(self, lang: Lang) -> &'static str {
         match self {
-            Self::Cardholder => pick(lang, "持卡人", "Cardholder"),
-            Self::Cashier => pick(lang, "收银员", "Cashier"),
-            Self::Engineer => pick(lang, "技术人员", "Engineer"),
+            Self::Cardholder => lang.pick("持卡人", "Cardholder"),
+            Self::Cashier => lang.pick("收银员", "Cashier"),
+            Self::Engineer => lang.pick("技术人员", "Engineer"),
         }
     }
 }
@@ -86,9 +86,9 @@ impl TryCharged {
     #[must_use]
     pub fn text(self, lang: Lang) -> &'static str {
         match self {
-            Self::Yes => pick(lang, "计一次密码错误", "one PIN try was charged"),
-            Self::No => pick(lang, "本次不计密码错误次数", "no PIN try was charged this time"),
-            Self::Never => pick(lang, "故障，从不计密码错误次数", "a fault: it never charges a PIN try"),
+            Self::Yes => lang.pick("计一次密码错误", "one PIN try was charged"),
+            Self::No => lang.pick("本次不计密码错误次数", "no PIN try was charged this time"),
+            Self::Never => lang.pick("故障，从不计密码错误次数", "a fault: it never charges a PIN try"),
         }
     }
 }

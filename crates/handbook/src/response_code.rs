@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use model::{ResponseCode, reason::Family};
 use serde::Deserialize;
 
-use crate::lang::{Bilingual, Lang, pick};
+use crate::lang::{Bilingual, Lang};
 
 /// One response code.
 #[derive(Debug)]
@@ -56,13 +56,11 @@ impl Class {
     #[must_use]
     pub fn text(self, lang: Lang) -> &'static str {
         match self {
-            Self::A => pick(lang, "交易成功", "success"),
-            Self::B => pick(lang, "交易失败，可重试", "failed, may be tried again"),
-            Self::C => pick(lang, "交易失败，终端不自动重试", "failed, the terminal does not try again"),
-            Self::D => pick(lang, "交易失败，由操作员处理", "failed, staff handle it"),
-            Self::E => {
-                pick(lang, "系统故障，终端不自动重试", "system fault, the terminal does not try again")
-            }
+            Self::A => lang.pick("交易成功", "success"),
+            Self::B => lang.pick("交易失败，可重试", "failed, may be tried again"),
+            Self::C => lang.pick("交易失败，终端不自动重试", "failed, the terminal does not try again"),
+            Self::D => lang.pick("交易失败，由操作员处理", "failed, staff handle it"),
+            Self::E => lang.pick("系统故障，终端不自动重试", "system fault, the terminal does not try again"),
         }
     }
 }
@@ -100,18 +98,15 @@ impl CounterEffect {
     #[must_use]
     pub fn text(self, lang: Lang) -> &'static str {
         match self {
-            Self::None => pick(lang, "不变，不计密码错误次数", "unchanged: no PIN try is charged"),
-            Self::PlusOne => pick(lang, "加一：计一次密码错误", "plus one: a PIN try is charged"),
-            Self::Locked => pick(
-                lang,
+            Self::None => lang.pick("不变，不计密码错误次数", "unchanged: no PIN try is charged"),
+            Self::PlusOne => lang.pick("加一：计一次密码错误", "plus one: a PIN try is charged"),
+            Self::Locked => lang.pick(
                 "已到上限，卡已锁定；锁定后再输不再计次",
                 "at the limit, the card is locked; what is entered after that is not counted",
             ),
-            Self::ResetIfVerified => pick(
-                lang,
-                "验过密码且正确则清零",
-                "back to zero if a PIN was asked for, because it was right",
-            ),
+            Self::ResetIfVerified => {
+                lang.pick("验过密码且正确则清零", "back to zero if a PIN was asked for, because it was right")
+            }
         }
     }
 }
@@ -182,22 +177,22 @@ impl Cause {
     #[must_use]
     pub fn text(self, lang: Lang) -> &'static str {
         match self {
-            Self::Success => pick(lang, "正常", "nothing went wrong"),
-            Self::Cardholder => pick(lang, "持卡人输入", "the cardholder's input"),
-            Self::Card => pick(lang, "卡片", "the card"),
-            Self::Account => pick(lang, "账户", "the account"),
-            Self::Issuer => pick(lang, "发卡行的决定", "the issuer's decision"),
-            Self::Limit => pick(lang, "金额或次数限制", "a limit on amount or number"),
-            Self::Locked => pick(lang, "密码锁定或卡片受限", "tries used up, or the card restricted"),
-            Self::Fraud => pick(lang, "欺诈或嫌疑", "fraud or suspicion of it"),
-            Self::Merchant => pick(lang, "商户登记", "the merchant's registration"),
-            Self::Terminal => pick(lang, "终端状态或操作", "the terminal's state or use"),
-            Self::Software => pick(lang, "软件或报文格式", "software or message format"),
-            Self::KeySync => pick(lang, "密钥不同步", "keys that do not agree"),
-            Self::Routing => pick(lang, "路由", "routing"),
-            Self::Network => pick(lang, "网络或超时", "network or time-out"),
-            Self::System => pick(lang, "系统", "a system on the way"),
-            Self::Duplicate => pick(lang, "重复请求", "the same request again"),
+            Self::Success => lang.pick("正常", "nothing went wrong"),
+            Self::Cardholder => lang.pick("持卡人输入", "the cardholder's input"),
+            Self::Card => lang.pick("卡片", "the card"),
+            Self::Account => lang.pick("账户", "the account"),
+            Self::Issuer => lang.pick("发卡行的决定", "the issuer's decision"),
+            Self::Limit => lang.pick("金额或次数限制", "a limit on amount or number"),
+            Self::Locked => lang.pick("密码锁定或卡片受限", "tries used up, or the card restricted"),
+            Self::Fraud => lang.pick("欺诈或嫌疑", "fraud or suspicion of it"),
+            Self::Merchant => lang.pick("商户登记", "the merchant's registration"),
+            Self::Terminal => lang.pick("终端状态或操作", "the terminal's state or use"),
+            Self::Software => lang.pick("软件或报文格式", "software or message format"),
+            Self::KeySync => lang.pick("密钥不同步", "keys that do not agree"),
+            Self::Routing => lang.pick("路由", "routing"),
+            Self::Network => lang.pick("网络或超时", "network or time-out"),
+            Self::System => lang.pick("系统", "a system on the way"),
+            Self::Duplicate => lang.pick("重复请求", "the same request again"),
         }
     }
 }
@@ -240,25 +235,23 @@ impl Source {
     pub fn text(self, lang: Lang) -> &'static str {
         match self {
             Self::TwoTables => {
-                pick(lang, "两份公开的国内终端应答码表", "two public code tables of Chinese terminals")
+                lang.pick("两份公开的国内终端应答码表", "two public code tables of Chinese terminals")
             }
             Self::OneTable => {
-                pick(lang, "一份公开的国内终端应答码表", "one public code table of Chinese terminals")
+                lang.pick("一份公开的国内终端应答码表", "one public code table of Chinese terminals")
             }
-            Self::IsoLists => pick(
-                lang,
+            Self::IsoLists => lang.pick(
                 "仅见于ISO 8583:1987码表，国内码表未见",
                 "lists of ISO 8583:1987 only; not in the Chinese tables",
             ),
-            Self::OtherNetworks => pick(
-                lang,
+            Self::OtherNetworks => lang.pick(
                 "境外网络的公开资料，国内码表未见",
                 "public pages of other networks; not in the Chinese tables",
             ),
             Self::Iso1993 => {
-                pick(lang, "公开的ISO 8583:1993应答码表", "public lists of ISO 8583:1993 action codes")
+                lang.pick("公开的ISO 8583:1993应答码表", "public lists of ISO 8583:1993 action codes")
             }
-            Self::Ours => pick(lang, "本系统自定义，标准中没有", "ours: the standard has none"),
+            Self::Ours => lang.pick("本系统自定义，标准中没有", "ours: the standard has none"),
         }
     }
 }
@@ -337,6 +330,19 @@ impl CodeEntry {
     }
 }
 
+/// Whose matter a family is, for people.
+#[must_use]
+pub fn family_text(family: Family, lang: Lang) -> &'static str {
+    match family {
+        Family::Ok => lang.pick("交易成功", "approved"),
+        Family::Warn => lang.pick("持卡人当场可以处理", "the cardholder can mend it now"),
+        Family::Lock => lang.pick("已锁定、受限或次数用尽", "locked, restricted or tries used up"),
+        Family::Sys => lang.pick("系统、网络或终端的问题", "our, the network's or the terminal's fault"),
+        Family::Bad => lang.pick("欺诈、失窃或来历不明", "attack, fraud, stolen, or not ours"),
+        Family::Neutral => lang.pick("余额、限额等一般拒绝", "funds, limits and every other plain no"),
+    }
+}
+
 /// All codes: first the two characters of 1987, then the three digits of 1993, each in order.
 #[must_use]
 pub fn codes() -> &'static [CodeEntry] {
@@ -352,7 +358,7 @@ pub fn code(code: &str) -> Option<&'static CodeEntry> {
 /// What a terminal shows for a code that nobody listed (reference §3.1).
 #[must_use]
 pub fn unknown_code_prompt(lang: Lang) -> &'static str {
-    pick(lang, "交易失败，请联系发卡行", "Transaction failed, contact the issuer")
+    lang.pick("交易失败，请联系发卡行", "Transaction failed, contact the issuer")
 }
 
 fn order(code: &str) -> (usize, &str) {

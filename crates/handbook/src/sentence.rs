@@ -10,7 +10,7 @@
 
 use model::{Amount, Currency, TerminalId};
 
-use crate::lang::{Lang, pick};
+use crate::lang::Lang;
 
 /// What is known about the case at hand. Everything may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Placeholder {
             Self::TriesLimit => facts.tries_limit.map(|n| tries(n, lang)),
             Self::LockedUntil => facts.locked_until.as_ref().map(|end| match end {
                 LockEnd::At(moment) => moment.clone(),
-                LockEnd::ByStaff => pick(lang, "银行工作人员解锁", "the bank's staff release it").to_owned(),
+                LockEnd::ByStaff => lang.pick("银行工作人员解锁", "the bank's staff release it").to_owned(),
             }),
             Self::Terminal => facts.terminal.map(|terminal| terminal.to_string()),
             Self::Amount => facts.amount.map(|(amount, currency)| money(amount, currency)),

@@ -1,0 +1,423 @@
+//! `pinward explain [CODE]`: what a response code or one of our reasons means, and what to do.
+//!
+//! Prints the handbook on stdout; what is not an entry (an unknown code, hints) goes to stderr.
+
+use std::{fmt::Write as _, io::Write as _, process::ExitCode};
+
+use authorization::Profile;
+use handbook::{Audience, CodeEntry, Facts, Lang, ReasonText};
+use model::ReasonCode;
+use serde_json::{Value, json};
+
+/// The network profiles whose answers are shown.
+const PROFILES: [&str; 3] = ["unionpay", "iso87", "iso93"];
+
+/// Exit code for a code or reason that nobody listed.
+const UNKNOWN: u8 = 3;
+
+/// How many similar names are offered.
+const SUGGESTIONS_MAX: usize = 5;
+
+/// Explain a response code or a reason: what happened, what it does to the PIN try counter, what to do.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// A response code (75, A0, 117) or a reason (pin-block-unreadable); without one, all are listed
+    code: Option<String>,
+
+    /// Language: zh or en [default: from LC_ALL, LC_MESSAGES or LANG]
+    #[arg(long, value_name = "LANG")]
+    lang: Option<Lang>,
+
+    /// Print JSON, with the texts in both languages
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(options: Options) -> ExitCode {
+    let lang = options.lang.unwrap_or_else(lang_of_environment);
+    let answers = Answers::of_builtin_profiles();
+    let page = match options.code.as_deref().map(str::trim) {
+        None if options.json => json_text(&list_json(&answers)),
+        None => list_text(lang, &answers),
+        Some(wanted) => match (find(wanted), options.json) {
+            (Some(Entry::Code(entry)), true) => json_text(&code_json(entry, &answers)),
+            (Some(Entry::Code(entry)), false) => code_text(lang, entry, &answers),
+            (Some(Entry::Reason(entry)), true) => json_text(&reason_json(entry, &answers)),
+            (Some(Entry::Reason(entry)), false) => reason_text(lang, entry, &answers),
+            (None, _) => {
+                eprint!("{}", unknown_text(lang, wanted));
+                return ExitCode::from(UNKNOWN);
+            }
+        },
+    };
+    // A reader that went away, such as `head`, is not an error.
+    let _ = std::io::stdout().lock().write_all(page.as_bytes());
+    ExitCode::SUCCESS
+}
+
+/// The first of the three variables that is set decides, as in POSIX.
+fn lang_of_environment() -> Lang {
+    ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty())
+        .map_or(Lang::En, |locale| Lang::of_locale(&locale))
+}
+
+enum Entry {
+    Code(&'static CodeEntry),
+    Reason(&'static ReasonText),
+}
+
+/// Codes are found in either case, reasons also with underscores.
+fn find(wanted: &str) -> Option<Entry> {
+    handbook::code(&wanted.to_ascii_uppercase()).map(Entry::Code).or_else(|| {
+        let name = wanted.to_ascii_lowercase().replace('_', "-");
+        name.parse().ok().map(|reason: ReasonCode| Entry::Reason(handbook::reason(reason)))
+    })
+}
+
+/// Which reason is answered with which code, in every profile.
+struct Answers(Vec<Answer>);
+
+struct Answer {
+    profile: &'static str,
+    reason: ReasonCode,
+    code: String,
+    /// Only for products that say "pick up".
+    pick_up: bool,
+}
+
+impl Answers {
+    fn of_builtin_profiles() -> Self {
+        let profiles = PROFILES.iter().filter_map(|name| Some((*name, Profile::builtin(name)?)));
+        let answers = profiles.flat_map(|(profile, table)| {
+            ReasonCode::ALL.iter().flat_map(move |reason| {
+                let usual = table.code(*reason, false);
+                let pick_up = Some(table.code(*reason, true)).filter(|code| *code != usual);
+                let answer = |code: model::ResponseCode, pick_up| Answer {
+                    profile,
+                    reason: *reason,
+                    code: code.to_string(),
+                    pick_up,
+                };
+                [Some(answer(usual, false)), pick_up.map(|code| answer(code, true))].into_iter().flatten()
+            })
+        });
+        Self(answers.collect())
+    }
+
+    fn with_code<'a>(&'a self, code: &'a str) -> impl Iterator<Item = &'a Answer> {
+        self.0.iter().filter(move |answer| answer.code == code)
+    }
+
+    fn of_reason(&self, reason: ReasonCode) -> impl Iterator<Item = &Answer> {
+        self.0.iter().filter(move |answer| answer.reason == reason)
+    }
+}
+
+impl Answer {
+    fn pick_up_text(&self, lang: Lang) -> &'static str {
+        if self.pick_up {
+            lang.pick("（要求留卡的产品）", " (products that say pick up)")
+        } else {
+            ""
+        }
+    }
+}
+
+fn code_text(lang: Lang, entry: &CodeEntry, answers: &Answers) -> String {
+    let mut page = format!("{}  {}\n\n{}\n\n", entry.code(), entry.meaning(lang), entry.explain(lang));
+    let class = entry
+        .class()
+        .map_or(lang.pick("国内码表未见", "not in UnionPay's tables").to_owned(), |class| {
+            format!("{}{}{}", class.letter(), lang.pick("：", ": "), class.text(lang))
+        });
+    let mut rows = vec![
+        (lang.pick("类别", "Family"), family(lang, entry.family())),
+        (lang.pick("处理", "Class"), class),
+        (lang.pick("起因", "Cause"), entry.cause().text(lang).to_owned()),
+        (lang.pick("密码计数", "PIN tries"), entry.counter_effect().text(lang).to_owned()),
+        (lang.pick("屏幕提示", "Prompt"), entry.prompt(lang).to_owned()),
+        (lang.pick("操作员", "Staff"), entry.action(lang).to_owned()),
+        (lang.pick("来源", "Source"), entry.source().text(lang).to_owned()),
+    ];
+    rows.extend(entry.note(lang).map(|note| (lang.pick("说明", "Note"), note.to_owned())));
+    write_rows(&mut page, &rows);
+    let mut reasons: Vec<_> = answers.with_code(entry.code()).collect();
+    reasons.sort_by_key(|answer| (answer.reason, answer.pick_up));
+    let mut lines: Vec<[String; 3]> = Vec::new();
+    for answer in reasons {
+        let title = format!("{}{}", handbook::reason(answer.reason).title(lang), answer.pick_up_text(lang));
+        match lines.last_mut().filter(|line| line[0] == answer.reason.name() && line[1] == title) {
+            Some(line) => line[2] = format!("{}, {}", line[2], answer.profile),
+            None => lines.push([answer.reason.name().to_owned(), title, answer.profile.to_owned()]),
+        }
+    }
+    if lines.is_empty() {
+        page.push_str(
+            lang.pick("\n本系统没有以此应答的原因。\n", "\nNo reason of pinward is answered with it.\n"),
+        );
+    } else {
+        page.push_str(lang.pick("\n本系统以此应答的原因：\n", "\nReasons that pinward answers with it:\n"));
+        write_table(&mut page, "  ", &lines);
+    }
+    page
+}
+
+fn reason_text(lang: Lang, entry: &ReasonText, answers: &Answers) -> String {
+    let mut page = format!(
+        "{}  {}\n\n{}\n\n",
+        entry.reason(),
+        entry.title(lang),
+        entry.sentence(lang, &Facts::default())
+    );
+    let codes: Vec<String> = answers
+        .of_reason(entry.reason())
+        .map(|answer| format!("{} {}{}", answer.profile, answer.code, answer.pick_up_text(lang)))
+        .collect();
+    let mut rows = vec![
+        (lang.pick("类别", "Family"), family(lang, entry.family())),
+        (lang.pick("密码计数", "PIN tries"), entry.try_charged().text(lang).to_owned()),
+        (lang.pick("应答码", "Answered"), codes.join(lang.pick("，", ", "))),
+    ];
+    rows.extend(Audience::ALL.map(|audience| (audience.text(lang), entry.todo(lang, audience).to_owned())));
+    write_rows(&mut page, &rows);
+    page
+}
+
+fn list_text(lang: Lang, answers: &Answers) -> String {
+    let head = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
+    let mut codes = vec![[
+        head("应答码", "CODE"),
+        head("类别", "FAMILY"),
+        head("处理", "CLASS"),
+        head("密码计数", "PIN TRIES"),
+        head("含义", "MEANING"),
+    ]];
+    codes.extend(handbook::codes().iter().map(|entry| {
+        [
+            entry.code().to_owned(),
+            entry.family().name().to_owned(),
+            entry.class().map_or("-", handbook::Class::letter).to_owned(),
+            entry.counter_effect().name().to_owned(),
+            entry.meaning(lang).to_owned(),
+        ]
+    }));
+    let mut reasons = vec![[
+        head("原因", "REASON"),
+        head("类别", "FAMILY"),
+        "UNIONPAY".to_owned(),
+        "ISO87".to_owned(),
+        "ISO93".to_owned(),
+        head("含义", "MEANING"),
+    ]];
+    reasons.extend(handbook::reasons().iter().map(|entry| {
+        let [unionpay, iso87, iso93] = PROFILES.map(|profile| {
+            let mut usual = answers.of_reason(entry.reason()).filter(|a| a.profile == profile && !a.pick_up);
+            usual.next().map_or_else(String::new, |answer| answer.code.clone())
+        });
+        let name = entry.reason().name().to_owned();
+        [name, entry.family().name().to_owned(), unionpay, iso87, iso93, entry.title(lang).to_owned()]
+    }));
+    let mut page = String::new();
+    write_table(&mut page, "", &codes);
+    page.push('\n');
+    write_table(&mut page, "", &reasons);
+    page
+}
+
+fn unknown_text(lang: Lang, wanted: &str) -> String {
+    let shown: String = wanted.chars().take(40).filter(|c| !c.is_control()).collect();
+    let mut text = match lang {
+        Lang::Zh => format!("手册里没有“{shown}”。终端遇到未列出的应答码，统一提示：\n"),
+        Lang::En => {
+            format!("The handbook has no \"{shown}\". For a code that nobody listed a terminal shows:\n")
+        }
+    };
+    for lang in Lang::ALL {
+        let _ = writeln!(text, "  {}", handbook::unknown_code_prompt(lang));
+    }
+    let similar = similar(&shown);
+    if !similar.is_empty() {
+        text.push_str(lang.pick("相近的有：\n", "Similar:\n"));
+        let rows: Vec<[String; 2]> = similar
+            .into_iter()
+            .map(|entry| match entry {
+                Entry::Code(entry) => [entry.code().to_owned(), entry.meaning(lang).to_owned()],
+                Entry::Reason(entry) => [entry.reason().name().to_owned(), entry.title(lang).to_owned()],
+            })
+            .collect();
+        write_table(&mut text, "  ", &rows);
+    }
+    text.push_str(lang.pick("“pinward explain”列出全部。\n", "`pinward explain` lists all.\n"));
+    text
+}
+
+/// Codes with one character other, missing or too many; reasons that contain the word or nearly spell it.
+fn similar(wanted: &str) -> Vec<Entry> {
+    let code = wanted.to_ascii_uppercase();
+    let name = wanted.to_ascii_lowercase().replace(['_', ' '], "-");
+    let codes = handbook::codes().iter().map(|entry| {
+        let first_differs = entry.code().chars().next() != code.chars().next();
+        (distance(entry.code(), &code) * 2 + usize::from(first_differs), 3, Entry::Code(entry))
+    });
+    let reasons = handbook::reasons().iter().map(|entry| {
+        let spelt = entry.reason().name();
+        let far = if name.len() > 3 && spelt.contains(&name) { 0 } else { distance(spelt, &name) };
+        (far, name.len() / 3, Entry::Reason(entry))
+    });
+    let mut near: Vec<_> = codes.chain(reasons).filter(|(far, at_most, _)| far <= at_most).collect();
+    near.sort_by_key(|(far, ..)| *far);
+    near.into_iter().take(SUGGESTIONS_MAX).map(|(.., entry)| entry).collect()
+}
+
+/// Levenshtein's distance, row by row.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+fn family(lang: Lang, family: model::reason::Family) -> String {
+    format!("{}{}{}", family.name(), lang.pick("：", ": "), handbook::family_text(family, lang))
+}
+
+fn write_rows(page: &mut String, rows: &[(&str, String)]) {
+    let rows: Vec<[String; 2]> = rows.iter().map(|(k, v)| [(*k).to_owned(), v.clone()]).collect();
+    write_table(page, "  ", &rows);
+}
+
+/// Columns two spaces apart; the last one is not padded.
+fn write_table<const N: usize>(page: &mut String, indent: &str, rows: &[[String; N]]) {
+    let widths: [usize; N] =
+        std::array::from_fn(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0));
+    for row in rows {
+        page.push_str(indent);
+        for (column, cell) in row.iter().enumerate() {
+            page.push_str(cell);
+            if column + 1 < N {
+                page.extend(std::iter::repeat_n(' ', widths[column] - width(cell) + 2));
+            }
+        }
+        page.push('\n');
+    }
+}
+
+/// Columns on a terminal: Han and full-width punctuation take two.
+fn width(text: &str) -> usize {
+    let wide = |c: char| matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ff00}'..='\u{ff60}');
+    text.chars().map(|c| 1 + usize::from(wide(c))).sum()
+}
+
+fn json_text(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+fn list_json(answers: &Answers) -> Value {
+    json!({
+        "codes": handbook::codes().iter().map(|entry| code_json(entry, answers)).collect::<Vec<_>>(),
+        "reasons": handbook::reasons().iter().map(|entry| reason_json(entry, answers)).collect::<Vec<_>>(),
+    })
+}
+
+fn code_json(entry: &CodeEntry, answers: &Answers) -> Value {
+    let both = |text: fn(&CodeEntry, Lang) -> &str| both(|lang| text(entry, lang));
+    json!({
+        "code": entry.code(),
+        "name": entry.name(),
+        "class": entry.class().map(handbook::Class::letter),
+        "family": entry.family().name(),
+        "cause": entry.cause().name(),
+        "counter_effect": entry.counter_effect().name(),
+        "source": entry.source().name(),
+        "meaning": both(CodeEntry::meaning),
+        "prompt": both(CodeEntry::prompt),
+        "action": both(CodeEntry::action),
+        "explain": both(CodeEntry::explain),
+        "note": entry.note(Lang::En).map(|_| both(|entry, lang| entry.note(lang).unwrap_or_default())),
+        "reasons": answers.with_code(entry.code()).map(answer_json).collect::<Vec<_>>(),
+    })
+}
+
+fn reason_json(entry: &ReasonText, answers: &Answers) -> Value {
+    json!({
+        "reason": entry.reason().name(),
+        "family": entry.family().name(),
+        "try_charged": entry.try_charged().name(),
+        "title": both(|lang| entry.title(lang)),
+        "sentence": both(|lang| entry.sentence(lang, &Facts::default())),
+        "cardholder": both(|lang| entry.todo(lang, Audience::Cardholder)),
+        "cashier": both(|lang| entry.todo(lang, Audience::Cashier)),
+        "engineer": both(|lang| entry.todo(lang, Audience::Engineer)),
+        "codes": answers.of_reason(entry.reason()).map(answer_json).collect::<Vec<_>>(),
+    })
+}
+
+fn answer_json(answer: &Answer) -> Value {
+    json!({
+        "profile": answer.profile,
+        "reason": answer.reason.name(),
+        "code": answer.code,
+        "pick_up": answer.pick_up,
+    })
+}
+
+fn both<T: Into<Value>>(text: impl Fn(Lang) -> T) -> Value {
+    json!({ "zh": text(Lang::Zh).into(), "en": text(Lang::En).into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_told_with_its_counter_and_our_reasons() {
+        let answers = Answers::of_builtin_profiles();
+        let page = code_text(Lang::En, handbook::code("75").unwrap(), &answers);
+        for part in ["PIN tries exceeded", "at the limit", "card-locked", "unionpay, iso87"] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+        let page = code_text(Lang::Zh, handbook::code("38").unwrap(), &answers);
+        assert!(page.contains("要求留卡的产品"), "{page}");
+    }
+
+    #[test]
+    fn codes_and_reasons_are_found_as_people_type_them() {
+        assert!(matches!(find("a0"), Some(Entry::Code(e)) if e.code() == "A0"));
+        assert!(
+            matches!(find("PIN_missing"), Some(Entry::Reason(e)) if e.reason() == ReasonCode::PinMissing)
+        );
+        assert!(find("78").is_none());
+    }
+
+    #[test]
+    fn an_unknown_code_is_told_the_rule_and_what_is_similar() {
+        let text = unknown_text(Lang::En, "78");
+        for part in ["交易失败，请联系发卡行", "contact the issuer", "75", "77"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(unknown_text(Lang::En, "pin-block-unreadible").contains("pin-block-unreadable"));
+    }
+
+    #[test]
+    fn the_list_has_every_code_and_reason_in_columns() {
+        let page = list_text(Lang::Zh, &Answers::of_builtin_profiles());
+        for entry in handbook::codes() {
+            assert!(page.contains(entry.meaning(Lang::Zh)));
+        }
+        for entry in handbook::reasons() {
+            assert!(page.contains(entry.reason().name()));
+        }
+    }
+}
