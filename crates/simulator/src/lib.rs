@@ -1,1 +1,28 @@
-//! The other side of the wire: terminals, keypads, receipts, stories.
+//! The other side of the wire: terminals with their keypads and bad habits, receipts, stories.
+//!
+//! A [`Terminal`] does what a POS terminal in a shop does - signs in, encrypts PINs, signs messages, keeps a reversal until it is
+//! answered - and, on request, what terminals in shops also do: lose packets, send a frame twice, use yesterday's keys.
+//! A [`story`] is a text that says who pays what with which PIN and which answer must come.
+//!
+//! It imports nothing of the host: what both sides would get wrong in the same way must show here.
+//! Everything it knows about a host is a [`Sandbox`] file: addresses, terminals with test keys, cards with test PINs.
+
+// In the order in which a payment meets them.
+pub mod sandbox;
+pub mod keypad;
+pub mod fault;
+pub mod clock;
+mod keys;
+mod link;
+mod request;
+mod reply;
+pub mod memory;
+pub mod terminal;
+
+pub mod step;
+
+pub use fault::Faults;
+pub use keypad::Keypad;
+pub use sandbox::Sandbox;
+pub use step::{Answer, Step};
+pub use terminal::{Outcome, Terminal, TerminalError};

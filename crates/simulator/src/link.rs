@@ -1,0 +1,91 @@
+//! One TCP connection of one terminal: whole frames in, whole frames out, within a time-out.
+
+use std::io;
+use std::time::Duration;
+
+use iso8583::{FrameLimit, Framing, Header, Tpdu};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// What a UnionPay terminal puts before the message: destination NII 0003, source 0000; magnetic stripe, version 31.
+const TPDU: Tpdu = Tpdu([0x60, 0x00, 0x03, 0x00, 0x00]);
+const HEADER: Header = Header([0x60, 0x31, 0x00, 0x31, 0x00, 0x00]);
+
+pub(crate) struct Link {
+    address: String,
+    framing: Framing,
+    stream: Option<TcpStream>,
+    received: Vec<u8>,
+}
+
+/// A frame's message and what the host orders in its header (处理要求; 0 nothing).
+pub(crate) struct Received {
+    pub(crate) body: Vec<u8>,
+    pub(crate) order: u8,
+}
+
+impl Link {
+    pub(crate) fn new(address: String, framing: Framing) -> Link {
+        Link { address, framing, stream: None, received: Vec::new() }
+    }
+
+    pub(crate) fn frame(&self, body: &[u8]) -> io::Result<Vec<u8>> {
+        let mut frame = Vec::with_capacity(body.len() + 16);
+        self.framing.write(&mut frame, Some(TPDU), Some(HEADER), body).map_err(io::Error::other)?;
+        Ok(frame)
+    }
+
+    /// Connects if needed. A connection that the host has closed meanwhile, or on which something late has arrived, is
+    /// replaced: what belongs to an earlier request must never be taken for the answer to this one.
+    pub(crate) async fn connect(&mut self, within: Duration) -> io::Result<()> {
+        let mut late = [0; 1];
+        let fresh = |stream: &TcpStream, late: &mut [u8]| {
+            matches!(stream.try_read(late), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+        };
+        if self.stream.as_ref().is_some_and(|stream| !self.received.is_empty() || !fresh(stream, &mut late)) {
+            self.hang_up();
+        }
+        if self.stream.is_none() {
+            let stream = timeout(within, TcpStream::connect(&self.address)).await??;
+            stream.set_nodelay(true)?;
+            self.stream = Some(stream);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.stream {
+            Some(stream) => stream.write_all(bytes).await,
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// The next frame; any error, a closed connection and the end of the time-out included, means: no answer.
+    pub(crate) async fn receive(&mut self, within: Duration) -> io::Result<Received> {
+        timeout(within, self.next_frame()).await?
+    }
+
+    async fn next_frame(&mut self) -> io::Result<Received> {
+        loop {
+            if let Some(frame) =
+                self.framing.split(&self.received, FrameLimit::default()).map_err(io::Error::other)?
+            {
+                let received =
+                    Received { body: frame.body.to_vec(), order: frame.header.map_or(0, |h| h.order()) };
+                let consumed = frame.consumed;
+                self.received.drain(..consumed);
+                return Ok(received);
+            }
+            let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+            if stream.read_buf(&mut self.received).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    pub(crate) fn hang_up(&mut self) {
+        self.stream = None;
+        self.received.clear();
+    }
+}
