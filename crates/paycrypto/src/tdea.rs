@@ -20,27 +20,11 @@ impl Schedule {
     /// The key schedule of FIPS 46-3: permuted choice 1, sixteen rotations, permuted choice 2.
     /// Parity bits are ignored, as the standard says.
     pub(crate) fn new(key: &[u8; 8]) -> Schedule {
-        let mut halves = 0u64; // C0 in bits 55..28, D0 in bits 27..0
-        for (byte, table) in key.iter().zip(&PC1) {
-            halves |= table[usize::from(byte >> 1)];
+        let mut halves = KeyHalves::new(key);
+        let mut schedule = Schedule([0; 16]);
+        for (round_key, &by) in schedule.0.iter_mut().zip(&ROTATIONS) {
+            *round_key = halves.next_round_key(by);
         }
-        let mut c = (halves >> 28) as u32;
-        let mut d = (halves & HALF_KEY) as u32;
-        let mut round_keys = [0u64; 16];
-        for (round_key, &by) in round_keys.iter_mut().zip(&ROTATIONS) {
-            c = rotate_28(c, by);
-            d = rotate_28(d, by);
-            *round_key = PC2[0][seven(c >> 21)]
-                | PC2[1][seven(c >> 14)]
-                | PC2[2][seven(c >> 7)]
-                | PC2[3][seven(c)]
-                | PC2[4][seven(d >> 21)]
-                | PC2[5][seven(d >> 14)]
-                | PC2[6][seven(d >> 7)]
-                | PC2[7][seven(d)];
-        }
-        let schedule = Schedule(round_keys);
-        round_keys.zeroize();
         schedule
     }
 
@@ -77,6 +61,55 @@ impl Schedule {
             right ^= cipher_function(left, pair[0]);
         }
         (right, left)
+    }
+}
+
+/// Encrypts one block under each of `N` keys that are used only this once: the round keys are made as the rounds need
+/// them, so that there is no schedule to store and to wipe. DUKPT makes both halves of a key at a time; the two
+/// computations do not depend on each other and share the processor's units.
+pub(crate) fn encrypt_once<const N: usize>(keys: [u64; N], blocks: [u64; N]) -> [u64; N] {
+    let mut halves = keys.map(|key| KeyHalves::new(&key.to_be_bytes()));
+    let mut states = blocks.map(initial_permutation);
+    for &by in &ROTATIONS {
+        for (key, (left, right)) in halves.iter_mut().zip(&mut states) {
+            let next = *left ^ cipher_function(*right, key.next_round_key(by));
+            (*left, *right) = (*right, next);
+        }
+    }
+    states.map(|(left, right)| final_permutation((right, left)))
+}
+
+/// The registers C and D of the key schedule.
+struct KeyHalves {
+    c: u32,
+    d: u32,
+}
+
+impl KeyHalves {
+    /// Permuted choice 1.
+    #[inline]
+    fn new(key: &[u8; 8]) -> KeyHalves {
+        let mut halves = 0u64; // C0 in bits 55..28, D0 in bits 27..0
+        for (byte, table) in key.iter().zip(&PC1) {
+            halves |= table[usize::from(byte >> 1)];
+        }
+        KeyHalves { c: (halves >> 28) as u32, d: (halves & HALF_KEY) as u32 }
+    }
+
+    /// The rotation, then permuted choice 2.
+    #[inline]
+    fn next_round_key(&mut self, rotation: u32) -> u64 {
+        self.c = rotate_28(self.c, rotation);
+        self.d = rotate_28(self.d, rotation);
+        let (c, d) = (self.c, self.d);
+        PC2[0][seven(c >> 21)]
+            | PC2[1][seven(c >> 14)]
+            | PC2[2][seven(c >> 7)]
+            | PC2[3][seven(c)]
+            | PC2[4][seven(d >> 21)]
+            | PC2[5][seven(d >> 14)]
+            | PC2[6][seven(d >> 7)]
+            | PC2[7][seven(d)]
     }
 }
 
@@ -350,6 +383,8 @@ mod tests {
             single.encrypt_block(&mut expect);
             prop_assert_eq!(s1.encrypt(block), u64::from_be_bytes(expect.into()));
             prop_assert_eq!(s1.decrypt(s1.encrypt(block)), block);
+            let (k1, k2) = (u64::from_be_bytes(k1), u64::from_be_bytes(k2));
+            prop_assert_eq!(encrypt_once([k1, k2], [block, !block]), [s1.encrypt(block), s2.encrypt(!block)]);
         }
     }
 }

@@ -2,11 +2,15 @@
 
 use core::fmt;
 
+use aes::{Aes128Enc, Aes192Enc, Aes256Enc};
+use cipher::array::Array;
+use cipher::consts::U16;
+use cipher::{BlockCipherEncrypt, KeyInit};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::DukptError;
 use super::future_keys::FutureKeys;
-use crate::key::{AesKey, BlockKey, KeyError, TdesKey};
+use crate::key::{AesKey, KeyError, TdesKey};
 
 /// The number of counter bits, and of intermediate derivation key registers in a device (6.4).
 const COUNTER_BITS: usize = 32;
@@ -169,11 +173,12 @@ impl KeyType {
         }
     }
 
-    fn of_aes(key: &AesKey) -> KeyType {
-        match key.length() {
-            16 => KeyType::Aes128,
-            24 => KeyType::Aes192,
-            _ => KeyType::Aes256,
+    fn of_aes_length(bytes: usize) -> Result<KeyType, KeyError> {
+        match bytes {
+            16 => Ok(KeyType::Aes128),
+            24 => Ok(KeyType::Aes192),
+            32 => Ok(KeyType::Aes256),
+            length => Err(KeyError::Length { algorithm: "AES", length }),
         }
     }
 }
@@ -216,10 +221,7 @@ impl fmt::Debug for WorkingKey {
 
 /// The initial key of a device (6.3): what is loaded into it.
 #[derive(Debug)]
-pub struct InitialKey {
-    key: AesKey,
-    id: InitialKeyId,
-}
+pub struct InitialKey(DerivationKey);
 
 impl InitialKey {
     /// Takes the bytes that were loaded into a device.
@@ -227,7 +229,7 @@ impl InitialKey {
     /// # Errors
     /// [`DukptError::Key`] unless there are 16, 24 or 32 bytes.
     pub fn from_bytes(bytes: &[u8], id: InitialKeyId) -> Result<InitialKey, DukptError> {
-        Ok(InitialKey { key: AesKey::new(bytes)?, id })
+        Ok(InitialKey(DerivationKey::from_bytes(bytes, id)?))
     }
 
     /// Derives the initial key from the base derivation key (6.3.3 "derive initial key"): the same length, usage 8001.
@@ -235,23 +237,21 @@ impl InitialKey {
     /// # Errors
     /// [`DukptError::Key`] never for a base key that exists.
     pub fn of_base_key(base_key: &AesKey, id: InitialKeyId) -> Result<InitialKey, DukptError> {
-        let key_type = KeyType::of_aes(base_key);
-        let derived = derive(base_key, USAGE_INITIAL_KEY, key_type, id);
-        Ok(InitialKey { key: derived.to_aes()?, id })
+        let base_key = DerivationKey::from_bytes(base_key.expose_bytes(), id)?;
+        let key = base_key.derive(USAGE_INITIAL_KEY, base_key.key_type, id);
+        Ok(InitialKey(DerivationKey { key, key_type: base_key.key_type, id }))
     }
 
     /// The bytes, for loading a device.
     #[must_use]
     pub fn expose_bytes(&self) -> &[u8] {
-        self.key.expose_bytes()
+        self.0.key.expose_bytes()
     }
 
     /// The key of one transaction on the host's side (6.3.3 "host derive working key"): one derivation for each one-bit
     /// of the counter, from the left. For counter 0 it is the initial key itself.
-    ///
-    /// # Errors
-    /// [`DukptError::Key`] never for an initial key that exists.
-    pub fn transaction_key(&self, ksn: &KeySerialNumber) -> Result<TransactionKey, DukptError> {
+    #[must_use]
+    pub fn transaction_key(&self, ksn: &KeySerialNumber) -> TransactionKey {
         self.derive_through(ksn.counter)
     }
 
@@ -261,27 +261,26 @@ impl InitialKey {
     /// # Errors
     /// [`DukptError::WorkingKeyTooStrong`].
     pub fn update_key(&self, key_type: KeyType) -> Result<WorkingKey, DukptError> {
-        self.derive_through(u32::MAX)?.working_key(KeyUsage::KeyEncryption, key_type)
+        self.derive_through(u32::MAX).working_key(KeyUsage::KeyEncryption, key_type)
     }
 
-    fn derive_through(&self, counter: u32) -> Result<TransactionKey, DukptError> {
-        let mut key = AesKey::new(self.key.expose_bytes())?;
+    fn derive_through(&self, counter: u32) -> TransactionKey {
+        let mut key = self.0.duplicate();
         let mut reached = 0;
         for bit in (0..COUNTER_BITS).rev().map(|bit| 1 << bit) {
             if counter & bit != 0 {
                 reached |= bit;
-                key = derive_intermediate(&key, self.id, reached).to_aes()?;
+                key = key.next(reached);
             }
         }
-        Ok(TransactionKey { key, id: self.id, counter })
+        TransactionKey { key, counter }
     }
 }
 
 /// The (intermediate derivation) key of one transaction: working keys are derived from it, and it is never used itself.
 #[derive(Debug)]
 pub struct TransactionKey {
-    key: AesKey,
-    id: InitialKeyId,
+    key: DerivationKey,
     counter: u32,
 }
 
@@ -289,7 +288,7 @@ impl TransactionKey {
     /// The bytes, for test vectors.
     #[must_use]
     pub fn expose_bytes(&self) -> &[u8] {
-        self.key.expose_bytes()
+        self.key.key.expose_bytes()
     }
 
     /// Derives a working key (6.3.3).
@@ -297,16 +296,16 @@ impl TransactionKey {
     /// # Errors
     /// [`DukptError::WorkingKeyTooStrong`] if the type is stronger than the base key's.
     pub fn working_key(&self, usage: KeyUsage, key_type: KeyType) -> Result<WorkingKey, DukptError> {
-        if key_type.strength_bits() > self.key.length() * 8 {
+        if key_type.strength_bits() > self.key.key_type.strength_bits() {
             return Err(DukptError::WorkingKeyTooStrong);
         }
-        Ok(derive(&self.key, usage.indicator(), key_type, transaction_context(self.id, self.counter)))
+        Ok(self.key.derive(usage.indicator(), key_type, self.key.transaction_context(self.counter)))
     }
 
     /// The PIN encryption key, prepared.
     ///
     /// # Errors
-    /// As [`TransactionKey::working_key`]; [`DukptError::Key`] for a type that is not AES.
+    /// As [`TransactionKey::working_key`]; [`DukptError::Key`] for a type that has no AES key length.
     pub fn pin_key(&self, key_type: KeyType) -> Result<AesKey, DukptError> {
         Ok(self.working_key(KeyUsage::PinEncryption, key_type)?.to_aes()?)
     }
@@ -315,22 +314,16 @@ impl TransactionKey {
 /// The originating device: 32 intermediate derivation key registers and a counter (6.4).
 pub struct Device {
     id: InitialKeyId,
-    keys: FutureKeys<WorkingKey, COUNTER_BITS>,
-    key_type: KeyType,
+    keys: FutureKeys<DerivationKey, COUNTER_BITS>,
 }
 
 impl Device {
     /// Loads an initial key.
     #[must_use]
     pub fn load(initial_key: &InitialKey) -> Device {
-        let (id, key_type) = (initial_key.id, KeyType::of_aes(&initial_key.key));
-        let mut bytes = Zeroizing::new([0; 32]);
-        bytes[..key_type.length()].copy_from_slice(initial_key.expose_bytes());
-        let initial = WorkingKey { bytes, length: key_type.length() };
         Device {
-            id,
-            keys: FutureKeys::load(&initial, ONE_BITS_MAX, |key, counter| next(key, id, counter)),
-            key_type,
+            id: initial_key.0.id,
+            keys: FutureKeys::load(&initial_key.0, ONE_BITS_MAX, DerivationKey::next),
         }
     }
 
@@ -339,55 +332,77 @@ impl Device {
     /// # Errors
     /// [`DukptError::Exhausted`] when every counter with at most sixteen one-bits has been used.
     pub fn next_transaction(&mut self) -> Result<(KeySerialNumber, TransactionKey), DukptError> {
-        let id = self.id;
-        let (counter, key) = self.keys.next(|key, counter| next(key, id, counter))?;
-        let transaction_key = TransactionKey { key: key.to_aes()?, id, counter };
-        Ok((KeySerialNumber { initial_key_id: id, counter }, transaction_key))
-    }
-
-    /// The kind of the device's keys.
-    #[must_use]
-    pub fn key_type(&self) -> KeyType {
-        self.key_type
+        let (counter, key) = self.keys.next(DerivationKey::next)?;
+        Ok((KeySerialNumber { initial_key_id: self.id, counter }, TransactionKey { key, counter }))
     }
 }
 
-/// The derivation of one register from another, on keys without a schedule.
-fn next(key: &WorkingKey, id: InitialKeyId, counter: u32) -> WorkingKey {
-    match key.to_aes() {
-        Ok(key) => derive_intermediate(&key, id, counter),
-        // Registers hold AES keys only; a key that is none stays unusable.
-        Err(_) => WorkingKey { bytes: Zeroizing::new([0; 32]), length: 0 },
+/// A key that only derives others: its bytes, its AES type, and the device it belongs to.
+#[derive(Debug)]
+struct DerivationKey {
+    key: WorkingKey,
+    key_type: KeyType, // one of the three AES types
+    id: InitialKeyId,
+}
+
+impl DerivationKey {
+    fn from_bytes(bytes: &[u8], id: InitialKeyId) -> Result<DerivationKey, KeyError> {
+        let key_type = KeyType::of_aes_length(bytes.len())?;
+        let mut kept = Zeroizing::new([0; 32]);
+        kept[..bytes.len()].copy_from_slice(bytes);
+        Ok(DerivationKey { key: WorkingKey { bytes: kept, length: bytes.len() }, key_type, id })
     }
-}
 
-fn derive_intermediate(key: &AesKey, id: InitialKeyId, counter: u32) -> WorkingKey {
-    derive(key, USAGE_KEY_DERIVATION, KeyType::of_aes(key), transaction_context(id, counter))
-}
-
-/// The last eight bytes of the derivation data for everything but the initial key: derivation identifier, counter.
-fn transaction_context(id: InitialKeyId, counter: u32) -> [u8; 8] {
-    let [_, _, _, _, a, b, c, d] = id;
-    let [e, f, g, h] = counter.to_be_bytes();
-    [a, b, c, d, e, f, g, h]
-}
-
-/// The key derivation function (6.3.1, 6.3.2): encipher one derivation data block for each 16 bytes of key. The block is
-/// version 01, block counter, usage, algorithm, length in bits, context.
-fn derive(key: &AesKey, usage: u16, key_type: KeyType, context: [u8; 8]) -> WorkingKey {
-    let length = key_type.length();
-    let mut data = [0; 16];
-    data[0] = 0x01;
-    data[2..4].copy_from_slice(&usage.to_be_bytes());
-    data[4..6].copy_from_slice(&key_type.algorithm().to_be_bytes());
-    data[6..8].copy_from_slice(&((length * 8) as u16).to_be_bytes());
-    data[8..].copy_from_slice(&context);
-    let mut bytes = Zeroizing::new([0; 32]);
-    for (counter, block) in (1..).zip(bytes.as_chunks_mut::<16>().0.iter_mut().take(length.div_ceil(16))) {
-        *block = data;
-        block[1] = counter;
-        key.encrypt_block(block);
+    /// A second copy, as the start of a derivation.
+    fn duplicate(&self) -> DerivationKey {
+        let key = WorkingKey { bytes: Zeroizing::new(*self.key.bytes), length: self.key.length };
+        DerivationKey { key, key_type: self.key_type, id: self.id }
     }
-    bytes[length..].zeroize(); // a key of 24 bytes takes half of its second block
-    WorkingKey { bytes, length }
+
+    /// The intermediate derivation key of a counter, out of that of the counter without its lowest one-bit.
+    fn next(&self, counter: u32) -> DerivationKey {
+        let key = self.derive(USAGE_KEY_DERIVATION, self.key_type, self.transaction_context(counter));
+        DerivationKey { key, key_type: self.key_type, id: self.id }
+    }
+
+    /// The last eight bytes of the derivation data for everything but the initial key: derivation identifier, counter.
+    fn transaction_context(&self, counter: u32) -> [u8; 8] {
+        let [_, _, _, _, a, b, c, d] = self.id;
+        let [e, f, g, h] = counter.to_be_bytes();
+        [a, b, c, d, e, f, g, h]
+    }
+
+    /// The key derivation function (6.3.1, 6.3.2): encipher one derivation data block for each 16 bytes of key. The block
+    /// is version 01, block counter, usage, algorithm, length in bits, context.
+    fn derive(&self, usage: u16, key_type: KeyType, context: [u8; 8]) -> WorkingKey {
+        let length = key_type.length();
+        let mut data = [0; 16];
+        data[0] = 0x01;
+        data[2..4].copy_from_slice(&usage.to_be_bytes());
+        data[4..6].copy_from_slice(&key_type.algorithm().to_be_bytes());
+        data[6..8].copy_from_slice(&((length * 8) as u16).to_be_bytes());
+        data[8..].copy_from_slice(&context);
+        let mut bytes = Zeroizing::new([0; 32]);
+        let blocks = &mut bytes.as_chunks_mut::<16>().0[..length.div_ceil(16)];
+        for (counter, block) in (1..).zip(blocks.iter_mut()) {
+            *block = data;
+            block[1] = counter;
+        }
+        self.encrypt(blocks);
+        bytes[length..].zeroize(); // a key of 24 bytes takes half of its second block
+        WorkingKey { bytes, length }
+    }
+
+    /// Encrypts with a schedule that knows no decryption: a derivation key is prepared for one or two blocks only.
+    fn encrypt(&self, blocks: &mut [[u8; 16]]) {
+        fn each(cipher: &impl BlockCipherEncrypt<BlockSize = U16>, blocks: &mut [[u8; 16]]) {
+            blocks.iter_mut().for_each(|block| cipher.encrypt_block(block.into()));
+        }
+        let bytes = &*self.key.bytes;
+        match self.key_type.length() {
+            16 => each(&Aes128Enc::new(&Array::from_fn(|place| bytes[place])), blocks),
+            24 => each(&Aes192Enc::new(&Array::from_fn(|place| bytes[place])), blocks),
+            _ => each(&Aes256Enc::new(bytes.into()), blocks),
+        }
+    }
 }

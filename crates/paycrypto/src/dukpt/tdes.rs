@@ -7,7 +7,7 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 use super::DukptError;
 use super::future_keys::FutureKeys;
 use crate::key::{KeyError, TdesKey};
-use crate::tdea::Schedule;
+use crate::tdea;
 
 /// The number of counter bits, and of future key registers in a device.
 const COUNTER_BITS: usize = 21;
@@ -94,7 +94,9 @@ impl BaseDerivationKey {
     pub fn new(bytes: &[u8]) -> Result<BaseDerivationKey, DukptError> {
         let key = <&[u8; 16]>::try_from(bytes)
             .map_err(|_| KeyError::Length { algorithm: "TDES base derivation", length: bytes.len() })?;
-        let masked = Zeroizing::new((u128::from_be_bytes(*key) ^ (MASK << 64 | MASK)).to_be_bytes());
+        let masked = Zeroizing::new(
+            (u128::from_be_bytes(*key) ^ (u128::from(MASK) << 64 | u128::from(MASK))).to_be_bytes(),
+        );
         Ok(BaseDerivationKey { key: TdesKey::double(key), masked: TdesKey::double(&masked) })
     }
 
@@ -118,7 +120,7 @@ impl BaseDerivationKey {
 }
 
 /// C0C0C0C0 00000000, the constant of A.2 and A.6 for the half that is made under a changed key.
-const MASK: u128 = 0xC0C0_C0C0_0000_0000;
+const MASK: u64 = 0xC0C0_C0C0_0000_0000;
 
 /// The initial PIN encryption key (IPEK): what is loaded into a device.
 pub struct InitialKey(KeyRegister);
@@ -217,11 +219,14 @@ struct KeyRegister {
 impl KeyRegister {
     /// The non-reversible key generation process (A.2), for the crypto register with the counter bits set so far.
     fn derive(&self, crypto_register: u64) -> KeyRegister {
-        let mask = (MASK & u128::from(u64::MAX)) as u64;
-        KeyRegister {
-            left: half_step(self.left ^ mask, self.right ^ mask, crypto_register),
-            right: half_step(self.left, self.right, crypto_register),
-        }
+        let KeyRegister { left, right } = self;
+        let (masked_left, masked_right) = (left ^ MASK, right ^ MASK);
+        // XOR with the right half, DES under the left half, XOR with the right half: for both halves at once.
+        let [new_left, new_right] = tdea::encrypt_once(
+            [masked_left, *left],
+            [crypto_register ^ masked_right, crypto_register ^ right],
+        );
+        KeyRegister { left: new_left ^ masked_right, right: new_right ^ right }
     }
 
     fn enciphered_by_itself(&self) -> KeyRegister {
@@ -236,11 +241,6 @@ impl KeyRegister {
     fn bytes(&self) -> Zeroizing<[u8; 16]> {
         Zeroizing::new((u128::from(self.left) << 64 | u128::from(self.right)).to_be_bytes())
     }
-}
-
-/// XOR with the right half, DES under the left half, XOR with the right half.
-fn half_step(left: u64, right: u64, crypto_register: u64) -> u64 {
-    Schedule::new(&left.to_be_bytes()).encrypt(crypto_register ^ right) ^ right
 }
 
 /// The originating device: 21 future key registers and a counter.
