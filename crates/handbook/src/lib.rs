@@ -11,11 +11,13 @@
 //! Nothing here decides anything, reads a clock or knows a card. Sentences may say how many tries are left and are for
 //! staff; prompts and what the cardholder is told never do, because they end up on receipts.
 
+mod label;
 mod lang;
 mod reason_text;
 mod response_code;
 mod sentence;
 
+pub use label::{Labels, labels};
 pub use lang::Lang;
 pub use reason_text::{Audience, ReasonText, TryCharged, reason, reasons};
 pub use response_code::{

@@ -188,6 +188,7 @@ fn codes_have_a_class_where_chinese_tables_have_them() {
 
 /// Reads the profiles of `authorization` as files: another profile tomorrow is walked too.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test looks into a neighbour's folder")]
 fn every_code_of_every_profile_is_explained_and_moves_the_counter_as_its_reason_does() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../authorization/profiles");
     let mut profiles = 0;

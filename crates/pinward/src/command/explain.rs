@@ -118,55 +118,55 @@ impl Answers {
 }
 
 impl Answer {
-    fn pick_up_text(&self, lang: Lang) -> &'static str {
-        if self.pick_up {
-            lang.pick("（要求留卡的产品）", " (products that say pick up)")
-        } else {
-            ""
-        }
+    /// When it is given, if not always.
+    fn condition(&self, lang: Lang) -> &'static str {
+        if self.pick_up { &handbook::labels(lang).pick_up } else { "" }
     }
 }
 
 fn code_text(lang: Lang, entry: &CodeEntry, answers: &Answers) -> String {
+    let words = handbook::labels(lang);
     let mut page = format!("{}  {}\n\n{}\n\n", entry.code(), entry.meaning(lang), entry.explain(lang));
-    let class = entry
-        .class()
-        .map_or(lang.pick("国内码表未见", "not in UnionPay's tables").to_owned(), |class| {
-            format!("{}{}{}", class.letter(), lang.pick("：", ": "), class.text(lang))
-        });
+    let class = entry.class().map_or_else(
+        || words.not_in_tables.clone(),
+        |class| format!("{}{}{}", class.letter(), words.colon, class.text(lang)),
+    );
     let mut rows = vec![
-        (lang.pick("类别", "Family"), family(lang, entry.family())),
-        (lang.pick("处理", "Class"), class),
-        (lang.pick("起因", "Cause"), entry.cause().text(lang).to_owned()),
-        (lang.pick("密码计数", "PIN tries"), entry.counter_effect().text(lang).to_owned()),
-        (lang.pick("屏幕提示", "Prompt"), entry.prompt(lang).to_owned()),
-        (lang.pick("操作员", "Staff"), entry.action(lang).to_owned()),
-        (lang.pick("来源", "Source"), entry.source().text(lang).to_owned()),
+        [words.family.clone(), family(lang, entry.family())],
+        [words.class.clone(), class],
+        [words.cause.clone(), entry.cause().text(lang).to_owned()],
+        [words.pin_tries.clone(), entry.counter_effect().text(lang).to_owned()],
+        [words.prompt.clone(), entry.prompt(lang).to_owned()],
+        [words.staff.clone(), entry.action(lang).to_owned()],
+        [words.source.clone(), entry.source().text(lang).to_owned()],
     ];
-    rows.extend(entry.note(lang).map(|note| (lang.pick("说明", "Note"), note.to_owned())));
-    write_rows(&mut page, &rows);
-    let mut reasons: Vec<_> = answers.with_code(entry.code()).collect();
-    reasons.sort_by_key(|answer| (answer.reason, answer.pick_up));
-    let mut lines: Vec<[String; 3]> = Vec::new();
-    for answer in reasons {
-        let title = format!("{}{}", handbook::reason(answer.reason).title(lang), answer.pick_up_text(lang));
-        match lines.last_mut().filter(|line| line[0] == answer.reason.name() && line[1] == title) {
-            Some(line) => line[2] = format!("{}, {}", line[2], answer.profile),
-            None => lines.push([answer.reason.name().to_owned(), title, answer.profile.to_owned()]),
-        }
-    }
-    if lines.is_empty() {
-        page.push_str(
-            lang.pick("\n本系统没有以此应答的原因。\n", "\nNo reason of pinward is answered with it.\n"),
-        );
-    } else {
-        page.push_str(lang.pick("\n本系统以此应答的原因：\n", "\nReasons that pinward answers with it:\n"));
-        write_table(&mut page, "  ", &lines);
-    }
+    rows.extend(entry.note(lang).map(|note| [words.note.clone(), note.to_owned()]));
+    write_table(&mut page, "  ", &rows);
+    let reasons = reasons_of_code(lang, entry.code(), answers);
+    let head = if reasons.is_empty() { &words.no_reason_of_code } else { &words.reasons_of_code };
+    let _ = writeln!(page, "\n{head}");
+    write_table(&mut page, "  ", &reasons);
     page
 }
 
+/// Our reasons for a code: name, title, and the profiles that answer so.
+fn reasons_of_code(lang: Lang, code: &str, answers: &Answers) -> Vec<[String; 3]> {
+    let words = handbook::labels(lang);
+    let mut found: Vec<_> = answers.with_code(code).collect();
+    found.sort_by_key(|answer| (answer.reason, answer.pick_up));
+    let mut lines: Vec<[String; 3]> = Vec::new();
+    for answer in found {
+        let title = format!("{}{}", handbook::reason(answer.reason).title(lang), answer.condition(lang));
+        match lines.last_mut().filter(|line| line[0] == answer.reason.name() && line[1] == title) {
+            Some(line) => line[2] = format!("{}{}{}", line[2], words.comma, answer.profile),
+            None => lines.push([answer.reason.name().to_owned(), title, answer.profile.to_owned()]),
+        }
+    }
+    lines
+}
+
 fn reason_text(lang: Lang, entry: &ReasonText, answers: &Answers) -> String {
+    let words = handbook::labels(lang);
     let mut page = format!(
         "{}  {}\n\n{}\n\n",
         entry.reason(),
@@ -175,51 +175,39 @@ fn reason_text(lang: Lang, entry: &ReasonText, answers: &Answers) -> String {
     );
     let codes: Vec<String> = answers
         .of_reason(entry.reason())
-        .map(|answer| format!("{} {}{}", answer.profile, answer.code, answer.pick_up_text(lang)))
+        .map(|answer| format!("{} {}{}", answer.profile, answer.code, answer.condition(lang)))
         .collect();
     let mut rows = vec![
-        (lang.pick("类别", "Family"), family(lang, entry.family())),
-        (lang.pick("密码计数", "PIN tries"), entry.try_charged().text(lang).to_owned()),
-        (lang.pick("应答码", "Answered"), codes.join(lang.pick("，", ", "))),
+        [words.family.clone(), family(lang, entry.family())],
+        [words.pin_tries.clone(), entry.try_charged().text(lang).to_owned()],
+        [words.answered_with.clone(), codes.join(&words.comma)],
     ];
-    rows.extend(Audience::ALL.map(|audience| (audience.text(lang), entry.todo(lang, audience).to_owned())));
-    write_rows(&mut page, &rows);
+    rows.extend(
+        Audience::ALL.map(|audience| [audience.text(lang).to_owned(), entry.todo(lang, audience).to_owned()]),
+    );
+    write_table(&mut page, "  ", &rows);
     page
 }
 
 fn list_text(lang: Lang, answers: &Answers) -> String {
-    let head = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
-    let mut codes = vec![[
-        head("应答码", "CODE"),
-        head("类别", "FAMILY"),
-        head("处理", "CLASS"),
-        head("密码计数", "PIN TRIES"),
-        head("含义", "MEANING"),
-    ]];
+    let words = handbook::labels(lang);
+    let mut codes =
+        vec![[&words.code, &words.family, &words.class, &words.pin_tries, &words.meaning].map(String::clone)];
     codes.extend(handbook::codes().iter().map(|entry| {
-        [
-            entry.code().to_owned(),
-            entry.family().name().to_owned(),
-            entry.class().map_or("-", handbook::Class::letter).to_owned(),
-            entry.counter_effect().name().to_owned(),
-            entry.meaning(lang).to_owned(),
-        ]
+        let class = entry.class().map_or("-", handbook::Class::letter);
+        [entry.code(), entry.family().name(), class, entry.counter_effect().name(), entry.meaning(lang)]
+            .map(str::to_owned)
     }));
-    let mut reasons = vec![[
-        head("原因", "REASON"),
-        head("类别", "FAMILY"),
-        "UNIONPAY".to_owned(),
-        "ISO87".to_owned(),
-        "ISO93".to_owned(),
-        head("含义", "MEANING"),
-    ]];
+    let [unionpay, iso87, iso93] = PROFILES;
+    let mut reasons =
+        vec![[&words.reason, &words.family, unionpay, iso87, iso93, &words.meaning].map(str::to_owned)];
     reasons.extend(handbook::reasons().iter().map(|entry| {
         let [unionpay, iso87, iso93] = PROFILES.map(|profile| {
             let mut usual = answers.of_reason(entry.reason()).filter(|a| a.profile == profile && !a.pick_up);
-            usual.next().map_or_else(String::new, |answer| answer.code.clone())
+            usual.next().map_or("", |answer| &answer.code)
         });
-        let name = entry.reason().name().to_owned();
-        [name, entry.family().name().to_owned(), unionpay, iso87, iso93, entry.title(lang).to_owned()]
+        [entry.reason().name(), entry.family().name(), unionpay, iso87, iso93, entry.title(lang)]
+            .map(str::to_owned)
     }));
     let mut page = String::new();
     write_table(&mut page, "", &codes);
@@ -229,29 +217,24 @@ fn list_text(lang: Lang, answers: &Answers) -> String {
 }
 
 fn unknown_text(lang: Lang, wanted: &str) -> String {
+    let words = handbook::labels(lang);
     let shown: String = wanted.chars().take(40).filter(|c| !c.is_control()).collect();
-    let mut text = match lang {
-        Lang::Zh => format!("手册里没有“{shown}”。终端遇到未列出的应答码，统一提示：\n"),
-        Lang::En => {
-            format!("The handbook has no \"{shown}\". For a code that nobody listed a terminal shows:\n")
-        }
-    };
+    let mut text = format!("{}\n", words.unknown.replace("{wanted}", &shown));
     for lang in Lang::ALL {
         let _ = writeln!(text, "  {}", handbook::unknown_code_prompt(lang));
     }
-    let similar = similar(&shown);
+    let similar: Vec<[String; 2]> = similar(&shown)
+        .into_iter()
+        .map(|entry| match entry {
+            Entry::Code(entry) => [entry.code().to_owned(), entry.meaning(lang).to_owned()],
+            Entry::Reason(entry) => [entry.reason().name().to_owned(), entry.title(lang).to_owned()],
+        })
+        .collect();
     if !similar.is_empty() {
-        text.push_str(lang.pick("相近的有：\n", "Similar:\n"));
-        let rows: Vec<[String; 2]> = similar
-            .into_iter()
-            .map(|entry| match entry {
-                Entry::Code(entry) => [entry.code().to_owned(), entry.meaning(lang).to_owned()],
-                Entry::Reason(entry) => [entry.reason().name().to_owned(), entry.title(lang).to_owned()],
-            })
-            .collect();
-        write_table(&mut text, "  ", &rows);
+        let _ = writeln!(text, "{}", words.similar);
+        write_table(&mut text, "  ", &similar);
     }
-    text.push_str(lang.pick("“pinward explain”列出全部。\n", "`pinward explain` lists all.\n"));
+    let _ = writeln!(text, "{}", words.lists_all);
     text
 }
 
@@ -290,12 +273,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 fn family(lang: Lang, family: model::reason::Family) -> String {
-    format!("{}{}{}", family.name(), lang.pick("：", ": "), handbook::family_text(family, lang))
-}
-
-fn write_rows(page: &mut String, rows: &[(&str, String)]) {
-    let rows: Vec<[String; 2]> = rows.iter().map(|(k, v)| [(*k).to_owned(), v.clone()]).collect();
-    write_table(page, "  ", &rows);
+    format!("{}{}{}", family.name(), handbook::labels(lang).colon, handbook::family_text(family, lang))
 }
 
 /// Columns two spaces apart; the last one is not padded.
