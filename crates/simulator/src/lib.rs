@@ -20,9 +20,13 @@ pub mod memory;
 pub mod terminal;
 
 pub mod step;
+pub mod words;
+pub mod receipt;
 
 pub use fault::Faults;
 pub use keypad::Keypad;
+pub use receipt::{Paper, Receipt};
 pub use sandbox::Sandbox;
 pub use step::{Answer, Step};
 pub use terminal::{Outcome, Terminal, TerminalError};
+pub use words::Language;
