@@ -138,3 +138,46 @@ fn encrypted_zeros<const N: usize>(key: &impl BlockKey<N>) -> [u8; N] {
 fn leftmost(block: [u8; 16]) -> [u8; 8] {
     block.as_chunks::<8>().0[0]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(method: KcvMethod, key: &str, expect: &str) {
+        let bytes = hex::decode(key).unwrap();
+        let length = expect.len() / 2;
+        let value = match method {
+            KcvMethod::TdesZeros => check_value(method, &TdesKey::new(&bytes).unwrap(), length),
+            KcvMethod::AesCmac | KcvMethod::AesZeros => {
+                check_value(method, &AesKey::new(&bytes).unwrap(), length)
+            }
+            KcvMethod::Sm4Zeros => check_value(method, &Sm4Key::from_slice(&bytes).unwrap(), length),
+        };
+        let value = value.unwrap();
+        assert_eq!(value.to_string(), expect);
+        assert!(value.matches(&hex::decode(expect).unwrap()));
+        assert!(!value.matches(&[]));
+    }
+
+    #[test]
+    fn published_check_values() {
+        check(KcvMethod::TdesZeros, "4DDB4BCC88C66F47D21D4E096F12F6A0", "07B19860"); // Ajsgn/Java8583 DateTest, ZMK
+        check(KcvMethod::TdesZeros, "73FE29329283FDF12540B6F80437C107", "21DD874E"); // the same, TAK
+        check(KcvMethod::Sm4Zeros, "F351D490994603795C6EBEE8FAEBB481", "861E83E31FAEBF10"); // CSDN M_Kerry/104625499
+        // FIPS 197 has no zero block; this is the AES-128 known answer of NIST AESAVS for the zero key and block.
+        check(KcvMethod::AesZeros, "00000000000000000000000000000000", "66E94BD4EF8A2C3B");
+        check(
+            KcvMethod::AesCmac,
+            "BE19E6A07A760F10EF8E83A226B63AAD141F463FDDD4F47DB244B4023EC3CACC",
+            "0A00E3",
+        );
+    }
+
+    #[test]
+    fn a_method_of_another_cipher_and_odd_lengths_are_refused() {
+        let key = TdesKey::double(b"0123456789abcdef");
+        assert_eq!(check_value(KcvMethod::AesCmac, &key, 3).err(), Some(KcvError::Method));
+        assert_eq!(check_value(KcvMethod::TdesZeros, &key, 0).err(), Some(KcvError::Length(0)));
+        assert_eq!(check_value(KcvMethod::TdesZeros, &key, 9).err(), Some(KcvError::Length(9)));
+    }
+}

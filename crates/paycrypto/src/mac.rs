@@ -227,3 +227,122 @@ fn xor_at<const N: usize>(block: &mut [u8; N], place: usize, with: u8) {
         *byte ^= with;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::AesKey;
+    use ::cmac::{Cmac, KeyInit, Mac};
+    use proptest::prelude::*;
+
+    fn bytes(text: &str) -> Vec<u8> {
+        hex::decode(text).unwrap()
+    }
+
+    fn check_union_pay(key: &str, message: &str, expect: &[u8; 8]) {
+        let key = bytes(key);
+        let mac = match key.len() {
+            8 => union_pay_ecb(&DesKey::new(key.as_slice().try_into().unwrap()), &bytes(message)),
+            _ => union_pay_ecb(&TdesKey::new(&key).unwrap().first_part(), &bytes(message)),
+        };
+        assert_eq!(&mac, expect);
+    }
+
+    /// A purchase with the test keys of this project (synthetic).
+    const PURCHASE: &str = "0200302004C020C0981100000000000001000000012302100012376299990000000009D3012201000001230000\
+        003130303030303031333035333130303435313130303031313536C4D37EC26B23F11D26000000000000000014\
+        22000001000500";
+
+    #[test]
+    fn union_pay_field_64() {
+        // q.cnblogs.com/q/128930: a published terminal trace
+        check_union_pay(
+            "0723C80DB5F4CD3D",
+            "02003020048000C080150000000000000012340000020300993030303030303031393532373138313832323137\
+             38373531353600192600000100060000000000435F01123238343431323334353637383930313233345F030631\
+             36303033365F04063230303832365C023031",
+            b"B3A092AE",
+        );
+        check_union_pay("0123456789ABCDEFFEDCBA9876543210", PURCHASE, b"3125D152");
+    }
+
+    /// From the description only, as the function says: this fixes our reading, it does not confirm it.
+    #[test]
+    fn union_pay_sm4_as_we_read_it() {
+        let key = Sm4Key::from_slice(&bytes("0123456789ABCDEFFEDCBA9876543210")).unwrap();
+        assert_eq!(&union_pay_sm4(&key, &bytes(PURCHASE)), b"012FE572");
+        let whole = union_pay_sm4_block(&key, &bytes(PURCHASE));
+        assert_eq!(hex::encode_upper(whole), "012FE572566E4C67A96FDA677843C12F");
+    }
+
+    #[test]
+    fn x9_19_of_a_terminal_and_of_our_purchase() {
+        // Ajsgn/Java8583 DateTest
+        let key = TdesKey::new(&bytes("73FE29329283FDF12540B6F80437C107")).unwrap();
+        let message = "04007038048002C080191612345678901234560000000000000005006811862335210529021065393861787465\
+            7374332D33303635383130353439393030303331353600082216052900162334156811860529";
+        assert_eq!(hex::encode_upper(x9_19(&key, &bytes(message))), "284C79DC9A2E50FC");
+        let key = TdesKey::new(&bytes("0123456789ABCDEFFEDCBA9876543210")).unwrap();
+        assert_eq!(hex::encode_upper(x9_19(&key, &bytes(PURCHASE))), "9D5709FBDDEB539F");
+    }
+
+    #[test]
+    fn the_empty_message_has_one_block_in_every_padding() {
+        let key = DesKey::new(&[0x10; 8]);
+        let encrypted = |block: u64| {
+            let mut block = block.to_be_bytes();
+            key.encrypt_block(&mut block);
+            block
+        };
+        assert_eq!(algorithm_1(&key, Padding::Method1, &[]), encrypted(0));
+        assert_eq!(algorithm_1(&key, Padding::Method2, &[]), encrypted(0x8000_0000_0000_0000));
+        assert_eq!(algorithm_1(&key, Padding::Method3, &[]), encrypted(0)); // the length block alone, zero bits
+    }
+
+    #[test]
+    fn truncated_macs_verify_down_to_four_bytes() {
+        let mac = [1, 2, 3, 4, 5, 6, 7, 8];
+        for length in 4..=8 {
+            assert_eq!(verify(&mac, &mac[..length]), Ok(()));
+        }
+        assert_eq!(verify(&mac, &[1, 2, 3]), Err(MacError::Length(3)));
+        assert_eq!(verify(&mac, &[1; 9]), Err(MacError::Length(9)));
+        assert_eq!(verify(&mac, &[]), Err(MacError::Length(0)));
+        assert_eq!(verify(&mac, &[1, 2, 3, 5]), Err(MacError::Mismatch));
+    }
+
+    proptest! {
+        /// The `cmac` crate as the second opinion, for each cipher and for messages around the block length.
+        #[test]
+        fn cmac_agrees_with_the_cmac_crate(key: [u8; 24], message in prop::collection::vec(any::<u8>(), 0..70)) {
+            let mut theirs = Cmac::<des::TdesEde3>::new(&key.into());
+            theirs.update(&message);
+            prop_assert_eq!(&theirs.finalize().into_bytes()[..], cmac(&TdesKey::triple(&key), &message));
+            let mut theirs = Cmac::<aes::Aes192>::new(&key.into());
+            theirs.update(&message);
+            prop_assert_eq!(&theirs.finalize().into_bytes()[..], cmac(&AesKey::new(&key).unwrap(), &message));
+            let short: [u8; 16] = key[..16].try_into().unwrap();
+            let mut theirs = Cmac::<sm4::Sm4>::new(&short.into());
+            theirs.update(&message);
+            prop_assert_eq!(&theirs.finalize().into_bytes()[..], cmac(&Sm4Key::new(&short), &message));
+        }
+
+        /// Padding methods on a message are method 1 on the message padded by hand.
+        #[test]
+        fn paddings_are_what_they_say(key: [u8; 8], message in prop::collection::vec(any::<u8>(), 1..40)) {
+            let key = DesKey::new(&key);
+            let mut by_hand = message.clone();
+            by_hand.push(0x80);
+            prop_assert_eq!(
+                algorithm_1(&key, Padding::Method2, &message),
+                algorithm_1(&key, Padding::Method1, &by_hand)
+            );
+            let mut by_hand = (message.len() as u64 * 8).to_be_bytes().to_vec();
+            by_hand.extend(&message);
+            prop_assert_eq!(
+                algorithm_1(&key, Padding::Method3, &message),
+                algorithm_1(&key, Padding::Method1, &by_hand)
+            );
+        }
+    }
+}

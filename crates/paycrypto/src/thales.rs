@@ -168,19 +168,44 @@ impl VariantLmk {
         data: &mut [u8],
         apply: fn(&TdesKey, &mut [u8]),
     ) -> Result<(), ThalesError> {
-        if data.len() != scheme.key_length() {
-            return Err(ThalesError::Scheme);
-        }
         let pair = self.0.get(of.pair).ok_or(ThalesError::KeyType)?;
         let variant = KEY_TYPE_VARIANTS.get(usize::from(of.variant)).ok_or(ThalesError::KeyType)?;
-        for (part, part_variant) in data.chunks_mut(8).zip(scheme.part_variants()) {
-            let mut lmk = Zeroizing::new(*pair);
-            lmk[0] ^= variant;
-            lmk[8] ^= part_variant;
-            apply(&TdesKey::double(&lmk), part);
-        }
-        Ok(())
+        let mut lmk = Zeroizing::new(*pair);
+        lmk[0] ^= variant;
+        for_each_part_under(&lmk, scheme, data, apply)
     }
+}
+
+/// Decrypts a key that was sent under a double-length zone master key in one of the schemes; `U` and `T` change the
+/// master key's right half for each part, `X`, `Y` and single length are plain ECB.
+///
+/// # Errors
+/// [`ThalesError::Scheme`] if the key has not the length of the scheme.
+pub fn decrypt_key_under_zmk(
+    zmk: &[u8; 16],
+    scheme: KeyScheme,
+    encrypted: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, ThalesError> {
+    let mut data = Zeroizing::new(encrypted.to_vec());
+    for_each_part_under(zmk, scheme, &mut data, mode::ecb_decrypt::<8>)?;
+    Ok(data)
+}
+
+fn for_each_part_under(
+    key: &[u8; 16],
+    scheme: KeyScheme,
+    data: &mut [u8],
+    apply: fn(&TdesKey, &mut [u8]),
+) -> Result<(), ThalesError> {
+    if data.len() != scheme.key_length() {
+        return Err(ThalesError::Scheme);
+    }
+    for (part, variant) in data.chunks_mut(8).zip(scheme.part_variants()) {
+        let mut changed = Zeroizing::new(*key);
+        changed[8] ^= variant;
+        apply(&TdesKey::double(&changed), part);
+    }
+    Ok(())
 }
 
 /// The Diebold block (Thales 03): PIN digits, then F. Known only from old exchanges: it is not a format of ISO 9564, and

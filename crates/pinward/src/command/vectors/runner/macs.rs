@@ -70,7 +70,7 @@ pub(super) fn mac(case: &Case<'_>, name: &str) -> Result<Value, Trouble> {
 
 /// The eight characters of field 64, with the key as long as it was given.
 fn union_pay(case: &Case<'_>) -> Result<[u8; 8], Trouble> {
-    let (key, data) = (case.any_bytes(&["mak", "key"])?, case.data()?);
+    let (key, data) = (case.any_bytes(&["mak", "tak", "key"])?, case.data()?);
     if case.algorithm().contains("sm4") {
         return Ok(mac::union_pay_sm4(&Sm4Key::from_slice(&key).map_err(Trouble::refused)?, &data));
     }

@@ -5,6 +5,7 @@
 //! the vectors use, with the public test LMKs.
 
 use paycrypto::dukpt::tdes as dukpt;
+use paycrypto::kcv;
 use paycrypto::key::{BlockKey, DesKey, TdesKey};
 use paycrypto::key_block::{self, KeyUsage, ProtectionKey};
 use paycrypto::mac::{self, Padding};
@@ -12,7 +13,6 @@ use paycrypto::pin::{Account12, Pin};
 use paycrypto::pin_block::{self, ClearPinBlock};
 use paycrypto::pin_verify::{Verdict, pvv};
 use paycrypto::thales::{self, KeyScheme, KeyType, LMK_PAIRS, VariantLmk};
-use paycrypto::{kcv, mode};
 use serde_json::Value;
 
 use super::{Case, Trouble, digits_value, exactly, hex_value, keys, leftmost, numbered, unknown};
@@ -287,16 +287,9 @@ fn check_value(fields: &mut Fields<'_>) -> Result<Answer, Trouble> {
 /// A6: key type, ZMK, key under ZMK, scheme for the LMK; the answer is the key under the LMK and its check value.
 fn import_key(fields: &mut Fields<'_>) -> Result<Answer, Trouble> {
     let key_type = KeyType::from_code(fields.take(3)?).map_err(Trouble::refused)?;
-    let zmk = fields.key(KeyType::ZMK)?;
-    let (scheme, mut key) = fields.tagged_key()?;
-    match scheme {
-        KeyScheme::Single | KeyScheme::DoubleAnsi | KeyScheme::TripleAnsi => {
-            mode::ecb_decrypt(zmk.tdes()?, &mut key);
-        }
-        KeyScheme::DoubleVariant | KeyScheme::TripleVariant => {
-            return Err(Trouble::not_supported("import of a variant scheme under a ZMK"));
-        }
-    }
+    let zmk = exactly(&fields.clear_key(KeyType::ZMK)?, "ZMK")?;
+    let (scheme, encrypted) = fields.tagged_key()?;
+    let key = thales::decrypt_key_under_zmk(&zmk, scheme, &encrypted).map_err(Trouble::refused)?;
     let scheme = KeyScheme::from_tag(fields.tag()?).map_err(Trouble::refused)?;
     let check = keys::kcv_by(kcv::KcvMethod::TdesZeros, &key, 3)?;
     let stored = test_lmk().encrypt_key(key_type, scheme, &key).map_err(Trouble::refused)?;
@@ -304,35 +297,71 @@ fn import_key(fields: &mut Fields<'_>) -> Result<Answer, Trouble> {
     Ok(format!("00{}{}{check}", scheme.tag(), hex::encode_upper(stored)).into())
 }
 
-/// M6 in the older layout: mode, input format, algorithm 2N, padding, key type, key, length, message. The answer has a
-/// MAC of 8 digits behind its length.
+/// M6: as M8 without the MAC. A payShield answers with the MAC; the simulators with variant LMKs put its length before.
 fn generate_mac(fields: &mut Fields<'_>) -> Result<Answer, Trouble> {
-    let (mode, format, algorithm) = (fields.take(1)?, fields.take(1)?, fields.take(2)?);
-    let padding = padding(fields.take(1)?)?;
-    let key_type = KeyType::from_code(fields.take(3)?).map_err(Trouble::refused)?;
-    let key = fields.key(key_type)?;
-    if mode != "0" || format != "1" {
-        return Err(Trouble::not_supported("M6 in this mode"));
+    let request = MacRequest::read(fields)?;
+    let mac = hex::encode_upper(request.compute()?);
+    let mac = &mac[..request.mac_digits];
+    Ok(match request.key_block {
+        true => format!("00{mac}"),
+        false => format!("00{:04}{mac}", mac.len()),
     }
-    let mac = mac_of(algorithm, padding, &key, &fields.message()?)?;
-    Ok(format!("000008{}", &hex::encode_upper(mac)[..8]).into())
+    .into())
 }
 
-/// M8: mode, input format, MAC size, algorithm, padding, key type, key, length, message, MAC.
+/// M8: the fields of [`MacRequest`], then the MAC.
 fn verify_mac(fields: &mut Fields<'_>) -> Result<Answer, Trouble> {
-    let (mode, format, size, algorithm) =
-        (fields.take(1)?, fields.take(1)?, fields.take(1)?, fields.take(1)?);
-    let padding = padding(fields.take(1)?)?;
-    let key_type = fields.take(3)?;
-    let key_type = if key_type == "FFF" { Ok(KeyType::TPK) } else { KeyType::from_code(key_type) };
-    let key = fields.key(key_type.map_err(Trouble::refused)?)?;
-    if mode != "0" || format != "1" {
-        return Err(Trouble::not_supported("M8 in this mode"));
+    let request = MacRequest::read(fields)?;
+    let received = hex::decode(fields.take(request.mac_digits)?).map_err(Trouble::refused)?;
+    Ok(match mac::verify(&request.compute()?, &received) {
+        Ok(()) => String::from("00"),
+        Err(_) => String::from("01"),
     }
-    let message = fields.message()?;
-    let received = hex::decode(fields.take(if size == "0" { 8 } else { 16 })?).map_err(Trouble::refused)?;
-    let computed = mac_of(algorithm, padding, &key, &message)?;
-    Ok(String::from(if mac::verify(&computed, &received).is_ok() { "00" } else { "01" }).into())
+    .into())
+}
+
+/// The common fields of M6 and M8: mode, input format, MAC size, algorithm, padding, key type, key, length, message.
+struct MacRequest {
+    mac_digits: usize,
+    algorithm: char,
+    padding: Padding,
+    key: Key,
+    key_block: bool,
+    message: Vec<u8>,
+}
+
+impl MacRequest {
+    fn read(fields: &mut Fields<'_>) -> Result<MacRequest, Trouble> {
+        if fields.take(1)? != "0" {
+            return Err(Trouble::not_supported("a message in several blocks"));
+        }
+        let format = fields.tag()?;
+        let mac_digits = if fields.tag()? == '0' { 8 } else { 16 };
+        let algorithm = fields.tag()?;
+        let padding = padding(fields.take(1)?)?;
+        let key_type = fields.take(3)?;
+        let key_block = key_type == "FFF";
+        let key_type = if key_block { Ok(KeyType::TPK) } else { KeyType::from_code(key_type) };
+        let key = fields.key(key_type.map_err(Trouble::refused)?)?;
+        let length = usize::from_str_radix(fields.take(4)?, 16).map_err(Trouble::refused)?;
+        let message = fields.take(length)?;
+        let message = match format {
+            '1' => hex::decode(message).map_err(Trouble::refused)?,
+            '0' | '2' => message.as_bytes().to_vec(),
+            other => return Err(Trouble::not_supported(format!("input format {other}"))),
+        };
+        Ok(MacRequest { mac_digits, algorithm, padding, key, key_block, message })
+    }
+
+    fn compute(&self) -> Result<[u8; 8], Trouble> {
+        Ok(match (self.algorithm, &self.key) {
+            ('1', Key::Des(key)) => mac::algorithm_1(key, self.padding, &self.message),
+            ('1', Key::Tdes(key)) => mac::algorithm_1(key.as_ref(), self.padding, &self.message),
+            ('3', Key::Tdes(key)) => mac::retail(key, self.padding, &self.message),
+            ('6', Key::Tdes(key)) => mac::cmac(key.as_ref(), &self.message),
+            (other, _) => return Err(Trouble::not_supported(format!("MAC algorithm {other}"))),
+        })
+    }
 }
 
 fn padding(code: &str) -> Result<Padding, Trouble> {
@@ -344,18 +373,11 @@ fn padding(code: &str) -> Result<Padding, Trouble> {
     }
 }
 
-fn mac_of(algorithm: &str, padding: Padding, key: &Key, message: &[u8]) -> Result<[u8; 8], Trouble> {
-    Ok(match (algorithm.trim_start_matches('0'), key) {
-        ("1", Key::Des(key)) => mac::algorithm_1(key, padding, message),
-        ("1", Key::Tdes(key)) => mac::algorithm_1(key.as_ref(), padding, message),
-        ("3", Key::Tdes(key)) => mac::retail(key, padding, message),
-        _ => return Err(Trouble::not_supported(format!("MAC algorithm {algorithm}"))),
-    })
-}
-
 fn decode(format: &str, clear: &ClearPinBlock, account: &Account12) -> Result<Pin, Trouble> {
     match format {
         "01" => pin_block::decode_format_0(clear, account).map_err(Trouble::refused),
+        "05" => pin_block::decode_format_1(clear).map_err(Trouble::refused),
+        "47" => pin_block::decode_format_3(clear, account).map_err(Trouble::refused),
         "03" => thales::decode_diebold(clear).map_err(Trouble::refused),
         other => Err(Trouble::not_supported(format!("PIN block format {other}"))),
     }
@@ -418,12 +440,6 @@ impl<'a> Fields<'a> {
 
     fn pvki(&mut self) -> Result<pvv::Pvki, Trouble> {
         pvv::Pvki::new(self.take(1)?.parse().map_err(Trouble::refused)?).map_err(Trouble::refused)
-    }
-
-    /// Four hexadecimal digits of length in characters, then the message in hexadecimal.
-    fn message(&mut self) -> Result<Vec<u8>, Trouble> {
-        let length = usize::from_str_radix(self.take(4)?, 16).map_err(Trouble::refused)?;
-        hex::decode(self.take(length)?).map_err(Trouble::refused)
     }
 
     fn tagged_key(&mut self) -> Result<(KeyScheme, Vec<u8>), Trouble> {
