@@ -109,12 +109,14 @@ impl MtiEncoding {
     pub(crate) fn read(self, body: &[u8]) -> Result<(Mti, usize), Fault> {
         let packed = match self {
             MtiEncoding::Bcd => {
-                let bytes = body.first_chunk::<2>().ok_or(Fault::Truncated { needed: 2, left: body.len() })?;
+                let bytes =
+                    body.first_chunk::<2>().ok_or(Fault::Truncated { needed: 2, left: body.len() })?;
                 return Mti::packed(u16::from_be_bytes(*bytes)).map(|mti| (mti, 2)).ok_or(Fault::Mti);
             }
             MtiEncoding::Ascii | MtiEncoding::Ebcdic => {
                 let zero = if self == MtiEncoding::Ascii { b'0' } else { 0xF0 };
-                let bytes = body.first_chunk::<4>().ok_or(Fault::Truncated { needed: 4, left: body.len() })?;
+                let bytes =
+                    body.first_chunk::<4>().ok_or(Fault::Truncated { needed: 4, left: body.len() })?;
                 bytes.iter().try_fold(0u16, |sum, b| {
                     let digit = b.wrapping_sub(zero);
                     (digit <= 9).then_some((sum << 4) | u16::from(digit))
@@ -173,8 +175,9 @@ impl BitmapEncoding {
 
     fn read_half(self, body: &[u8], at: usize) -> Result<u64, Fault> {
         let needed = self.half_len();
-        let bytes =
-            body.get(at..at + needed).ok_or(Fault::Truncated { needed, left: body.len().saturating_sub(at) })?;
+        let bytes = body
+            .get(at..at + needed)
+            .ok_or(Fault::Truncated { needed, left: body.len().saturating_sub(at) })?;
         let from_hex = |decode: fn(u8) -> u8| {
             bytes.iter().try_fold(0u64, |sum, b| hex_value(decode(*b)).map(|v| (sum << 4) | u64::from(v)))
         };
@@ -224,7 +227,12 @@ impl BitmapForm {
         }
     }
 
-    fn read_second(self, first: u64, body: &[u8], at: usize) -> Result<(Bitmap, usize), (bool, usize, Fault)> {
+    fn read_second(
+        self,
+        first: u64,
+        body: &[u8],
+        at: usize,
+    ) -> Result<(Bitmap, usize), (bool, usize, Fault)> {
         let second = self.encoding.read_half(body, at).map_err(|fault| (true, at, fault))?;
         Ok((Bitmap((u128::from(first) << 64) | u128::from(second)), at + self.encoding.half_len()))
     }

@@ -10,7 +10,7 @@
 use crate::bitmap::Bitmap;
 use crate::encoding::{Content, Encoding, TO_EBCDIC, hex_digit, hex_into, hex_value};
 use crate::error::{EncodeError, EncodeFault};
-use crate::field::{Align, Composite, FieldSpec};
+use crate::field::{Align, Composite, Extent, FieldSpec};
 use crate::message::{MAX_BODY_LEN, Message};
 use crate::mti::Mti;
 use crate::spec::Dialect;
@@ -194,9 +194,7 @@ impl MessageBuilder {
         let start = out.len();
         let mac_field = if self.fields.without(128).secondary() != 0 { 128 } else { 64 };
         let fields = self.fields.without(128).without(64).with(mac_field);
-        let value = self
-            .write(dialect, out, fields, Some(mac_field))
-            .inspect_err(|_| out.truncate(start))?;
+        let value = self.write(dialect, out, fields, Some(mac_field)).inspect_err(|_| out.truncate(start))?;
         Ok(MacSlot { covered: start..value.start, value })
     }
 
@@ -332,7 +330,9 @@ impl<'d> FieldWriter<'d> {
     fn write_wire(&self, value: &[u8], units: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.check_length(units)?;
         if value.len() != self.spec.wire_len(units) {
-            return Err(self.error(EncodeFault::Length { length: value.len(), max: self.spec.wire_len(units) }));
+            return Err(
+                self.error(EncodeFault::Length { length: value.len(), max: self.spec.wire_len(units) })
+            );
         }
         self.spec.write_prefix(out, units, value.len());
         out.extend_from_slice(value);
@@ -396,20 +396,7 @@ impl<'d> FieldWriter<'d> {
         let start = out.len();
         let prefix_len = self.spec.prefix_len();
         out.resize(start + prefix_len, 0);
-        let mut rest = text;
-        while let Some((&c, after)) = rest.split_first() {
-            rest = match escaped(rest) {
-                Some((byte, after)) => {
-                    out.push(byte);
-                    after
-                }
-                None if !c.is_ascii() => return Err(self.error(EncodeFault::Character(self.spec.axes.content))),
-                None => {
-                    out.push(if ebcdic { TO_EBCDIC[usize::from(c)] } else { c });
-                    after
-                }
-            };
-        }
+        self.write_unescaped(text, out)?;
         let value_start = start + prefix_len;
         if self.pads_with_spaces() {
             let full = value_start + self.spec.longest();
@@ -418,23 +405,47 @@ impl<'d> FieldWriter<'d> {
         let units = out.len() - value_start;
         self.check_length(units)?;
         self.check_characters(&out[value_start..], units)?;
-        let mut prefix = Vec::new();
-        if prefix_len > 0 {
-            self.spec.write_prefix(&mut prefix, units, units);
-            out[start..value_start].copy_from_slice(&prefix);
+        let (prefix, _) = self.spec.prefix(units, units);
+        out[start..value_start].copy_from_slice(&prefix[..prefix_len]);
+        Ok(())
+    }
+
+    fn write_unescaped(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let ebcdic = self.spec.axes.encoding == Encoding::Ebcdic;
+        if !ebcdic && text.iter().all(|c| c.is_ascii() && *c != b'\\') {
+            out.extend_from_slice(text);
+            return Ok(());
+        }
+        let mut rest = text;
+        while let Some((&c, after)) = rest.split_first() {
+            rest = match escaped(rest) {
+                Some((byte, after)) => {
+                    out.push(byte);
+                    after
+                }
+                None if !c.is_ascii() => {
+                    return Err(self.error(EncodeFault::Character(self.spec.axes.content)));
+                }
+                None => {
+                    out.push(if ebcdic { TO_EBCDIC[usize::from(c)] } else { c });
+                    after
+                }
+            };
         }
         Ok(())
     }
 
     fn pads_with_spaces(&self) -> bool {
         !self.spec.is_variable()
-            && matches!(self.spec.axes.content, Content::Alphanumeric | Content::Printable | Content::Anything)
+            && matches!(
+                self.spec.axes.content,
+                Content::Alphanumeric | Content::Printable | Content::Anything
+            )
     }
 
     fn check_characters(&self, value: &[u8], units: usize) -> Result<(), EncodeError> {
-        self.spec
-            .check(value, units)
-            .map_err(|_| self.error(EncodeFault::Character(self.spec.axes.content)))
+        let legal = self.spec.is_legal(value, Extent { start: 0, end: value.len(), units });
+        if legal { Ok(()) } else { Err(self.error(EncodeFault::Character(self.spec.axes.content))) }
     }
 
     fn write_packed(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -443,29 +454,33 @@ impl<'d> FieldWriter<'d> {
         let bytes = self.spec.wire_len(text.len());
         self.spec.write_prefix(out, text.len(), bytes);
         let odd = text.len() % 2 == 1;
-        let mut pending = (odd && axes.align == Align::Right).then_some(axes.pad);
-        for c in text {
-            let nibble = self.nibble(*c)?;
-            pending = match pending {
-                Some(high) => {
-                    out.push((high << 4) | nibble);
-                    None
-                }
-                None => Some(nibble),
-            };
+        let (first, rest, last) = match axes.align {
+            Align::Right if odd => (&text[..1], &text[1..], &text[..0]),
+            _ => (&text[..0], text, &text[text.len() & !1..]),
+        };
+        for c in first {
+            out.push((axes.pad << 4) | self.nibble(*c)?);
         }
-        if let Some(high) = pending {
-            out.push((high << 4) | axes.pad);
+        for pair in rest.chunks_exact(2) {
+            out.push((self.nibble(pair[0])? << 4) | self.nibble(pair[1])?);
+        }
+        for c in last {
+            out.push((self.nibble(*c)? << 4) | axes.pad);
         }
         Ok(())
     }
 
     /// Encrypted tracks have any half-byte, so hex letters pass where the dialect knows of encryption.
+    #[inline]
     fn nibble(&self, c: u8) -> Result<u8, EncodeError> {
+        let digit = c.wrapping_sub(b'0');
+        if digit <= 9 { Ok(digit) } else { self.track_nibble(c) }
+    }
+
+    fn track_nibble(&self, c: u8) -> Result<u8, EncodeError> {
         let content = self.spec.axes.content;
         let encrypted = self.dialect.note(self.n).encrypted_by.is_some();
         let nibble = match (content, c) {
-            (_, b'0'..=b'9') => Some(c - b'0'),
             (Content::Track, b'D' | b'=') => Some(0xD),
             (Content::Track, _) if encrypted => hex_value(c),
             _ => None,
@@ -529,8 +544,12 @@ impl<'d> FieldWriter<'d> {
             };
             let (length, max) = (value.len(), row.len);
             match row.open {
-                true if length > max => return Err(self.error_in(&part.path, EncodeFault::TooLong { length, max })),
-                false if length != max => return Err(self.error_in(&part.path, EncodeFault::Length { length, max })),
+                true if length > max => {
+                    return Err(self.error_in(&part.path, EncodeFault::TooLong { length, max }));
+                }
+                false if length != max => {
+                    return Err(self.error_in(&part.path, EncodeFault::Length { length, max }));
+                }
                 _ => text.extend_from_slice(value),
             }
         }
@@ -544,4 +563,3 @@ fn escaped(text: &[u8]) -> Option<(u8, &[u8])> {
     let [b'\\', b'x', high, low] = *head else { return None };
     Some(((hex_value(high)? << 4) | hex_value(low)?, after))
 }
-

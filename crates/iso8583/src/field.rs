@@ -6,6 +6,7 @@
 
 use crate::encoding::{ANY_BYTE, ByteClass, Content, Encoding, all_in, demanded, first_outside};
 use crate::error::Fault;
+use std::ops::Range;
 
 /// How the digits of a length prefix are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -195,38 +196,48 @@ impl FieldSpec {
         wire_len(self.axes.encoding, units)
     }
 
-    /// Where the value of a field that starts at `at` lies. Structure only; the content is not looked at.
+    /// Where the value of a field that starts at `at` lies. Structure only; the content is not looked at. `None` if it can not
+    /// be there; [`FieldSpec::misplaced`] says why, and is apart so that the way of a good message stays short.
     #[inline]
-    pub(crate) fn measure(&self, body: &[u8], at: usize) -> Result<Extent, Fault> {
+    pub(crate) fn measure(&self, body: &[u8], at: usize) -> Option<Extent> {
         if self.prefix_len == 0 {
             let end = at + usize::from(self.fixed_len);
-            if end > body.len() {
-                return Err(Fault::Truncated { needed: usize::from(self.fixed_len), left: body.len() - at });
-            }
-            return Ok(Extent { start: at, end, units: usize::from(self.axes.max) });
+            return (end <= body.len()).then_some(Extent {
+                start: at,
+                end,
+                units: usize::from(self.axes.max),
+            });
         }
-        self.measure_variable(body, at)
-    }
-
-    #[inline]
-    fn measure_variable(&self, body: &[u8], at: usize) -> Result<Extent, Fault> {
         let start = at + self.prefix_len();
-        let prefix = body
-            .get(at..start)
-            .ok_or_else(|| Fault::Truncated { needed: self.prefix_len(), left: body.len() - at })?;
-        let counted = self.read_prefix(prefix).ok_or(Fault::LengthPrefix)?;
+        let counted = self.read_prefix(body.get(at..start)?)?;
         let (units, bytes) = match self.axes.counts {
             Counts::Characters => (counted, self.wire_len(counted)),
-            Counts::Bytes => (self.units_in(counted).ok_or(Fault::OddHex { bytes: counted })?, counted),
+            Counts::Bytes => (self.units_in(counted)?, counted),
         };
-        if units > self.longest() {
-            return Err(Fault::TooLong { length: units, max: self.longest() });
-        }
         let end = start + bytes;
-        if end > body.len() {
-            return Err(Fault::Truncated { needed: bytes, left: body.len() - start });
+        (units <= self.longest() && end <= body.len()).then_some(Extent { start, end, units })
+    }
+
+    /// Why [`FieldSpec::measure`] found no place for the field.
+    #[cold]
+    pub(crate) fn misplaced(&self, body: &[u8], at: usize) -> Fault {
+        let left = body.len().saturating_sub(at);
+        if self.prefix_len == 0 {
+            return Fault::Truncated { needed: usize::from(self.fixed_len), left };
         }
-        Ok(Extent { start, end, units })
+        let Some(prefix) = body.get(at..at + self.prefix_len()) else {
+            return Fault::Truncated { needed: self.prefix_len(), left };
+        };
+        let Some(counted) = self.read_prefix(prefix) else { return Fault::LengthPrefix };
+        let units = match self.axes.counts {
+            Counts::Characters => Some(counted),
+            Counts::Bytes => self.units_in(counted),
+        };
+        let Some(units) = units else { return Fault::OddHex { bytes: counted } };
+        if units > self.longest() {
+            return Fault::TooLong { length: units, max: self.longest() };
+        }
+        Fault::Truncated { needed: self.wire_len(units), left: left - self.prefix_len() }
     }
 
     /// The most characters that can be counted; a prefix that counts bytes can not say that packed digits are odd in number.
@@ -248,6 +259,16 @@ impl FieldSpec {
 
     #[inline]
     fn read_prefix(&self, prefix: &[u8]) -> Option<usize> {
+        // LL and LLL in BCD, the prefixes of the terminals, are worth their own lines.
+        match (self.axes.prefix_encoding, prefix) {
+            (PrefixEncoding::Bcd, &[ll]) => return packed_number(ll),
+            (PrefixEncoding::Bcd, &[l, ll]) => return Some(packed_number(l)? * 100 + packed_number(ll)?),
+            _ => {}
+        }
+        self.read_any_prefix(prefix)
+    }
+
+    fn read_any_prefix(&self, prefix: &[u8]) -> Option<usize> {
         let digit = |value: u8, sum: usize| (value <= 9).then_some(sum * 10 + usize::from(value));
         match self.axes.prefix_encoding {
             PrefixEncoding::Ascii => prefix.iter().try_fold(0, |sum, b| digit(b.wrapping_sub(b'0'), sum)),
@@ -259,84 +280,125 @@ impl FieldSpec {
         }
     }
 
-    /// Appends the length prefix for a value of so many characters and bytes. The caller has checked both against the maximum.
+    /// Appends the length prefix for a value of so many characters and bytes; nothing for a field of fixed length. The caller
+    /// has checked both against the maximum.
+    #[inline]
     pub(crate) fn write_prefix(&self, out: &mut Vec<u8>, units: usize, bytes: usize) {
-        let count = match self.axes.counts {
+        if self.prefix_len > 0 {
+            let (digits, len) = self.prefix(units, bytes);
+            out.extend_from_slice(&digits[..len]);
+        }
+    }
+
+    /// The length prefix, in the first bytes of four.
+    pub(crate) fn prefix(&self, units: usize, bytes: usize) -> ([u8; 4], usize) {
+        let mut rest = match self.axes.counts {
             Counts::Characters => units,
             Counts::Bytes => bytes,
         };
-        let digit = |place: u32| (count / 10usize.pow(place) % 10) as u8;
-        let places = (0..u32::from(self.axes.prefix_digits)).rev();
-        match self.axes.prefix_encoding {
-            PrefixEncoding::Ascii => out.extend(places.map(|p| b'0' + digit(p))),
-            PrefixEncoding::Ebcdic => out.extend(places.map(|p| 0xF0 + digit(p))),
-            PrefixEncoding::Bcd => {
-                let bytes = u32::from(self.prefix_len);
-                out.extend((0..bytes).rev().map(|p| (digit(2 * p + 1) << 4) | digit(2 * p)));
-            }
-            PrefixEncoding::Binary => out.extend((0..self.prefix_len).rev().map(|p| (count >> (8 * p)) as u8)),
+        let mut prefix = [0; 4];
+        let mut digit = || {
+            let digit = (rest % 10) as u8;
+            rest /= 10;
+            digit
+        };
+        let len = self.prefix_len();
+        for byte in prefix[..len].iter_mut().rev() {
+            *byte = match self.axes.prefix_encoding {
+                PrefixEncoding::Ascii => b'0' + digit(),
+                PrefixEncoding::Ebcdic => 0xF0 + digit(),
+                PrefixEncoding::Bcd => digit() | (digit() << 4),
+                PrefixEncoding::Binary => 0,
+            };
         }
+        if self.axes.prefix_encoding == PrefixEncoding::Binary {
+            prefix[..len].copy_from_slice(&(rest as u32).to_be_bytes()[4 - len..]);
+        }
+        (prefix, len)
     }
 
-    /// Are all characters of the value legal? `Err` says what is wrong and how far into the value.
+    /// Are all characters of the value legal?
     #[inline]
-    pub(crate) fn check(&self, value: &[u8], units: usize) -> Result<(), (Fault, usize)> {
-        if !self.special {
-            return if all_in(value, self.demanded) { Ok(()) } else { Err(self.bad_character(value, 0)) };
+    pub(crate) fn is_legal(&self, body: &[u8], extent: Extent) -> bool {
+        match self.special {
+            false => all_in(body, extent.start, extent.end, self.demanded),
+            true if self.axes.encoding == Encoding::Bcd => self.is_legal_packed(body, extent),
+            true => self.is_legal_special(body, extent),
         }
-        self.check_special(value, units)
     }
 
-    fn check_special(&self, value: &[u8], units: usize) -> Result<(), (Fault, usize)> {
-        if self.axes.content == Content::SignedDigits {
-            return self.check_signed(value);
+    #[inline]
+    fn is_legal_packed(&self, body: &[u8], extent: Extent) -> bool {
+        if extent.units.is_multiple_of(2) {
+            return all_in(body, extent.start, extent.end, self.demanded);
         }
-        if self.axes.encoding == Encoding::Bcd {
-            return self.check_packed(value, units);
+        let (run, odd_at) = self.around_pad(extent);
+        let (digit, pad) = self.halves(body[odd_at]);
+        all_in(body, run.start, run.end, self.demanded) && self.is_digit(digit) && (pad == 0 || pad == 0xF)
+    }
+
+    fn is_legal_special(&self, body: &[u8], Extent { start, end, .. }: Extent) -> bool {
+        if self.axes.content == Content::SignedDigits {
+            let sign = body[start..end].first();
+            return sign
+                .is_none_or(|sign| self.is_sign(*sign) && all_in(body, start + 1, end, self.demanded));
         }
         // What is left is BER-TLV in raw bytes.
-        for object in crate::tlv::objects(value) {
-            object.map_err(|e| (Fault::Tlv { tag: e.tag, fault: e.fault }, e.offset))?;
-        }
-        Ok(())
+        crate::tlv::objects(&body[start..end]).all(|object| object.is_ok())
     }
 
-    fn check_signed(&self, value: &[u8]) -> Result<(), (Fault, usize)> {
-        let signs: &[u8] = if self.axes.encoding == Encoding::Ebcdic { &[0xC3, 0xC4] } else { b"CD" };
-        match value.split_first() {
-            None => Ok(()),
-            Some((sign, _)) if !signs.contains(sign) => Err((Fault::Character(self.axes.content), 0)),
-            Some((_, digits)) if all_in(digits, self.demanded) => Ok(()),
-            Some((_, digits)) => Err(self.bad_character(digits, 1)),
-        }
-    }
-
-    #[inline]
-    fn check_packed(&self, value: &[u8], units: usize) -> Result<(), (Fault, usize)> {
-        if units % 2 == 0 {
-            return if all_in(value, self.demanded) { Ok(()) } else { Err(self.bad_character(value, 0)) };
-        }
-        // The byte that holds the pad is judged by its halves.
-        let split = match self.axes.align {
-            Align::Left => value.split_last().map(|(byte, rest)| (rest, 0, value.len() - 1, byte >> 4, byte & 0xF)),
-            Align::Right => value.split_first().map(|(byte, rest)| (rest, 1, 0, byte & 0xF, byte >> 4)),
-        };
-        let Some((whole, whole_at, odd_at, digit, pad)) = split else { return Ok(()) };
-        if !all_in(whole, self.demanded) {
-            return Err(self.bad_character(whole, whole_at));
-        }
-        if !all_in(&[digit], self.demanded) {
-            return Err((Fault::Character(self.axes.content), odd_at));
-        }
-        if pad != 0 && pad != 0xF {
-            return Err((Fault::Padding, odd_at));
-        }
-        Ok(())
-    }
-
+    /// The first character that is not legal: what is wrong with it, and where in the body it is.
     #[cold]
-    fn bad_character(&self, value: &[u8], before: usize) -> (Fault, usize) {
-        (Fault::Character(self.axes.content), before + first_outside(value, self.demanded).unwrap_or(0))
+    pub(crate) fn illegal(&self, body: &[u8], extent: Extent) -> (Fault, usize) {
+        let (bad_character, start) = (Fault::Character(self.axes.content), extent.start);
+        let value = &body[start..extent.end];
+        if let Some(Err(e)) = (self.composite == Composite::Tlv)
+            .then(|| crate::tlv::objects(value).find(Result::is_err))
+            .flatten()
+        {
+            return (Fault::Tlv { tag: e.tag, fault: e.fault }, start + e.offset);
+        }
+        let run = match self.axes.encoding {
+            Encoding::Bcd if !extent.units.is_multiple_of(2) => self.around_pad(extent).0,
+            _ if self.axes.content == Content::SignedDigits => match value.first() {
+                Some(sign) if !self.is_sign(*sign) => return (bad_character, start),
+                _ => start + 1..extent.end,
+            },
+            _ => start..extent.end,
+        };
+        if let Some(within) = first_outside(&body[run.clone()], self.demanded) {
+            return (bad_character, run.start + within);
+        }
+        let odd_at = self.around_pad(extent).1;
+        let (digit, _) = self.halves(body[odd_at]);
+        (if self.is_digit(digit) { Fault::Padding } else { bad_character }, odd_at)
+    }
+
+    /// The whole bytes of an odd number of packed digits, and the byte that holds the pad.
+    const fn around_pad(&self, Extent { start, end, .. }: Extent) -> (Range<usize>, usize) {
+        match self.axes.align {
+            Align::Left => (start..end - 1, end - 1),
+            Align::Right => (start + 1..end, start),
+        }
+    }
+
+    /// The digit and the pad of that byte.
+    const fn halves(&self, odd: u8) -> (u8, u8) {
+        match self.axes.align {
+            Align::Left => (odd >> 4, odd & 0x0F),
+            Align::Right => (odd & 0x0F, odd >> 4),
+        }
+    }
+
+    fn is_digit(&self, half: u8) -> bool {
+        half <= 9 || (half == 0xD && self.axes.content == Content::Track)
+    }
+
+    const fn is_sign(&self, byte: u8) -> bool {
+        match self.axes.encoding {
+            Encoding::Ebcdic => matches!(byte, 0xC3 | 0xC4),
+            _ => matches!(byte, b'C' | b'D'),
+        }
     }
 
     /// The half-byte at position `i` of a packed value, pads not counted.
@@ -345,6 +407,13 @@ impl FieldSpec {
         let at = i + shift;
         value.get(at / 2).map_or(0, |byte| if at % 2 == 0 { byte >> 4 } else { byte & 0x0F })
     }
+}
+
+/// Two digits in a byte.
+#[inline]
+const fn packed_number(byte: u8) -> Option<usize> {
+    let (tens, ones) = (byte >> 4, byte & 0x0F);
+    if tens <= 9 && ones <= 9 { Some((tens * 10 + ones) as usize) } else { None }
 }
 
 const fn wire_len(encoding: Encoding, units: usize) -> usize {

@@ -138,9 +138,7 @@ impl Framing {
         match self {
             Framing::None | Framing::TpduHeader => {}
             Framing::Len2 | Framing::Len2TpduHeader => out.extend_from_slice(&(length as u16).to_be_bytes()),
-            Framing::Len4a => out.extend(
-                [1000, 100, 10, 1].map(|power| b'0' + (length / power % 10) as u8),
-            ),
+            Framing::Len4a => out.extend([1000, 100, 10, 1].map(|power| b'0' + (length / power % 10) as u8)),
         }
         if self.has_header() {
             out.extend_from_slice(&tpdu.unwrap_or(Tpdu([0x60, 0, 0, 0, 0])).0);

@@ -11,7 +11,9 @@ pub fn frame(data: &[u8]) {
         if let Ok(Some(frame)) = framing.split(data, limit) {
             assert!(frame.consumed <= data.len() && frame.consumed <= limit.0 + 4);
             let mut written = Vec::new();
-            framing.write(&mut written, frame.tpdu, frame.header, frame.body).expect("a frame that was split");
+            framing
+                .write(&mut written, frame.tpdu, frame.header, frame.body)
+                .expect("a frame that was split");
             assert_eq!(written, &data[..frame.consumed], "{framing}");
         }
     }
@@ -93,7 +95,11 @@ pub fn sanitize(data: &[u8]) {
         if let Some(clean) = dialect.sanitized(data) {
             assert_eq!(clean.len(), data.len());
             assert!(dialect.decode(&clean).is_ok(), "{name}: a sanitized message decodes");
-            assert_eq!(dialect.sanitized(&clean).as_deref(), Some(&clean[..]), "{name}: sanitizing twice changes nothing");
+            assert_eq!(
+                dialect.sanitized(&clean).as_deref(),
+                Some(&clean[..]),
+                "{name}: sanitizing twice changes nothing"
+            );
         }
     }
 }

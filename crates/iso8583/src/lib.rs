@@ -55,14 +55,14 @@ mod subfield;
 pub mod tlv;
 
 // In the order in which a message meets them.
-pub use frame::{Frame, FrameError, FrameLimit, Framing, Header, NotHex, Tpdu, UnknownFraming};
-pub use spec::{Dialect, SpecError};
-pub use mti::{MessageClass, MessageFunction, Mti, MtiError};
 pub use bitmap::{Bitmap, BitmapEncoding, BitmapForm, BitmapSize, FieldNumbers, MtiEncoding};
-pub use encoding::{Content, Encoding};
-pub use field::{Align, Axes, Composite, Counts, PrefixEncoding, Sensitivity};
-pub use message::{Characters, FieldText, MAX_BODY_LEN, Message, ShortText};
-pub use tlv::{Tag, Tlv};
-pub use error::{Blame, DecodeError, EncodeError, EncodeFault, Fault, Place};
 pub use builder::{MacSlot, MessageBuilder};
 pub use describe::{DescribedField, Fields};
+pub use encoding::{Content, Encoding};
+pub use error::{Blame, DecodeError, EncodeError, EncodeFault, Fault, Place};
+pub use field::{Align, Axes, Composite, Counts, PrefixEncoding, Sensitivity};
+pub use frame::{Frame, FrameError, FrameLimit, Framing, Header, NotHex, Tpdu, UnknownFraming};
+pub use message::{Characters, FieldText, MAX_BODY_LEN, Message, ShortText};
+pub use mti::{MessageClass, MessageFunction, Mti, MtiError};
+pub use spec::{Dialect, SpecError};
+pub use tlv::{Tag, Tlv};

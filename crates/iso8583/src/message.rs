@@ -10,7 +10,7 @@
 use crate::bitmap::{Bitmap, FieldNumbers};
 use crate::encoding::{Content, Encoding, FROM_EBCDIC, hex_digit};
 use crate::error::{DecodeError, Fault, Place};
-use crate::field::{Extent, FieldSpec};
+use crate::field::{Align, Extent, FieldSpec};
 use crate::mti::Mti;
 use crate::spec::Dialect;
 use crate::tlv::{self, Objects, Tag};
@@ -40,40 +40,53 @@ struct Failure {
 
 impl Dialect {
     /// Reads one message. The error carries what could be read all the same.
-    #[allow(clippy::result_large_err, reason = "boxing would allocate, and the error holds the partial message")]
+    #[allow(
+        clippy::result_large_err,
+        reason = "boxing would allocate, and the error holds the partial message"
+    )]
     pub fn decode<'a>(&'a self, body: &'a [u8]) -> Result<Message<'a>, DecodeError<'a>> {
-        let mut message = Message {
-            dialect: self,
-            body,
-            mti: Mti::default(),
-            bitmap: Bitmap::EMPTY,
-            located: Bitmap::EMPTY,
-            starts: [0; 129],
-        };
-        match message.read() {
-            Ok(()) => Ok(message),
-            Err(Failure { place, offset, fault }) => {
-                Err(DecodeError { place, offset, fault, partial: message })
-            }
+        // Built where it is returned: the table of starts is the largest thing here and is not to be copied.
+        let mut result = Ok(Message::unread(self, body));
+        if let Ok(message) = &mut result
+            && let Err(Failure { place, offset, fault }) = message.read()
+        {
+            let partial = message.clone();
+            result = Err(DecodeError { place, offset, fault, partial });
         }
+        result
     }
 }
 
 impl<'a> Message<'a> {
+    const fn unread(dialect: &'a Dialect, body: &'a [u8]) -> Message<'a> {
+        Message {
+            dialect,
+            body,
+            mti: Mti::ZERO,
+            bitmap: Bitmap::EMPTY,
+            located: Bitmap::EMPTY,
+            starts: [0; 129],
+        }
+    }
+
     fn read(&mut self) -> Result<(), Failure> {
         let (dialect, body) = (self.dialect, self.body);
         if body.len() > MAX_BODY_LEN {
             let fault = Fault::Oversized { length: body.len(), max: MAX_BODY_LEN };
             return Err(Failure { place: Place::Message, offset: 0, fault });
         }
-        let (mti, after_mti) = dialect
-            .mti_encoding()
-            .read(body)
-            .map_err(|fault| Failure { place: Place::Mti, offset: 0, fault })?;
-        self.mti = mti;
-        let (bitmap, at) = dialect.bitmap_form().read(body, after_mti).map_err(|(second, offset, fault)| {
-            Failure { place: if second { Place::Field(1) } else { Place::Bitmap }, offset, fault }
+        let (mti, after_mti) = dialect.mti_encoding().read(body).map_err(|fault| Failure {
+            place: Place::Mti,
+            offset: 0,
+            fault,
         })?;
+        self.mti = mti;
+        let (bitmap, at) =
+            dialect.bitmap_form().read(body, after_mti).map_err(|(second, offset, fault)| Failure {
+                place: if second { Place::Field(1) } else { Place::Bitmap },
+                offset,
+                fault,
+            })?;
         self.bitmap = bitmap;
         self.read_fields(at)
     }
@@ -84,18 +97,15 @@ impl<'a> Message<'a> {
         self.located = self.bitmap;
         for n in self.bitmap.fields() {
             let spec = dialect.field(n);
-            let measured = if spec.defined { spec.measure(body, at) } else { Err(Fault::Undefined) };
-            let extent = match measured {
-                Ok(extent) => extent,
-                Err(fault) => {
-                    self.located = self.bitmap.below(n);
-                    let broken = Failure { place: Place::Field(n), offset: at, fault };
-                    return Err(wrong_content.first(self).unwrap_or(broken));
-                }
+            let Some(extent) = spec.measure(body, at).filter(|_| spec.defined) else {
+                let fault = if spec.defined { spec.misplaced(body, at) } else { Fault::Undefined };
+                self.located = self.bitmap.below(n);
+                let broken = Failure { place: Place::Field(n), offset: at, fault };
+                return Err(wrong_content.first(self).unwrap_or(broken));
             };
             self.starts[usize::from(n)] = at as u16;
-            if let Err((fault, within)) = spec.check(&body[extent.start..extent.end], extent.units) {
-                let offset = extent.start + within;
+            if !spec.is_legal(body, extent) {
+                let (fault, offset) = spec.illegal(body, extent);
                 wrong_content.note(dialect, Failure { place: Place::Field(n), offset, fault }, n);
             }
             at = extent.end;
@@ -145,7 +155,7 @@ impl<'a> Message<'a> {
             return None;
         }
         let spec = self.dialect.field(n);
-        let extent = spec.measure(self.body, usize::from(self.starts[usize::from(n)])).ok()?;
+        let extent = spec.measure(self.body, usize::from(self.starts[usize::from(n)]))?;
         Some((spec, extent))
     }
 
@@ -199,12 +209,14 @@ impl<'a> Message<'a> {
     pub fn ascii(&self, n: u8) -> Option<&'a str> {
         let (spec, extent) = self.extent(n)?;
         let value = &self.body[extent.start..extent.end];
-        (spec.axes.encoding == Encoding::Ascii && value.is_ascii()).then(|| std::str::from_utf8(value).ok())?
+        (spec.axes.encoding == Encoding::Ascii && value.is_ascii())
+            .then(|| std::str::from_utf8(value).ok())?
     }
 
     /// The value in readable notation without allocation, in any encoding; `None` above [`ShortText::CAPACITY`] characters.
     pub fn short(&self, n: u8) -> Option<ShortText> {
-        ShortText::collect(self.text(n)?.characters())
+        let text = self.text(n)?;
+        text.packed_digits().or_else(|| ShortText::collect(text.characters()))
     }
 
     /// A sub-field of a composite field: `sub(60, "2")` is the batch number, `sub(55, "9F02")` the amount that the card saw. A
@@ -333,6 +345,21 @@ impl<'a> FieldText<'a> {
     fn byte(&self, at: usize) -> Option<u8> {
         self.value.get(at).copied()
     }
+
+    /// Packed digits, unpacked byte by byte instead of digit by digit.
+    fn packed_digits(&self) -> Option<ShortText> {
+        if self.spec.axes.encoding != Encoding::Bcd || self.value.len() * 2 > ShortText::CAPACITY {
+            return None;
+        }
+        let mut text = ShortText { len: self.units as u8, bytes: [0; ShortText::CAPACITY] };
+        for (pair, byte) in text.bytes.chunks_exact_mut(2).zip(self.value) {
+            pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(*byte)]);
+        }
+        if self.units % 2 == 1 && self.spec.axes.align == Align::Right {
+            text.bytes.copy_within(1..=self.units, 0);
+        }
+        Some(text)
+    }
 }
 
 impl fmt::Display for FieldText<'_> {
@@ -389,7 +416,8 @@ impl Iterator for Characters<'_> {
             Encoding::Bcd => {
                 let i = self.at;
                 self.at += 1;
-                (i < self.text.units).then(|| hex_digit(self.text.spec.nibble(self.text.value, self.text.units, i)))
+                (i < self.text.units)
+                    .then(|| hex_digit(self.text.spec.nibble(self.text.value, self.text.units, i)))
             }
             Encoding::Binary => {
                 let i = self.at;
@@ -407,7 +435,7 @@ pub(crate) fn hex_of(bytes: &[u8]) -> impl Iterator<Item = u8> {
 }
 
 /// A short text in place, so that a trace number or a terminal costs no allocation. It reads as a `str`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub struct ShortText {
     len: u8,
     bytes: [u8; ShortText::CAPACITY],
@@ -446,6 +474,14 @@ impl AsRef<str> for ShortText {
         self
     }
 }
+
+impl PartialEq for ShortText {
+    fn eq(&self, other: &ShortText) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for ShortText {}
 
 impl PartialEq<str> for ShortText {
     fn eq(&self, other: &str) -> bool {

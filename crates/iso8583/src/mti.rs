@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Four decimal digits, packed two to a byte as BCD dialects send them: `0200` is `0x0200`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mti(u16);
 
 /// The second digit: what the message is about.
@@ -51,6 +51,9 @@ pub enum MessageFunction {
 }
 
 impl Mti {
+    /// `0000`: no message type was read.
+    pub(crate) const ZERO: Mti = Mti(0);
+
     /// From the packed form, `Mti::packed(0x0200)`; `None` if a nibble is not a digit.
     pub const fn packed(value: u16) -> Option<Mti> {
         // A nibble above 9 has bit 3 together with bit 2 or bit 1.

@@ -131,7 +131,9 @@ fn wipe(spec: &FieldSpec, sensitivity: Sensitivity, value: &mut [u8], units: usi
     let len = digits.len();
     match sensitivity {
         Sensitivity::Pan if len >= PAN_SHORTEST => digits.zero_middle(0, len),
-        Sensitivity::Pan | Sensitivity::Track | Sensitivity::PinBlock | Sensitivity::Secret => digits.zero_all(),
+        Sensitivity::Pan | Sensitivity::Track | Sensitivity::PinBlock | Sensitivity::Secret => {
+            digits.zero_all()
+        }
     }
 }
 
@@ -191,7 +193,8 @@ fn wipe_repetitions(spec: &FieldSpec, value: &mut [u8], units: usize, pans: &[Ve
         pans.iter().for_each(|pan| wipe_repeated(spec, value, units, pan));
         return;
     }
-    let places: Vec<_> = tlv::objects(value).map_while(Result::ok).map(|o| (o.value_offset, o.value.len())).collect();
+    let places: Vec<_> =
+        tlv::objects(value).map_while(Result::ok).map(|o| (o.value_offset, o.value.len())).collect();
     for (start, len) in places {
         pans.iter().for_each(|pan| wipe_repeated(spec, &mut value[start..start + len], len, pan));
     }
@@ -200,7 +203,10 @@ fn wipe_repetitions(spec: &FieldSpec, value: &mut [u8], units: usize, pans: &[Ve
 /// In a free text, in a private structure, packed or not.
 fn wipe_repeated(spec: &FieldSpec, value: &mut [u8], units: usize, pan: &[u8]) {
     let binary = spec.axes.encoding == Encoding::Binary;
-    wipe_runs(&mut Digits { spec: Some(spec), units: if binary { value.len() * 2 } else { units }, value }, pan);
+    wipe_runs(
+        &mut Digits { spec: Some(spec), units: if binary { value.len() * 2 } else { units }, value },
+        pan,
+    );
     if binary {
         // Raw bytes may hold digits as text as well.
         for start in 0..value.len().saturating_sub(pan.len() - 1) {

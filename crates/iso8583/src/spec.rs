@@ -414,7 +414,9 @@ impl Defaults {
         let (counts, align) = (file.length.counts.as_deref(), file.digits.align.as_deref());
         Ok(Defaults {
             encodings,
-            length_encoding: length.map(|v| named("[length]", "encoding", v, &PrefixEncoding::NAMES)).transpose()?,
+            length_encoding: length
+                .map(|v| named("[length]", "encoding", v, &PrefixEncoding::NAMES))
+                .transpose()?,
             counts: named("[length]", "counts", counts.unwrap_or("characters"), &Counts::NAMES)?,
             align: named("[digits]", "align", align.unwrap_or("left"), &Align::NAMES)?,
             pad: named("[digits]", "pad", file.digits.pad.as_deref().unwrap_or("0"), &PADS)?,
@@ -435,13 +437,19 @@ impl Defaults {
             pad: choice(place, "pad", &section.pad, &PADS, self.pad)?,
         };
         if !content.writable_in(axes.encoding) {
-            let conflict = format!("format \"{format}\" can not be written in {:?}", axes.encoding).to_lowercase();
+            let conflict =
+                format!("format \"{format}\" can not be written in {:?}", axes.encoding).to_lowercase();
             return Err(SpecError::Conflict { place: place.to_owned(), conflict });
         }
         Ok(FieldSpec::compile(axes, composite(place, section, &axes)?))
     }
 
-    fn encoding_of(&self, place: &str, section: &FieldSection, content: Content) -> Result<Encoding, SpecError> {
+    fn encoding_of(
+        &self,
+        place: &str,
+        section: &FieldSection,
+        content: Content,
+    ) -> Result<Encoding, SpecError> {
         if let Some(value) = &section.encoding {
             return named(place, "encoding", value, &Encoding::NAMES);
         }
@@ -494,7 +502,8 @@ fn parse_format(place: &str, format: &str) -> Result<(Content, u8, u16), SpecErr
 }
 
 fn composite(place: &str, section: &FieldSection, axes: &Axes) -> Result<Composite, SpecError> {
-    let conflict = |text: &str| Err(SpecError::Conflict { place: place.to_owned(), conflict: text.to_owned() });
+    let conflict =
+        |text: &str| Err(SpecError::Conflict { place: place.to_owned(), conflict: text.to_owned() });
     let declared = section.composite.as_deref();
     let tlv = match declared {
         Some(value) => named(place, "composite", value, &Composite::NAMES)? == Composite::Tlv,
@@ -503,7 +512,9 @@ fn composite(place: &str, section: &FieldSection, axes: &Axes) -> Result<Composi
     let has_subs = section.sub.as_ref().is_some_and(|subs| !subs.is_empty());
     match (tlv, has_subs) {
         (true, true) => conflict("composite = \"tlv\" and a table of sub-fields exclude each other"),
-        (true, false) if axes.encoding != Encoding::Binary => conflict("composite = \"tlv\" needs binary encoding"),
+        (true, false) if axes.encoding != Encoding::Binary => {
+            conflict("composite = \"tlv\" needs binary encoding")
+        }
         (true, false) => Ok(Composite::Tlv),
         (false, true) => Ok(Composite::Sub),
         (false, false) => Ok(Composite::Plain),
@@ -513,7 +524,8 @@ fn composite(place: &str, section: &FieldSection, axes: &Axes) -> Result<Composi
 fn note(place: &str, section: &FieldSection) -> Result<FieldNote, SpecError> {
     let sensitive = section.sensitive.as_deref();
     let types = section.sensitive_in.iter().flatten().map(|text| {
-        text.parse::<Mti>().map_err(|_| value_error(place, "sensitive_in", text, "message types like 0810".to_owned()))
+        text.parse::<Mti>()
+            .map_err(|_| value_error(place, "sensitive_in", text, "message types like 0810".to_owned()))
     });
     Ok(FieldNote {
         name_en: section.name_en.clone().unwrap_or_default(),
@@ -527,7 +539,8 @@ fn note(place: &str, section: &FieldSection) -> Result<FieldNote, SpecError> {
 
 /// `53.3` is digit 3 of field 53.
 fn digit_place(place: &str, text: &str) -> Result<(u8, u8), SpecError> {
-    let parsed = text.split_once('.').and_then(|(field, digit)| Some((field.parse().ok()?, digit.parse().ok()?)));
+    let parsed =
+        text.split_once('.').and_then(|(field, digit)| Some((field.parse().ok()?, digit.parse().ok()?)));
     parsed.filter(|(field, digit): &(u8, u8)| (2..=128).contains(field) && *digit >= 1).ok_or_else(|| {
         value_error(place, "encrypted_by", text, "a field and a digit of it, like 53.3".to_owned())
     })
@@ -563,15 +576,18 @@ fn tag_notes(own: BTreeMap<String, TagSection>) -> Result<BTreeMap<Tag, TagNote>
     let mut notes = BTreeMap::new();
     for (key, section) in laid_over(own, common, TagSection::over) {
         let place = format!("tag {key}");
-        let tag: Tag =
-            key.parse().map_err(|_| value_error(&place, "key", &key, "one to three bytes in hex".to_owned()))?;
+        let tag: Tag = key
+            .parse()
+            .map_err(|_| value_error(&place, "key", &key, "one to three bytes in hex".to_owned()))?;
         let sensitive = section.sensitive.as_deref();
         notes.insert(
             tag,
             TagNote {
                 name_en: section.name_en.unwrap_or_default(),
                 name_zh: section.name_zh.unwrap_or_default(),
-                sensitivity: sensitive.map(|v| named(&place, "sensitive", v, &Sensitivity::NAMES)).transpose()?,
+                sensitivity: sensitive
+                    .map(|v| named(&place, "sensitive", v, &Sensitivity::NAMES))
+                    .transpose()?,
             },
         );
     }
@@ -604,7 +620,9 @@ fn named<T: Copy>(
     names: &[(&'static str, T)],
 ) -> Result<T, SpecError> {
     let known = names.iter().find(|(name, _)| *name == value);
-    known.map(|(_, value)| *value).ok_or_else(|| value_error(place, key, value, one_of(names.iter().map(|(n, _)| *n))))
+    known
+        .map(|(_, value)| *value)
+        .ok_or_else(|| value_error(place, key, value, one_of(names.iter().map(|(n, _)| *n))))
 }
 
 fn one_of(names: impl IntoIterator<Item = &'static str>) -> String {

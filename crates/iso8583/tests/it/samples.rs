@@ -53,7 +53,8 @@ fn every_sample_encodes_to_the_same_bytes() {
         assert_eq!(hex(&from_listing), hex(&body), "{} from the listing", sample.id);
 
         let bytes = sample.bytes();
-        let frame = sample.framing().split(&bytes, FrameLimit::default()).expect(&sample.id).expect("a frame");
+        let frame =
+            sample.framing().split(&bytes, FrameLimit::default()).expect(&sample.id).expect("a frame");
         let mut framed = Vec::new();
         sample.framing().write(&mut framed, frame.tpdu, frame.header, &from_listing).expect(&sample.id);
         assert_eq!(hex(&framed), hex(&bytes), "{} framed", sample.id);
@@ -65,9 +66,7 @@ fn negative_samples_are_refused() {
     for sample in SAMPLES.iter().filter(|sample| sample.negative) {
         let bytes = sample.bytes();
         let refused = match sample.framing().split(&bytes, FrameLimit::default()) {
-            Ok(Some(frame)) => {
-                frame.consumed != bytes.len() || sample.dialect().decode(frame.body).is_err()
-            }
+            Ok(Some(frame)) => frame.consumed != bytes.len() || sample.dialect().decode(frame.body).is_err(),
             Ok(None) | Err(_) => true,
         };
         assert!(refused, "{}", sample.id);

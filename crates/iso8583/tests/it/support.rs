@@ -35,7 +35,8 @@ impl Sample {
     /// The message without its frame.
     pub fn body(&self) -> Vec<u8> {
         let bytes = self.bytes();
-        let frame = self.framing().split(&bytes, Default::default()).expect("a frame").expect("a whole frame");
+        let frame =
+            self.framing().split(&bytes, Default::default()).expect("a frame").expect("a whole frame");
         frame.body.to_vec()
     }
 
