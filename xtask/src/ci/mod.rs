@@ -209,7 +209,7 @@ fn relevant(log: &str) -> Vec<&str> {
     const FROM_END: usize = 20;
     let lines: Vec<&str> = log.lines().filter(|l| !l.trim().is_empty()).collect();
     let complains = |l: &&str| {
-        ["error", "FAIL", "Diff in"].iter().any(|w| l.trim_start().starts_with(w))
+        ["error", "FAIL", "Diff in", "["].iter().any(|w| l.trim_start().starts_with(w))
             || ["panicked at", "FAILED"].iter().any(|w| l.contains(w))
     };
     let first = lines.iter().position(complains).unwrap_or(lines.len());

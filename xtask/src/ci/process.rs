@@ -36,6 +36,7 @@ impl Leash {
             .args(["-c", LEASH, "sh"])
             .args(command)
             .current_dir(folder)
+            .envs([("NO_COLOR", "1"), ("CARGO_TERM_COLOR", "never"), ("TERM", "dumb")])
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
