@@ -22,11 +22,15 @@ pub mod terminal;
 pub mod step;
 pub mod words;
 pub mod receipt;
+pub mod story;
+pub mod runner;
 
 pub use fault::Faults;
 pub use keypad::Keypad;
 pub use receipt::{Paper, Receipt};
+pub use runner::{Report, run};
 pub use sandbox::Sandbox;
 pub use step::{Answer, Step};
+pub use story::Story;
 pub use terminal::{Outcome, Terminal, TerminalError};
 pub use words::Language;

@@ -4,4 +4,5 @@
 mod fake_host;
 
 mod receipt;
+mod story;
 mod terminal;
