@@ -20,7 +20,7 @@ const SUGGESTIONS_MAX: usize = 5;
 
 /// Explain a response code or a reason: what happened, what it does to the PIN try counter, what to do.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// A response code (75, A0, 117) or a reason (pin-block-unreadable); without one, all are listed
     code: Option<String>,
 
@@ -34,7 +34,7 @@ pub struct Options {
 }
 
 /// Runs the command.
-pub fn run(options: Options) -> ExitCode {
+pub(crate) fn run(options: Options) -> ExitCode {
     let lang = options.lang.unwrap_or_else(lang_of_environment);
     let answers = Answers::of_builtin_profiles();
     let page = match options.code.as_deref().map(str::trim) {
