@@ -1,0 +1,61 @@
+//! How a journal entry is written down: CBOR, with the answer sealed and bound to the entry's own subject and number.
+//!
+//! Sealing happens in the task that appends, many at a time, so that the one writer only inserts.
+
+use model::{CardId, TerminalId, TransactionKey};
+use store::{Entry, StoreError, Subject};
+
+use crate::seal::{Purpose, Sealer};
+
+/// A subject as a column: `1 ‖ card id` or `2 ‖ terminal number`.
+pub(crate) fn subject_key(subject: &Subject) -> Vec<u8> {
+    match subject {
+        Subject::Card(CardId(id)) => [&[1], id.as_slice()].concat(),
+        Subject::Terminal(id) => [&[2], id.as_bytes().as_slice()].concat(),
+    }
+}
+
+/// A transaction key as a column: terminal, batch, trace number, day; sorts by terminal, then in the order of use.
+pub(crate) fn transaction_key(key: &TransactionKey) -> Vec<u8> {
+    let mut column = Vec::with_capacity(TerminalId::LEN + 10);
+    column.extend_from_slice(key.terminal.as_bytes());
+    column.extend_from_slice(&key.batch.get().to_be_bytes());
+    column.extend_from_slice(&key.day.to_be_bytes());
+    column.extend_from_slice(&key.stan.get().to_be_bytes());
+    column
+}
+
+/// Writes an entry; its answer is sealed in place, so the entry that is left holds no card number.
+pub(crate) fn encode(sealer: &Sealer, entry: &mut Entry) -> Result<Vec<u8>, StoreError> {
+    let owner = owner(entry);
+    if let Some(exchange) = &mut entry.exchange {
+        exchange.reply = sealer
+            .seal(Purpose::Reply, &owner, &exchange.reply)
+            .map_err(|_| StoreError::Away("no randomness to seal an answer".to_owned()))?;
+    }
+    minicbor::to_vec(entry).map_err(|error| StoreError::Away(format!("an entry cannot be written: {error}")))
+}
+
+/// Reads an entry whose answer stays sealed: for folding and for look-up tables.
+pub(crate) fn decode_sealed(journal_seq: u64, body: &[u8]) -> Result<Entry, StoreError> {
+    minicbor::decode(body)
+        .map_err(|error| StoreError::Corrupt(format!("journal entry {journal_seq} cannot be read: {error}")))
+}
+
+/// Reads an entry with its answer.
+pub(crate) fn decode(sealer: &Sealer, journal_seq: u64, body: &[u8]) -> Result<Entry, StoreError> {
+    let mut entry = decode_sealed(journal_seq, body)?;
+    let owner = owner(&entry);
+    if let Some(exchange) = &mut entry.exchange {
+        exchange.reply = sealer.open(Purpose::Reply, &owner, &exchange.reply).map_err(|error| {
+            StoreError::Corrupt(format!("the answer in journal entry {journal_seq}: {error}"))
+        })?;
+    }
+    Ok(entry)
+}
+
+fn owner(entry: &Entry) -> Vec<u8> {
+    let mut owner = subject_key(&entry.subject);
+    owner.extend_from_slice(&entry.seq.to_be_bytes());
+    owner
+}

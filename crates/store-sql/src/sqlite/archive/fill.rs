@@ -1,0 +1,233 @@
+//! Fills the look-up tables from the journal, behind the payments.
+//!
+//! Each round takes the next entries from the journal file itself, writes their lines and the new progress in one
+//! transaction, and tells subscribers. Reading the file instead of listening to the writer costs one more decoding
+//! and gives the rebuild for nothing: a deleted archive is an archive that is very far behind.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, TransactionBehavior, params};
+use store::{Entry, StoreError, archive::TransactionRow};
+use tokio::sync::broadcast;
+
+use super::{PLACE_OF_USED, sql};
+use crate::{
+    body,
+    line::{self, Line, Names},
+    sqlite::{
+        core::Core,
+        pool::{column, place, store_error},
+        sql as journal_sql,
+    },
+};
+
+/// How often it looks for new entries when nobody is in a hurry. People do not see the difference, and a host under
+/// load is not woken for every batch.
+const PACE: Duration = Duration::from_millis(20);
+/// After a failure it tries again: the archive decides nothing, so waiting is safe.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Filler {
+    archive: Connection,
+    /// All files, to read.
+    reader: Connection,
+    filled: u64,
+    lines: broadcast::Sender<Arc<TransactionRow>>,
+}
+
+impl Filler {
+    pub(crate) fn new(
+        archive: Connection,
+        reader: Connection,
+        filled: u64,
+        lines: broadcast::Sender<Arc<TransactionRow>>,
+    ) -> Self {
+        Self { archive, reader, filled, lines }
+    }
+
+    /// Runs until `end` is set, and then only as far as the round it is in: the next start goes on from there.
+    pub(crate) fn run(mut self, core: &Core, end: &AtomicBool) {
+        while !end.load(Ordering::Acquire) {
+            let started = Instant::now();
+            let pause = match self.round(core) {
+                Ok(true) => self.breath(core, started.elapsed()),
+                Ok(false) => PACE,
+                Err(error) => {
+                    tracing::warn!(%error, filled = self.filled, "look-up tables not filled, trying again");
+                    PAUSE_AFTER_FAILURE
+                }
+            };
+            if !pause.is_zero() && !core.hurry.swap(false, Ordering::AcqRel) {
+                thread::park_timeout(pause);
+            }
+        }
+        if let Err(error) = self.round(core) {
+            tracing::warn!(%error, "look-up tables are behind; the next start fills them");
+        }
+    }
+
+    /// Far behind and in no hurry, it leaves half of the time to payments.
+    fn breath(&self, core: &Core, worked: Duration) -> Duration {
+        if core.hurry.load(Ordering::Acquire) { Duration::ZERO } else { worked.min(PACE) }
+    }
+
+    /// One round. Says whether there may be more to do at once.
+    fn round(&mut self, core: &Core) -> Result<bool, StoreError> {
+        let more_cards = self.copy_cards(core)?;
+        let end = core.published();
+        if self.filled >= end {
+            return Ok(more_cards);
+        }
+        let entries = self.read(core)?;
+        let lines = entries
+            .iter()
+            .map(|(journal_seq, entry)| self.line(core, *journal_seq, entry))
+            .collect::<Result<Vec<_>, _>>()?;
+        let Some((filled, _)) = entries.last() else { return Ok(false) };
+        self.write(*filled, &lines)?;
+        self.filled = *filled;
+        core.filled.send_replace(*filled);
+        self.tell(lines);
+        Ok(more_cards || *filled < end)
+    }
+
+    /// Cards registered since the last round. `n` grows with each registration; a replaced card keeps its own.
+    fn copy_cards(&mut self, core: &Core) -> Result<bool, StoreError> {
+        let registered: i64 =
+            self.archive.query_row(sql::REGISTERED, [], |row| row.get(0)).map_err(store_error)?;
+        let mut statement = self.reader.prepare_cached(sql::REGISTERED_AFTER).map_err(store_error)?;
+        let cards = statement
+            .query_map(params![registered, core.limits.archive_round], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, String>(2)?))
+            })
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(store_error)?;
+        let Some((last, ..)) = cards.last() else { return Ok(false) };
+        write_cards(&mut self.archive, *last, &cards).map_err(store_error)?;
+        Ok(cards.len() as u32 == core.limits.archive_round)
+    }
+
+    fn read(&self, core: &Core) -> Result<Vec<(u64, Entry)>, StoreError> {
+        let mut statement = self.reader.prepare_cached(journal_sql::ENTRIES_AFTER).map_err(store_error)?;
+        let rows = statement
+            .query_map(params![column(self.filled), core.limits.archive_round], |row| {
+                Ok((place(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
+            })
+            .map_err(store_error)?;
+        rows.map(|row| {
+            let (journal_seq, body) = row.map_err(store_error)?;
+            Ok((journal_seq, body::decode_sealed(journal_seq, &body)?))
+        })
+        .collect()
+    }
+
+    fn line(&self, core: &Core, journal_seq: u64, entry: &Entry) -> Result<Line, StoreError> {
+        let terminal = match line::terminal_of(entry) {
+            Some(id) => core.states.terminal(&self.reader, &id)?,
+            None => None,
+        };
+        let card = match entry.event {
+            store::Event::Desk(_) => line::card_of(entry),
+            _ => None,
+        };
+        let card = match card {
+            Some(id) => core.states.card(&self.reader, &core.sealer, &id)?,
+            None => None,
+        };
+        let names = Names {
+            merchant_name: terminal.map(|t| t.record.merchant_name.clone()).unwrap_or_default(),
+            pan: card.map(|card| card.record.pan.clone()),
+        };
+        Ok(line::line(journal_seq, entry, names))
+    }
+
+    fn write(&mut self, filled: u64, lines: &[Line]) -> Result<(), StoreError> {
+        let tx =
+            self.archive.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
+        write_lines(&tx, lines).map_err(store_error)?;
+        tx.execute(sql::SET_FILLED, [column(filled)]).map_err(store_error)?;
+        tx.commit().map_err(store_error)
+    }
+
+    fn tell(&self, lines: Vec<Line>) {
+        if self.lines.receiver_count() > 0 {
+            for line in lines {
+                let _ = self.lines.send(Arc::new(line.row));
+            }
+        }
+    }
+}
+
+fn write_cards(
+    archive: &mut Connection,
+    last: i64,
+    cards: &[(i64, Vec<u8>, String)],
+) -> rusqlite::Result<()> {
+    let tx = archive.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    {
+        let mut insert = tx.prepare_cached(sql::INSERT_CARD)?;
+        for (n, id, pan) in cards {
+            insert.execute(params![id, n, pan, last_four(pan)])?;
+        }
+    }
+    tx.execute(sql::SET_REGISTERED, [last])?;
+    tx.commit()
+}
+
+fn write_lines(conn: &Connection, lines: &[Line]) -> rusqlite::Result<()> {
+    let mut insert = conn.prepare_cached(sql::INSERT_LINE)?;
+    let mut used = conn.prepare_cached(sql::USE_CARD)?;
+    let mut lock = conn.prepare_cached(sql::LOCK_CARD)?;
+    for line in lines {
+        let row = &line.row;
+        let pan = row.pan.as_ref().map(model::MaskedPan::as_str);
+        insert.execute(params![
+            column(row.seq),
+            row.at.0,
+            row.rrn,
+            row.kind,
+            row.stan,
+            row.batch,
+            pan,
+            row.card.map(|c| c.0),
+            row.terminal,
+            row.merchant,
+            row.merchant_name,
+            row.amount.map(|a| a.0),
+            row.currency,
+            row.code,
+            row.reason,
+            row.family.name(),
+            row.pin,
+            row.try_charged,
+            row.tries_left,
+            row.tries_limit,
+            row.locked_until,
+            row.took_us,
+            pan.map(last_four),
+            line.approval,
+            line.key,
+            line.original,
+            line.counted,
+            line.approved,
+        ])?;
+        if let Some(card) = row.card {
+            used.execute(params![card.0, column(PLACE_OF_USED + row.seq), row.at.0])?;
+            if let Some(until) = line.lock {
+                lock.execute(params![card.0, until])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn last_four(pan: &str) -> &str {
+    pan.get(pan.len().saturating_sub(4)..).unwrap_or_default()
+}

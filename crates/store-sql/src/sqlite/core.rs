@@ -1,0 +1,87 @@
+//! What the engine's threads share.
+
+use std::sync::{
+    Mutex, MutexGuard, OnceLock, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use rusqlite::Connection;
+use store::StoreError;
+use tokio::sync::watch;
+
+use super::{Limits, pool::Pool, states::States};
+use crate::seal::Sealer;
+
+pub(crate) struct Core {
+    pub(crate) sealer: Sealer,
+    pub(crate) states: States,
+    pub(crate) pool: Pool,
+    pub(crate) health: Health,
+    pub(crate) limits: Limits,
+    /// Everything up to here is durable and folded.
+    pub(crate) published: AtomicU64,
+    /// Up to here the look-up tables are filled.
+    pub(crate) filled: watch::Sender<u64>,
+    /// Somebody waits for the look-up tables.
+    pub(crate) hurry: AtomicBool,
+    registers: Mutex<Connection>,
+}
+
+impl Core {
+    pub(crate) fn new(
+        sealer: Sealer,
+        states: States,
+        pool: Pool,
+        registers: Connection,
+        limits: Limits,
+        filled: u64,
+    ) -> Self {
+        Self {
+            sealer,
+            states,
+            pool,
+            health: Health::default(),
+            limits,
+            published: AtomicU64::new(0),
+            filled: watch::Sender::new(filled),
+            hurry: AtomicBool::new(false),
+            registers: Mutex::new(registers),
+        }
+    }
+
+    /// The one connection that writes registers.
+    pub(crate) fn registers(&self) -> MutexGuard<'_, Connection> {
+        self.registers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
+    }
+}
+
+/// Whether decisions can be taken. Once stopped, always stopped: after a failed fsync nobody knows what the disk
+/// holds, and asking it again may be answered with a lie (fsync errors are reported once). A restart reads what is
+/// really there.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    stopped: OnceLock<String>,
+}
+
+impl Health {
+    /// Stops for good; the first cause is kept.
+    pub(crate) fn stop(&self, cause: impl Into<String>) {
+        let cause = cause.into();
+        if self.stopped.set(cause.clone()).is_ok() && cause != "closed" {
+            tracing::error!(%cause, "the store takes no more decisions");
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.stopped.get().map_or(Ok(()), |cause| Err(StoreError::Away(cause.clone())))
+    }
+
+    /// Why it stopped.
+    pub(crate) fn cause(&self) -> StoreError {
+        self.check().err().unwrap_or_else(|| StoreError::Away("the writer ended".to_owned()))
+    }
+}

@@ -1,0 +1,261 @@
+//! The embedded store: SQLite, one process, one directory.
+//!
+//! ```text
+//!  append ──► queue ──► writer ──► journal.db (WAL, FULL)      one fsync for all that queued during the last one
+//!                         │ folds, publishes, answers
+//!                         ▼
+//!                      states in memory ──► checkpoint ──► registers.db     lazily, sorted
+//!  journal.db ──► archive filler ──► archive.db                             behind, may be deleted
+//! ```
+//!
+//! The journal is the only file that a payment waits for. A restart reads the registers' mark and folds the journal
+//! after it; nothing acknowledged can be missing, because an acknowledgement follows the fsync.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use authorization::settlement::Totals;
+use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
+use rusqlite::OptionalExtension;
+use store::{
+    AppendError, Archive, Card, Engine, Entry, Event, Registration, StoreError, Subject, Terminal,
+    archive::{
+        CardQuery, CardView, Overview, Page, Progress, TerminalView, TransactionDetail, TransactionQuery,
+        TransactionRow,
+    },
+};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+pub use archive::SqliteArchive;
+pub use limits::Limits;
+pub use open::{OpenError, open, open_archive, open_with};
+
+use core::Core;
+use registers::Row;
+use threads::Threads;
+use writer::{Append, Work};
+
+mod archive;
+mod checkpoint;
+mod core;
+mod limits;
+mod migrate;
+mod open;
+mod pool;
+mod registers;
+mod shelf;
+mod sql;
+mod states;
+mod threads;
+mod writer;
+
+/// The embedded engine. Dropping it closes it.
+pub struct SqliteEngine {
+    core: Arc<Core>,
+    work: mpsc::Sender<Work>,
+    archive: SqliteArchive,
+    threads: Mutex<Option<Threads>>,
+}
+
+impl SqliteEngine {
+    /// Takes no more work, finishes what was taken, saves the states and ends its threads. Blocks for as long as
+    /// that takes; a second call does nothing. Reads go on afterwards.
+    pub fn close(&self) {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(threads) = threads else { return };
+        self.core.health.stop("closed");
+        threads.join(&self.work);
+        self.core.pool.close_idle();
+    }
+
+    /// Runs something that reads files, on a thread that may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        reader: impl FnOnce(&Core) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let core = self.core.clone();
+        blocking(move || reader(&core)).await
+    }
+
+    /// Brings subject and batch of an entry to hand, so that the writer need not read.
+    async fn prepare(&self, entry: &Entry) -> Result<(), AppendError> {
+        let known = match (entry.subject, &entry.event) {
+            (Subject::Card(id), _) => self.card(&id).await?.is_some(),
+            (Subject::Terminal(id), Event::Terminal(_)) => self.terminal(&id).await?.is_some(),
+            (Subject::Terminal(_), _) => {
+                return Err(
+                    StoreError::Corrupt("a terminal's entry must be a terminal's event".to_owned()).into()
+                );
+            }
+        };
+        if !known {
+            return Err(AppendError::UnknownSubject);
+        }
+        if let Some((key, _)) = states::movement(entry)
+            && self.core.states.sums.look(&key).is_err()
+        {
+            self.read(move |core| core.pool.read(|conn| core.states.sum(conn, &key.0, key.1))).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for SqliteEngine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[async_trait]
+impl Engine for SqliteEngine {
+    fn describe(&self) -> String {
+        format!("sqlite {} (WAL, synchronous=FULL)", rusqlite::version())
+    }
+
+    fn card_id(&self, pan: &Pan) -> CardId {
+        self.core.sealer.card_id(pan)
+    }
+
+    fn digest(&self, contents: &[&[u8]]) -> u64 {
+        self.core.sealer.digest(contents)
+    }
+
+    async fn card(&self, id: &CardId) -> Result<Option<Arc<Card>>, StoreError> {
+        if let Ok(card) = self.core.states.cards.look(id) {
+            return Ok(Some(card));
+        }
+        let id = *id;
+        self.read(move |core| core.pool.read(|conn| core.states.card(conn, &core.sealer, &id))).await
+    }
+
+    async fn terminal(&self, id: &TerminalId) -> Result<Option<Arc<Terminal>>, StoreError> {
+        if let Ok(terminal) = self.core.states.terminals.look(id) {
+            return Ok(Some(terminal));
+        }
+        let id = *id;
+        self.read(move |core| core.pool.read(|conn| core.states.terminal(conn, &id))).await
+    }
+
+    async fn append(&self, mut entry: Entry) -> Result<u64, AppendError> {
+        self.core.health.check()?;
+        self.prepare(&entry).await?;
+        let body = crate::body::encode(&self.core.sealer, &mut entry)?;
+        let (done, answer) = oneshot::channel();
+        self.work.try_send(Work::Append(Append { entry, body, done })).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => self.core.health.cause(),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(self.core.health.cause().into()))
+    }
+
+    async fn entry(&self, journal_seq: u64) -> Result<Option<Entry>, StoreError> {
+        self.read(move |core| core.pool.read(|conn| core.entry(conn, journal_seq))).await
+    }
+
+    async fn card_of(&self, key: &TransactionKey) -> Result<Option<CardId>, StoreError> {
+        if let Some(card) = self.core.states.recent_card_of(key) {
+            return Ok(Some(card));
+        }
+        let key = *key;
+        self.read(move |core| core.pool.read(|conn| registers::card_of(conn, &key))).await
+    }
+
+    async fn batch_totals(&self, terminal: &TerminalId, batch: BatchNumber) -> Result<Totals, StoreError> {
+        let terminal = *terminal;
+        self.read(move |core| {
+            core.pool.read(|conn| core.states.sum(conn, &terminal, batch)).map(|s| s.totals)
+        })
+        .await
+    }
+
+    async fn register(&self, registrations: Vec<Registration>) -> Result<(), StoreError> {
+        self.core.health.check()?;
+        self.read(move |core| core.register(registrations)).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.core.health.check()?;
+        if self.work.capacity() == 0 { Err(StoreError::Overloaded) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Archive for SqliteEngine {
+    async fn transactions(&self, query: &TransactionQuery) -> Result<Page<TransactionRow>, StoreError> {
+        self.archive.transactions(query).await
+    }
+
+    async fn transaction(&self, rrn: &str) -> Result<Option<TransactionDetail>, StoreError> {
+        self.archive.transaction(rrn).await
+    }
+
+    async fn cards(&self, query: &CardQuery) -> Result<Page<CardView>, StoreError> {
+        self.archive.cards(query).await
+    }
+
+    async fn card_view(&self, id: &CardId) -> Result<Option<CardView>, StoreError> {
+        self.archive.card_view(id).await
+    }
+
+    async fn terminals(&self) -> Result<Vec<TerminalView>, StoreError> {
+        self.archive.terminals().await
+    }
+
+    async fn overview(&self, window_s: u32, now: Timestamp) -> Result<Overview, StoreError> {
+        self.archive.overview(window_s, now).await
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Arc<TransactionRow>> {
+        self.archive.subscribe()
+    }
+
+    async fn progress(&self) -> Result<Progress, StoreError> {
+        self.archive.progress().await
+    }
+}
+
+impl Core {
+    /// An entry with its answer.
+    fn entry(&self, conn: &rusqlite::Connection, journal_seq: u64) -> Result<Option<Entry>, StoreError> {
+        let mut statement = conn.prepare_cached(sql::ENTRY).map_err(pool::store_error)?;
+        let body: Option<Vec<u8>> = statement
+            .query_row([pool::column(journal_seq)], |row| row.get(0))
+            .optional()
+            .map_err(pool::store_error)?;
+        body.map(|body| crate::body::decode(&self.sealer, journal_seq, &body)).transpose()
+    }
+
+    /// Writes registers in one transaction, then amends what is at hand.
+    fn register(&self, registrations: Vec<Registration>) -> Result<(), StoreError> {
+        let mut rows = registrations
+            .into_iter()
+            .map(|registration| Row::new(&self.sealer, registration))
+            .collect::<Result<Vec<_>, _>>()?;
+        // Sorted, so that neighbours share pages; stable, so that the last of two registrations of a card wins.
+        rows.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        let mut conn = self.registers();
+        registers::register(&mut conn, &rows)?;
+        for row in rows {
+            match row {
+                Row::Card(row) => self.states.cards.amend(&row.id, |card| {
+                    card.record = row.record.clone();
+                    card.reference = row.reference.clone();
+                }),
+                Row::Terminal { record } => {
+                    self.states.terminals.amend(&record.id, |terminal| terminal.record = record.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs something that blocks where it may.
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(job).await {
+        Ok(result) => result,
+        Err(error) => Err(StoreError::Away(format!("a reader ended early: {error}"))),
+    }
+}

@@ -1,0 +1,402 @@
+//! Opening a store: one process at a time, its key, its schemas, and the journal's tail folded again.
+//!
+//! Nothing is repaired silently. What cannot be true (a gap, a register that knows more than the journal, an entry
+//! that cannot be read) is refused with the place where it is; only the archive is rebuilt without asking, because
+//! it is a projection.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, atomic::Ordering},
+};
+
+use rusqlite::{Connection, OptionalExtension};
+use store::{Entry, StoreError, Subject};
+use tokio::sync::mpsc;
+
+use super::{
+    Limits, SqliteArchive, SqliteEngine,
+    archive::{self, fill::Filler},
+    core::Core,
+    migrate::{ARCHIVE, JOURNAL, REGISTERS},
+    pool::{Pool, column, place, store_error},
+    registers, sql,
+    states::{self, States},
+    threads::Threads,
+    writer::Writer,
+};
+use crate::{
+    body,
+    seal::Sealer,
+    store_key::{self, KeyError, StoreKey},
+};
+
+/// Held while a process has the store open.
+const LOCK_FILE: &str = "store.lock";
+/// So many entries at the journal's end are read on every start, saved or not.
+const TAIL_CHECKED: u64 = 1000;
+
+/// Why a store does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The path names no directory.
+    #[error("no such directory: {0}")]
+    NoDirectory(PathBuf),
+    /// There is no store in it.
+    #[error("no store in {0}: it has no journal.db")]
+    NoStore(PathBuf),
+    /// The directory or a file in it cannot be written.
+    #[error("cannot write to {path}: {source}")]
+    NotWritable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process has it open.
+    #[error("the store is in use by process {pid}")]
+    InUse {
+        /// The process, as it wrote itself into the lock file.
+        pid: String,
+    },
+    /// The store exists, its key does not. Without it the store cannot be read; restore the file.
+    #[error(
+        "the store's key is missing: {0}; without it the store cannot be read, restore it from the backup"
+    )]
+    KeyMissing(PathBuf),
+    /// The key file is not one.
+    #[error("the store's key {path} is {len} bytes long instead of 64; restore it from the backup")]
+    KeyDamaged {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        len: usize,
+    },
+    /// The key is another store's.
+    #[error("the store was written under another key than {0}")]
+    WrongKey(PathBuf),
+    /// A newer program wrote it.
+    #[error("{file} has schema {found}, this program knows {known}: start the newer program")]
+    NewerSchema {
+        /// The file.
+        file: &'static str,
+        /// Its version.
+        found: usize,
+        /// Ours.
+        known: usize,
+    },
+    /// An older program wrote it, and this command may not change it.
+    #[error(
+        "{file} has schema {found}, this program reads {known}: start the host once to bring it up to date"
+    )]
+    OlderSchema {
+        /// The file.
+        file: &'static str,
+        /// Its version.
+        found: usize,
+        /// Ours.
+        known: usize,
+    },
+    /// What is in it cannot be.
+    #[error("{file} is damaged: {what}")]
+    Corrupt {
+        /// The file.
+        file: &'static str,
+        /// Where and how.
+        what: String,
+    },
+    /// SQLite's trouble.
+    #[error("{file}: {what}")]
+    Sql {
+        /// The file.
+        file: &'static str,
+        /// What SQLite said.
+        what: String,
+    },
+    /// The system's trouble.
+    #[error("{path}: {source}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    pub(crate) fn sql(file: &'static str, error: &rusqlite::Error) -> Self {
+        let what = error.to_string();
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Corrupt { file, what }
+            }
+            _ => Self::Sql { file, what },
+        }
+    }
+
+    fn store(file: &'static str, error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt(what) => Self::Corrupt { file, what },
+            other => Self::Sql { file, what: other.to_string() },
+        }
+    }
+}
+
+/// Opens the store in a directory, or makes one if the directory has none.
+///
+/// # Errors
+/// [`OpenError`]; its text says what is wrong and where.
+pub fn open(dir: impl AsRef<Path>) -> Result<Arc<SqliteEngine>, OpenError> {
+    open_with(dir, Limits::default())
+}
+
+/// The same with other limits.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_with(dir: impl AsRef<Path>, limits: Limits) -> Result<Arc<SqliteEngine>, OpenError> {
+    let dir = dir.as_ref();
+    let lock = lock(dir)?;
+    let key = key(dir)?;
+    let sealer = Sealer::new(&key);
+    let journal = JOURNAL.open_for_writing(dir)?;
+    check_key(&journal, &sealer, dir)?;
+    configure(&journal, &limits).map_err(|error| OpenError::sql(JOURNAL.file, &error))?;
+    let registers = REGISTERS.open_for_writing(dir)?;
+    let end = journal_end(&journal)?;
+    let (archive, filled) = archive::open_for_writing(dir, end)?;
+    sync_dir(dir)?;
+
+    let states = States::new(&limits);
+    let core = Arc::new(Core::new(sealer, states, Pool::new(dir), registers, limits, filled));
+    let reader = core.pool.connect().map_err(|error| OpenError::store(JOURNAL.file, error))?;
+    let mark = registers::mark(&reader).map_err(|error| OpenError::store(REGISTERS.file, error))?;
+    Replay { core: &core, conn: &reader, mark, end, seen: HashMap::new() }.run()?;
+    core.published.store(end, Ordering::Release);
+    start(dir, core, Parts { journal, reader, archive, filled, end, mark, lock })
+}
+
+/// Opens what people look up while the host has the store open, or while nobody has: reads only, locks nothing.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_archive(dir: impl AsRef<Path>) -> Result<Arc<SqliteArchive>, OpenError> {
+    let dir = dir.as_ref();
+    check_directory(dir)?;
+    if !JOURNAL.path(dir).exists() {
+        return Err(OpenError::NoStore(dir.to_owned()));
+    }
+    let sealer = Sealer::new(&read_key(dir)?);
+    let pool = Pool::new(dir);
+    let conn = pool.connect().map_err(|error| OpenError::store(JOURNAL.file, error))?;
+    for (schema, name) in [(&JOURNAL, "main"), (&REGISTERS, "registers"), (&ARCHIVE, "archive")] {
+        schema.check_version(&conn, name)?;
+    }
+    check_key(&conn, &sealer, dir)?;
+    Ok(Arc::new(SqliteArchive::of_files(pool, sealer, conn)))
+}
+
+/// What opening has made, before the threads get it.
+struct Parts {
+    journal: Connection,
+    reader: Connection,
+    archive: Connection,
+    filled: u64,
+    end: u64,
+    mark: u64,
+    lock: File,
+}
+
+fn start(dir: &Path, core: Arc<Core>, parts: Parts) -> Result<Arc<SqliteEngine>, OpenError> {
+    let Parts { journal, reader, archive, filled, end, mark, lock } = parts;
+    let connect = || core.pool.connect().map_err(|error| OpenError::store(JOURNAL.file, error));
+    let (work, queue) = mpsc::channel(core.limits.queue_entries);
+    let lines = tokio::sync::broadcast::Sender::new(core.limits.subscriber_rows);
+    let filler = Filler::new(archive, connect()?, filled, lines.clone());
+    let writer = Writer::new(core.clone(), journal, reader, queue, end);
+    let threads = Threads::start(&core, writer, filler, mark, lock)
+        .map_err(|source| OpenError::Io { path: dir.to_owned(), source })?;
+    let archive = SqliteArchive::live(core.clone(), lines, threads.filler());
+    tracing::info!(dir = %dir.display(), journal = end, replayed = end - mark, "store open");
+    Ok(Arc::new(SqliteEngine { core, work, archive, threads: Mutex::new(Some(threads)) }))
+}
+
+fn check_directory(dir: &Path) -> Result<(), OpenError> {
+    if dir.is_dir() { Ok(()) } else { Err(OpenError::NoDirectory(dir.to_owned())) }
+}
+
+/// Takes the lock file, and with it the store; the system gives it back however the process ends.
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    check_directory(dir)?;
+    let not_writable = |source| OpenError::NotWritable { path: dir.to_owned(), source };
+    let path = dir.join(LOCK_FILE);
+    let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = open.map_err(not_writable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            let _ = file.read_to_string(&mut pid);
+            return Err(OpenError::InUse { pid: pid.trim().to_owned() });
+        }
+        Err(TryLockError::Error(source)) => return Err(OpenError::Io { path, source }),
+    }
+    write_pid(&mut file).map_err(not_writable)?;
+    Ok(file)
+}
+
+fn write_pid(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+/// The key of the store; a new one only where there is no store yet.
+fn key(dir: &Path) -> Result<StoreKey, OpenError> {
+    let exists = [&JOURNAL, &REGISTERS].iter().any(|schema| schema.path(dir).exists());
+    match store_key::read(dir) {
+        Err(KeyError::Missing) if !exists => store_key::create(dir).map_err(|error| key_error(dir, error)),
+        other => other.map_err(|error| key_error(dir, error)),
+    }
+}
+
+fn read_key(dir: &Path) -> Result<StoreKey, OpenError> {
+    store_key::read(dir).map_err(|error| key_error(dir, error))
+}
+
+fn key_error(dir: &Path, error: KeyError) -> OpenError {
+    let path = dir.join(store_key::FILE_NAME);
+    match error {
+        KeyError::Missing => OpenError::KeyMissing(path),
+        KeyError::Length(len) => OpenError::KeyDamaged { path, len },
+        KeyError::Io(source) => OpenError::Io { path, source },
+    }
+}
+
+/// Was the store written under this key?
+fn check_key(journal: &Connection, sealer: &Sealer, dir: &Path) -> Result<(), OpenError> {
+    let sql_error = |error: rusqlite::Error| OpenError::sql(JOURNAL.file, &error);
+    let expected = sealer.check_value();
+    let found: Option<Vec<u8>> =
+        journal.query_row(sql::KEY_CHECK, [], |row| row.get(0)).optional().map_err(sql_error)?;
+    match found {
+        None => journal.execute(sql::SET_KEY_CHECK, [expected]).map(drop).map_err(sql_error),
+        Some(found) if found == expected => Ok(()),
+        Some(_) => Err(OpenError::WrongKey(dir.join(store_key::FILE_NAME))),
+    }
+}
+
+fn configure(journal: &Connection, limits: &Limits) -> rusqlite::Result<()> {
+    journal.pragma_update(None, "wal_autocheckpoint", limits.wal_pages)?;
+    if let Some(pages) = limits.journal_pages {
+        journal.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
+    let synchronous: i64 = journal.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+    assert_eq!(synchronous, 2, "the journal must fsync every commit");
+    Ok(())
+}
+
+fn journal_end(journal: &Connection) -> Result<u64, OpenError> {
+    let end = journal.query_row(sql::JOURNAL_END, [], |row| row.get(0));
+    end.map(place).map_err(|error| OpenError::sql(JOURNAL.file, &error))
+}
+
+/// The names of new files are durable too.
+fn sync_dir(dir: &Path) -> Result<(), OpenError> {
+    let synced = File::open(dir).and_then(|dir| dir.sync_all());
+    synced.map_err(|source| OpenError::Io { path: dir.to_owned(), source })
+}
+
+/// Reads the journal's end again: checks it, and folds what the registers do not have yet.
+struct Replay<'a> {
+    core: &'a Core,
+    conn: &'a Connection,
+    mark: u64,
+    end: u64,
+    /// Number of each subject's last entry that was read here.
+    seen: HashMap<Subject, u32>,
+}
+
+impl Replay<'_> {
+    fn run(mut self) -> Result<(), OpenError> {
+        if self.mark > self.end {
+            let what = format!("it ends at entry {}, but the registers know entry {}", self.end, self.mark);
+            return Err(OpenError::Corrupt { file: JOURNAL.file, what });
+        }
+        self.read_tail().map_err(|error| OpenError::store(JOURNAL.file, error))
+    }
+
+    fn read_tail(&mut self) -> Result<(), StoreError> {
+        let mut last = self.mark.min(self.end.saturating_sub(TAIL_CHECKED));
+        let mut statement = self.conn.prepare(sql::TAIL).map_err(store_error)?;
+        let mut rows = statement.query([column(last)]).map_err(store_error)?;
+        while let Some(row) = rows.next().map_err(store_error)? {
+            let journal_seq = row.get(0).map(place).map_err(store_error)?;
+            if journal_seq != last + 1 {
+                return Err(StoreError::Corrupt(format!("entry {} is missing", last + 1)));
+            }
+            last = journal_seq;
+            let body: Vec<u8> = row.get(3).map_err(store_error)?;
+            let entry = body::decode_sealed(journal_seq, &body)?;
+            let columns = (row.get(1).map_err(store_error)?, row.get(2).map_err(store_error)?);
+            self.check(journal_seq, &entry, &columns)?;
+            if journal_seq > self.mark {
+                self.fold(journal_seq, &entry)?;
+            }
+        }
+        if last == self.end {
+            Ok(())
+        } else {
+            Err(StoreError::Corrupt(format!("entry {} is missing", last + 1)))
+        }
+    }
+
+    /// Columns and body agree, and the entry continues its subject.
+    fn check(&mut self, journal_seq: u64, entry: &Entry, columns: &(Vec<u8>, u32)) -> Result<(), StoreError> {
+        let agree = *columns == (body::subject_key(&entry.subject), entry.seq);
+        let before = self.seen.insert(entry.subject, entry.seq);
+        if !agree {
+            return Err(StoreError::Corrupt(format!(
+                "entry {journal_seq}: its columns and its body disagree"
+            )));
+        }
+        if before.is_some_and(|before| entry.seq != before + 1) {
+            return Err(StoreError::Corrupt(format!("entry {journal_seq} does not continue its subject")));
+        }
+        Ok(())
+    }
+
+    /// A state that was saved after this entry was folded already has it.
+    fn fold(&self, journal_seq: u64, entry: &Entry) -> Result<(), StoreError> {
+        let states = &self.core.states;
+        let state_seq = match entry.subject {
+            Subject::Card(id) => states.card(self.conn, &self.core.sealer, &id)?.map(|card| card.state.seq),
+            Subject::Terminal(id) => states.terminal(self.conn, &id)?.map(|terminal| terminal.state.seq),
+        };
+        let unknown = || StoreError::Corrupt(format!("entry {journal_seq}: its subject is not registered"));
+        let state_seq = state_seq.ok_or_else(unknown)?;
+        if let Some(((terminal, batch), _)) = states::movement(entry) {
+            states.sum(self.conn, &terminal, batch)?;
+        }
+        if entry.seq <= state_seq {
+            states.fold_batch(journal_seq, entry);
+            return Ok(());
+        }
+        Ok(states.fold(journal_seq, entry)?)
+    }
+}
+
+/// Removes one of the store's files with its companions.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match fs::remove_file(PathBuf::from(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! The registers' rows: cards, terminals, batch totals, transaction keys, and the checkpoint's mark.
+
+use std::sync::Arc;
+
+use authorization::{
+    CardRecord, CardState,
+    settlement::Totals,
+    terminal::{TerminalRecord, TerminalState},
+};
+use minicbor::{Decode, Encode};
+use model::{BatchNumber, CardId, Pan, PinReference, TerminalId, TransactionKey};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use store::{Card, Registration, StoreError, Terminal};
+
+use super::{
+    pool::{column, place, store_error},
+    sql,
+    states::BatchSum,
+};
+use crate::{
+    body::transaction_key,
+    seal::{Purpose, Sealer},
+};
+
+/// What a checkpoint writes.
+pub(crate) struct Checkpoint {
+    /// Everything up to this journal place is in what follows, or was written before.
+    pub(crate) mark: u64,
+    pub(crate) cards: Vec<(CardId, Arc<Card>)>,
+    pub(crate) terminals: Vec<(TerminalId, Arc<Terminal>)>,
+    pub(crate) sums: Vec<((TerminalId, BatchNumber), Arc<BatchSum>)>,
+    pub(crate) keys: Vec<(TransactionKey, CardId)>,
+}
+
+/// A registration, encoded and sealed, ready to be written.
+pub(crate) enum Row {
+    Card(Box<CardRow>),
+    Terminal { record: Arc<TerminalRecord> },
+}
+
+/// A card's row before its first entry.
+pub(crate) struct CardRow {
+    pub(crate) id: CardId,
+    pub(crate) record: Arc<CardRecord>,
+    pub(crate) reference: Option<Arc<PinReference>>,
+    pan_masked: String,
+    pan_sealed: Vec<u8>,
+    reference_sealed: Option<Vec<u8>>,
+}
+
+pub(crate) fn card(conn: &Connection, sealer: &Sealer, id: &CardId) -> Result<Option<Card>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::CARD).map_err(store_error)?;
+    let row = statement
+        .query_row([id.0], |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Option<Vec<u8>>>(1)?, row.get::<_, Vec<u8>>(2)?))
+        })
+        .optional()
+        .map_err(store_error)?;
+    let Some((record, reference, state)) = row else { return Ok(None) };
+    let reference = reference.map(|sealed| open_reference(sealer, id, &sealed)).transpose()?;
+    Ok(Some(Card {
+        id: *id,
+        record: Arc::new(decode("card record", &record)?),
+        reference: reference.map(Arc::new),
+        state: decode("card state", &state)?,
+    }))
+}
+
+pub(crate) fn terminal(conn: &Connection, id: &TerminalId) -> Result<Option<Terminal>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::TERMINAL).map_err(store_error)?;
+    let row = statement
+        .query_row([id.as_bytes()], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))
+        .optional()
+        .map_err(store_error)?;
+    let Some((record, state)) = row else { return Ok(None) };
+    Ok(Some(Terminal {
+        record: Arc::new(decode::<TerminalRecord>("terminal record", &record)?),
+        state: decode::<TerminalState>("terminal state", &state)?,
+    }))
+}
+
+pub(crate) fn terminal_ids(conn: &Connection) -> Result<Vec<TerminalId>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::TERMINALS).map_err(store_error)?;
+    let ids = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).map_err(store_error)?;
+    ids.map(|id| {
+        TerminalId::new(&id.map_err(store_error)?)
+            .map_err(|e| StoreError::Corrupt(format!("terminal register: {e}")))
+    })
+    .collect()
+}
+
+/// A batch without a row has no movement yet.
+pub(crate) fn batch_sum(
+    conn: &Connection,
+    terminal: &TerminalId,
+    batch: BatchNumber,
+) -> Result<BatchSum, StoreError> {
+    let mut statement = conn.prepare_cached(sql::BATCH_TOTALS).map_err(store_error)?;
+    let row = statement
+        .query_row(params![terminal.as_bytes(), batch.get()], |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, i64>(1)?))
+        })
+        .optional()
+        .map_err(store_error)?;
+    let Some((totals, upto)) = row else { return Ok(BatchSum::default()) };
+    Ok(BatchSum { totals: decode::<Totals>("batch totals", &totals)?, upto: place(upto) })
+}
+
+pub(crate) fn card_of(conn: &Connection, key: &TransactionKey) -> Result<Option<CardId>, StoreError> {
+    let mut statement = conn.prepare_cached(sql::CARD_OF).map_err(store_error)?;
+    statement
+        .query_row([transaction_key(key)], |row| row.get::<_, [u8; 16]>(0))
+        .optional()
+        .map(|id| id.map(CardId))
+        .map_err(store_error)
+}
+
+pub(crate) fn mark(conn: &Connection) -> Result<u64, StoreError> {
+    conn.query_row(sql::MARK, [], |row| row.get(0)).map(place).map_err(store_error)
+}
+
+/// Writes a checkpoint in one transaction.
+pub(crate) fn save(conn: &mut Connection, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
+    save_rows(&tx, checkpoint)?;
+    tx.commit().map_err(store_error)
+}
+
+fn save_rows(conn: &Connection, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    let mut cards = conn.prepare_cached(sql::SAVE_CARD).map_err(store_error)?;
+    for (id, card) in &checkpoint.cards {
+        cards.execute(params![id.0, encode(&card.state)?]).map_err(store_error)?;
+    }
+    let mut terminals = conn.prepare_cached(sql::SAVE_TERMINAL).map_err(store_error)?;
+    for (id, terminal) in &checkpoint.terminals {
+        terminals.execute(params![id.as_bytes(), encode(&terminal.state)?]).map_err(store_error)?;
+    }
+    let mut sums = conn.prepare_cached(sql::SAVE_BATCH).map_err(store_error)?;
+    for ((terminal, batch), sum) in &checkpoint.sums {
+        let row = params![terminal.as_bytes(), batch.get(), encode(&sum.totals)?, column(sum.upto)];
+        sums.execute(row).map_err(store_error)?;
+    }
+    let mut keys = conn.prepare_cached(sql::SAVE_KEY).map_err(store_error)?;
+    for (key, card) in &checkpoint.keys {
+        keys.execute(params![transaction_key(key), card.0]).map_err(store_error)?;
+    }
+    conn.execute(sql::SAVE_MARK, [column(checkpoint.mark)]).map(drop).map_err(store_error)
+}
+
+impl Row {
+    /// Encodes and seals a registration.
+    pub(crate) fn new(sealer: &Sealer, registration: Registration) -> Result<Self, StoreError> {
+        match registration {
+            Registration::Card { pan, record, reference } => {
+                CardRow::new(sealer, &pan, record, reference).map(Box::new).map(Self::Card)
+            }
+            Registration::Terminal(record) => Ok(Self::Terminal { record: Arc::new(record) }),
+        }
+    }
+
+    /// Neighbours in the file are registered together.
+    pub(crate) fn sort_key(&self) -> (u8, &[u8]) {
+        match self {
+            Self::Card(card) => (0, &card.id.0),
+            Self::Terminal { record } => (1, record.id.as_bytes()),
+        }
+    }
+}
+
+impl CardRow {
+    fn new(
+        sealer: &Sealer,
+        pan: &Pan,
+        record: CardRecord,
+        reference: Option<PinReference>,
+    ) -> Result<Self, StoreError> {
+        let id = sealer.card_id(pan);
+        let seal = |purpose, clear: &[u8]| {
+            sealer
+                .seal(purpose, &id.0, clear)
+                .map_err(|_| StoreError::Away("no randomness to seal a card".to_owned()))
+        };
+        let reference_sealed = match &reference {
+            Some(reference) => Some(seal(Purpose::Reference, &encode(reference)?)?),
+            None => None,
+        };
+        Ok(Self {
+            id,
+            pan_masked: pan.masked().as_str().to_owned(),
+            pan_sealed: seal(Purpose::Pan, pan.reveal().as_bytes())?,
+            reference_sealed,
+            record: Arc::new(record),
+            reference: reference.map(Arc::new),
+        })
+    }
+}
+
+/// Writes registrations in one transaction.
+pub(crate) fn register(conn: &mut Connection, rows: &[Row]) -> Result<(), StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
+    register_rows(&tx, rows)?;
+    tx.commit().map_err(store_error)
+}
+
+fn register_rows(conn: &Connection, rows: &[Row]) -> Result<(), StoreError> {
+    let mut cards = conn.prepare_cached(sql::REGISTER_CARD).map_err(store_error)?;
+    let mut terminals = conn.prepare_cached(sql::REGISTER_TERMINAL).map_err(store_error)?;
+    for row in rows {
+        match row {
+            Row::Card(card) => {
+                let state = encode(&CardState::new(&card.record))?;
+                let record = encode(&*card.record)?;
+                cards.execute(params![
+                    card.id.0,
+                    card.pan_masked,
+                    card.pan_sealed,
+                    record,
+                    card.reference_sealed,
+                    state
+                ])
+            }
+            Row::Terminal { record } => {
+                let state = encode(&TerminalState::default())?;
+                terminals.execute(params![record.id.as_bytes(), encode(&**record)?, state])
+            }
+        }
+        .map_err(store_error)?;
+    }
+    Ok(())
+}
+
+fn open_reference(sealer: &Sealer, id: &CardId, sealed: &[u8]) -> Result<PinReference, StoreError> {
+    let clear = sealer
+        .open(Purpose::Reference, &id.0, sealed)
+        .map_err(|error| StoreError::Corrupt(format!("PIN reference of card {id}: {error}")))?;
+    decode("PIN reference", &clear)
+}
+
+fn encode<T: Encode<()>>(value: &T) -> Result<Vec<u8>, StoreError> {
+    minicbor::to_vec(value)
+        .map_err(|error| StoreError::Away(format!("a register row cannot be written: {error}")))
+}
+
+fn decode<T: for<'b> Decode<'b, ()>>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
+    minicbor::decode(bytes).map_err(|error| StoreError::Corrupt(format!("{what} cannot be read: {error}")))
+}

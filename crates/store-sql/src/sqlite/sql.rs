@@ -1,0 +1,44 @@
+//! The SQL text of journal and registers. Readers have all three files in one connection: `main` is the journal,
+//! `registers` and `archive` are attached; each writer has its own file alone.
+
+pub(crate) const ATTACH: &str = "ATTACH DATABASE ?1 AS ";
+
+// The journal.
+pub(crate) const APPEND: &str =
+    "INSERT INTO journal (seq, subject, subject_seq, at, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+pub(crate) const JOURNAL_END: &str = "SELECT coalesce(max(seq), 0) FROM journal";
+pub(crate) const ENTRY: &str = "SELECT body FROM main.journal WHERE seq = ?1";
+pub(crate) const ENTRIES_AFTER: &str =
+    "SELECT seq, body FROM main.journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+pub(crate) const TAIL: &str =
+    "SELECT seq, subject, subject_seq, body FROM main.journal WHERE seq > ?1 ORDER BY seq";
+pub(crate) const TAIL_OF: &str =
+    "SELECT seq, body FROM main.journal WHERE seq > ?1 AND subject = ?2 ORDER BY seq";
+pub(crate) const KEY_CHECK: &str = "SELECT key_check FROM store";
+pub(crate) const SET_KEY_CHECK: &str = "INSERT INTO store (key_check) VALUES (?1)";
+
+// The registers, read.
+pub(crate) const CARD: &str = "SELECT record, reference, state FROM registers.cards WHERE id = ?1";
+pub(crate) const TERMINAL: &str = "SELECT record, state FROM registers.terminals WHERE id = ?1";
+pub(crate) const TERMINALS: &str = "SELECT id FROM registers.terminals ORDER BY id";
+pub(crate) const BATCH_TOTALS: &str =
+    "SELECT totals, upto FROM registers.batch_totals WHERE terminal = ?1 AND batch = ?2";
+pub(crate) const CARD_OF: &str = "SELECT card FROM registers.transaction_keys WHERE key = ?1";
+pub(crate) const MARK: &str = "SELECT mark FROM registers.checkpoint";
+
+// The registers, written.
+pub(crate) const REGISTER_CARD: &str =
+    "INSERT INTO cards (id, pan_masked, pan_sealed, record, reference, state)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (id) DO UPDATE SET pan_sealed = excluded.pan_sealed, record = excluded.record,
+        reference = excluded.reference";
+pub(crate) const REGISTER_TERMINAL: &str = "INSERT INTO terminals (id, record, state) VALUES (?1, ?2, ?3)
+    ON CONFLICT (id) DO UPDATE SET record = excluded.record";
+pub(crate) const SAVE_CARD: &str = "UPDATE cards SET state = ?2 WHERE id = ?1";
+pub(crate) const SAVE_TERMINAL: &str = "UPDATE terminals SET state = ?2 WHERE id = ?1";
+pub(crate) const SAVE_BATCH: &str =
+    "INSERT INTO batch_totals (terminal, batch, totals, upto) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (terminal, batch) DO UPDATE SET totals = excluded.totals, upto = excluded.upto";
+pub(crate) const SAVE_KEY: &str = "INSERT INTO transaction_keys (key, card) VALUES (?1, ?2)
+    ON CONFLICT (key) DO UPDATE SET card = excluded.card";
+pub(crate) const SAVE_MARK: &str = "UPDATE checkpoint SET mark = ?1";

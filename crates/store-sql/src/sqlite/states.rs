@@ -1,0 +1,197 @@
+//! The states at hand and how an entry is folded into them. The one place that moves a state, whether the entry was
+//! just made durable or is read again after a restart.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use authorization::{
+    Role,
+    settlement::{Movement, Totals},
+};
+use model::{BatchNumber, CardId, TerminalId, TransactionKey};
+use rusqlite::Connection;
+use store::{Card, Entry, Event, StoreError, Subject, Terminal};
+
+use super::{Limits, registers, shelf::Shelf};
+use crate::seal::Sealer;
+
+/// Totals of one batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct BatchSum {
+    pub(crate) totals: Totals,
+    /// Journal place of the last movement in them; what is read again after a restart is not added twice.
+    pub(crate) upto: u64,
+}
+
+pub(crate) struct States {
+    pub(crate) cards: Shelf<CardId, Card>,
+    pub(crate) terminals: Shelf<TerminalId, Terminal>,
+    pub(crate) sums: Shelf<(TerminalId, BatchNumber), BatchSum>,
+    /// Keys of transactions since the last checkpoint.
+    keys: Mutex<HashMap<TransactionKey, (CardId, u64)>>,
+}
+
+/// An entry that is in the journal and cannot be folded: the store is corrupt, or we have a bug.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("journal entry {journal_seq}: {what}")]
+pub(crate) struct FoldError {
+    journal_seq: u64,
+    what: String,
+}
+
+impl From<FoldError> for StoreError {
+    fn from(error: FoldError) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+impl States {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            cards: Shelf::new(limits.cards_cached),
+            terminals: Shelf::new(limits.terminals_cached),
+            sums: Shelf::new(limits.terminals_cached),
+            keys: Mutex::default(),
+        }
+    }
+
+    /// The card, read from the registers if it is not at hand: everything newer than the registers is at hand.
+    pub(crate) fn card(
+        &self,
+        conn: &Connection,
+        sealer: &Sealer,
+        id: &CardId,
+    ) -> Result<Option<Arc<Card>>, StoreError> {
+        loop {
+            let ticket = match self.cards.look(id) {
+                Ok(card) => return Ok(Some(card)),
+                Err(ticket) => ticket,
+            };
+            let Some(card) = registers::card(conn, sealer, id)? else { return Ok(None) };
+            if let Some(card) = self.cards.put_loaded(*id, card, ticket) {
+                return Ok(Some(card));
+            }
+        }
+    }
+
+    /// The terminal, in the same way.
+    pub(crate) fn terminal(
+        &self,
+        conn: &Connection,
+        id: &TerminalId,
+    ) -> Result<Option<Arc<Terminal>>, StoreError> {
+        loop {
+            let ticket = match self.terminals.look(id) {
+                Ok(terminal) => return Ok(Some(terminal)),
+                Err(ticket) => ticket,
+            };
+            let Some(terminal) = registers::terminal(conn, id)? else { return Ok(None) };
+            if let Some(terminal) = self.terminals.put_loaded(*id, terminal, ticket) {
+                return Ok(Some(terminal));
+            }
+        }
+    }
+
+    /// The batch's totals, in the same way.
+    pub(crate) fn sum(
+        &self,
+        conn: &Connection,
+        terminal: &TerminalId,
+        batch: BatchNumber,
+    ) -> Result<BatchSum, StoreError> {
+        let key = (*terminal, batch);
+        loop {
+            let ticket = match self.sums.look(&key) {
+                Ok(sum) => return Ok(*sum),
+                Err(ticket) => ticket,
+            };
+            if let Some(sum) = self.sums.put_loaded(key, registers::batch_sum(conn, terminal, batch)?, ticket)
+            {
+                return Ok(*sum);
+            }
+        }
+    }
+
+    /// Whose card a transaction since the last checkpoint was about.
+    pub(crate) fn recent_card_of(&self, key: &TransactionKey) -> Option<CardId> {
+        self.keys().get(key).map(|(card, _)| *card)
+    }
+
+    /// Folds a durable entry. Its subject and batch must be at hand.
+    pub(crate) fn fold(&self, journal_seq: u64, entry: &Entry) -> Result<(), FoldError> {
+        let mut next = true;
+        let found = match (entry.subject, &entry.event) {
+            (Subject::Card(id), event) => self.cards.fold(&id, |card| {
+                next = entry.seq == card.state.seq + 1;
+                if next {
+                    card.state.apply(entry.seq, journal_seq, entry.at, event.card_effects());
+                }
+            }),
+            (Subject::Terminal(id), Event::Terminal(event)) => self.terminals.fold(&id, |terminal| {
+                next = entry.seq == terminal.state.seq + 1;
+                if next {
+                    terminal.state.apply(entry.seq, journal_seq, entry.at, &event.effect);
+                }
+            }),
+            (Subject::Terminal(_), _) => false,
+        };
+        if !found || !next {
+            let what = if found {
+                "its number does not continue its subject"
+            } else {
+                "its subject is not registered"
+            };
+            return Err(FoldError { journal_seq, what: what.to_owned() });
+        }
+        self.fold_batch(journal_seq, entry);
+        Ok(())
+    }
+
+    /// The parts of a fold that are about a batch and a key, not about the subject.
+    pub(crate) fn fold_batch(&self, journal_seq: u64, entry: &Entry) {
+        if let Some((key, movement)) = movement(entry) {
+            self.sums.fold(&key, |sum| {
+                if journal_seq > sum.upto {
+                    sum.totals.add(movement);
+                    sum.upto = journal_seq;
+                }
+            });
+        }
+        if let (Event::Transaction(t), Subject::Card(card)) = (&entry.event, entry.subject)
+            && t.role != Role::Reversal
+        {
+            self.keys().insert(t.key, (card, journal_seq));
+        }
+    }
+
+    /// The keys up to a journal place, in their order.
+    pub(crate) fn keys_up_to(&self, mark: u64) -> Vec<(TransactionKey, CardId)> {
+        let mut keys: Vec<_> = self
+            .keys()
+            .iter()
+            .filter(|(_, (_, seq))| *seq <= mark)
+            .map(|(key, (card, _))| (*key, *card))
+            .collect();
+        keys.sort_by_cached_key(|(key, _)| crate::body::transaction_key(key));
+        keys
+    }
+
+    /// Those keys are in the registers now.
+    pub(crate) fn forget_keys_up_to(&self, mark: u64) {
+        self.keys().retain(|_, (_, seq)| *seq > mark);
+    }
+
+    fn keys(&self) -> MutexGuard<'_, HashMap<TransactionKey, (CardId, u64)>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The batch that an entry moves, if it moves one.
+pub(crate) fn movement(entry: &Entry) -> Option<((TerminalId, BatchNumber), &Movement)> {
+    match &entry.event {
+        Event::Transaction(t) if !t.movement.is_none() => Some(((t.key.terminal, t.key.batch), &t.movement)),
+        _ => None,
+    }
+}

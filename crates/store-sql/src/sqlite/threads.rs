@@ -1,0 +1,103 @@
+//! The engine's three threads: journal writer, checkpoint, archive filler.
+
+use std::{
+    fs::File,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    archive::fill::Filler,
+    checkpoint,
+    core::Core,
+    writer::{Work, Writer},
+};
+
+pub(crate) struct Threads {
+    core: Arc<Core>,
+    writer: JoinHandle<()>,
+    filler: Background,
+    checkpoint: Background,
+    /// The store is ours while this is open.
+    lock: File,
+}
+
+/// A thread that looks at a flag now and then.
+struct Background {
+    end: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Threads {
+    pub(crate) fn start(
+        core: &Arc<Core>,
+        writer: Writer,
+        filler: Filler,
+        mark: u64,
+        lock: File,
+    ) -> io::Result<Self> {
+        let watched = core.clone();
+        let writer = thread::Builder::new().name("journal".into()).spawn(move || {
+            let _guard = StopAtEnd(watched);
+            writer.run();
+        })?;
+        let filler = Background::start("archive", core, move |core, end| filler.run(core, end))?;
+        let checkpoint =
+            Background::start("checkpoint", core, move |core, end| checkpoint::run(core, end, mark))?;
+        Ok(Self { core: core.clone(), writer, filler, checkpoint, lock })
+    }
+
+    /// Wakes the archive filler.
+    pub(crate) fn filler(&self) -> thread::Thread {
+        self.filler.thread.thread().clone()
+    }
+
+    /// Ends all three in the order in which they feed each other, then saves the states once more.
+    pub(crate) fn join(self, work: &mpsc::Sender<Work>) {
+        while let Err(mpsc::error::TrySendError::Full(_)) = work.try_send(Work::End) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let _ = self.writer.join();
+        self.filler.join();
+        self.checkpoint.join();
+        if let Err(error) = checkpoint::save(&self.core) {
+            tracing::warn!(%error, "states not saved at the end; the next start reads the journal instead");
+        }
+        drop(self.lock);
+    }
+}
+
+impl Background {
+    fn start(
+        name: &str,
+        core: &Arc<Core>,
+        body: impl FnOnce(&Core, &AtomicBool) + Send + 'static,
+    ) -> io::Result<Self> {
+        let end = Arc::new(AtomicBool::new(false));
+        let (flag, core) = (end.clone(), core.clone());
+        let thread = thread::Builder::new().name(name.into()).spawn(move || body(&core, &flag))?;
+        Ok(Self { end, thread })
+    }
+
+    fn join(self) {
+        self.end.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        let _ = self.thread.join();
+    }
+}
+
+/// However the writer ends, nobody may believe that decisions can still be taken.
+struct StopAtEnd(Arc<Core>);
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        self.0.health.stop("the journal's writer ended");
+    }
+}
