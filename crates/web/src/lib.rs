@@ -1,1 +1,26 @@
-//! The console and the REST API.
+//! The console and the REST API: what people and programs see of a pinward host.
+//!
+//! One service layer ([`service`]) feeds both; [`views`] writes HTML that works without scripts, [`api`] writes JSON.
+//! Everything shown is masked already by the archive. This crate knows no ISO 8583, no SQL and no key: the binary
+//! hands in a [`MessageDescriber`] for messages, an archive for what happened, and [`HealthCheck`] for how the host is.
+//!
+//! It changes nothing yet: there is no sign-in, so there is no action, and [`bind`] refuses every address that
+//! another machine could reach.
+
+mod api;
+mod assets;
+mod chart;
+mod error;
+mod format;
+mod lang;
+mod router;
+mod serve;
+mod service;
+mod state;
+mod views;
+mod visit;
+
+pub use format::{UnknownZone, Zone};
+pub use router::{Console, ROUTES};
+pub use serve::{BindError, bind, serve};
+pub use state::{Check, DescribedField, HealthCheck, MessageDescriber, Metrics, WebState};

@@ -1,0 +1,20 @@
+# 失败：标题和处置。
+
+error-not-found = 未找到
+error-not-found-detail = 这个地址没有内容。参考号早于留存期限，或卡、应答码未登记，也会到这里。
+error-method-not-allowed = 只可读取
+error-method-not-allowed-detail = 本控制台及其 API 只读，请使用 GET 或 HEAD。
+error-not-understood = 查询条件无法理解
+error-not-understood-detail = “{ $parameter }”无法理解，应为：{ $expected }。
+error-too-many-listeners = 监听者过多
+error-too-many-listeners-detail = 实时事件的名额已满。请关闭其他页面，或几秒后再试。
+error-store-away = 存储不可用
+error-store-away-detail = 存储暂时没有应答，无法显示内容。请几秒后再试；如持续出现，请查看健康状况。
+error-timed-out = 用时过长
+error-timed-out-detail = 十秒内未得到结果，已放弃。请重试，或缩短时间范围。
+error-internal = 系统错误
+error-internal-detail = 控制台内部出错。请将下方请求号告知技术人员。
+error-no-effect = 资金和密码次数均不受影响：本控制台只读。
+error-request = 请求号
+error-to-overview = 返回总览
+error-to-transactions = 查看交易

@@ -1,0 +1,13 @@
+//! The REST API: JSON of the same things that the pages show.
+
+pub(crate) mod overview;
+pub(crate) mod transactions;
+
+pub(crate) mod cards;
+pub(crate) mod codes;
+pub(crate) mod events;
+pub(crate) mod health;
+pub(crate) mod openapi;
+pub(crate) mod query;
+pub(crate) mod schema;
+pub(crate) mod terminals;

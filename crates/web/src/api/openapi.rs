@@ -1,0 +1,69 @@
+//! `GET /api/openapi.json`: the API described for programs. Made from the handlers themselves; a test compares it with
+//! the router's table.
+
+use std::sync::LazyLock;
+
+use axum::{Json, extract::State};
+use serde_json::Value;
+use utoipa::OpenApi;
+
+use super::{cards, codes, events, health, overview, schema, terminals, transactions};
+use crate::{error::Problem, router::Shared};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "pinward",
+        description = "Read what happened to PIN-protected payments: every transaction with its reason, every card's \
+                       PIN state, every terminal. Card numbers are masked; PINs and keys never appear.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "transactions", description = "What was asked and what was answered."),
+        (name = "cards", description = "PIN state of cards."),
+        (name = "terminals", description = "Terminals and their sessions."),
+        (name = "handbook", description = "What response codes and reasons mean, and what to do."),
+        (name = "host", description = "How this host is."),
+    ),
+    paths(
+        overview::overview,
+        transactions::list,
+        transactions::one,
+        events::events,
+        cards::list,
+        cards::one,
+        terminals::list,
+        codes::list,
+        codes::one,
+        codes::reasons,
+        health::health,
+        health::livez,
+        health::readyz,
+        health::healthz,
+        health::metrics,
+        document,
+    ),
+    components(schemas(Problem, schema::Transaction))
+)]
+struct Api;
+
+static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::to_value(Api::openapi()).expect("the document is plain data"));
+
+/// The document, with the version of the program that answers.
+pub(crate) fn value(version: &str) -> Value {
+    let mut document = DOCUMENT.clone();
+    document["info"]["version"] = version.into();
+    document
+}
+
+/// This document (OpenAPI 3.1).
+#[utoipa::path(
+    get,
+    path = "/api/openapi.json",
+    tag = "host",
+    responses((status = 200, description = "The document.", body = Object))
+)]
+pub(crate) async fn document(State(state): State<Shared>) -> Json<Value> {
+    Json(value(&state.web.version))
+}

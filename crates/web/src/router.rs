@@ -1,0 +1,132 @@
+//! The console's addresses, in one table, and the rules that hold for every answer.
+
+use std::{
+    any::Any,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get},
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer,
+    set_header::SetResponseHeaderLayer,
+};
+
+use crate::{api, assets, error, error::Failure, state::WebState, views, visit};
+
+/// No request carries a body.
+const BODY_MAX: usize = 1024;
+/// An answer that takes longer is given up.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// Nothing from elsewhere, nothing inline (console design §2.2).
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+                   connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) web: Arc<WebState>,
+    /// Open streams of `/api/v1/events`.
+    pub(crate) listeners: Arc<AtomicUsize>,
+}
+
+macro_rules! routes {
+    ($( $path:literal => $handler:path ),* $(,)?) => {
+        /// Every address of the console, as the router has it. `/api` and the probes are in the OpenAPI document.
+        pub const ROUTES: &[&str] = &[$($path),*];
+
+        fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
+            vec![$(($path, get($handler))),*]
+        }
+    };
+}
+
+routes! {
+    "/" => views::overview::page,
+    "/transactions" => views::transactions::page,
+    "/transactions/{rrn}" => views::transaction::page,
+    "/cards" => views::cards::page,
+    "/cards/{id}" => views::card::page,
+    "/terminals" => views::terminals::page,
+    "/codes" => views::codes::list,
+    "/codes/{code}" => views::codes::page,
+    "/about" => views::about::page,
+    "/docs" => views::docs::page,
+    "/assets/{hash}/{*name}" => assets::serve,
+    "/api/v1/overview" => api::overview::overview,
+    "/api/v1/transactions" => api::transactions::list,
+    "/api/v1/transactions/{rrn}" => api::transactions::one,
+    "/api/v1/cards" => api::cards::list,
+    "/api/v1/cards/{id}" => api::cards::one,
+    "/api/v1/terminals" => api::terminals::list,
+    "/api/v1/codes" => api::codes::list,
+    "/api/v1/codes/{code}" => api::codes::one,
+    "/api/v1/reasons" => api::codes::reasons,
+    "/api/v1/events" => api::events::events,
+    "/api/v1/health" => api::health::health,
+    "/api/openapi.json" => api::openapi::document,
+    "/livez" => api::health::livez,
+    "/readyz" => api::health::readyz,
+    "/healthz" => api::health::healthz,
+    "/metrics" => api::health::metrics,
+}
+
+/// The console.
+pub struct Console;
+
+impl Console {
+    /// The router that answers for the console and the API.
+    #[expect(clippy::new_ret_no_self, reason = "a console is nothing but its router")]
+    #[must_use]
+    pub fn new(state: WebState) -> Router {
+        let shared = Shared { web: Arc::new(state), listeners: Arc::default() };
+        let set = |name: HeaderName, value: &'static str| {
+            SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+        };
+        table()
+            .into_iter()
+            .fold(Router::new(), |router, (path, handler)| router.route(path, handler))
+            .fallback(async || Failure::NotFound)
+            .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
+            .with_state(shared.clone())
+            .layer(from_fn(give_up))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(from_fn_with_state(shared, error::explain))
+            .layer(from_fn(visit::remember_choices))
+            .layer(from_fn(visit::name_request))
+            .layer(RequestBodyLimitLayer::new(BODY_MAX))
+            .layer(CompressionLayer::new())
+            .layer(set(header::CONTENT_SECURITY_POLICY, CSP))
+            .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .layer(set(header::REFERRER_POLICY, "no-referrer"))
+            .layer(set(header::X_FRAME_OPTIONS, "DENY"))
+            .layer(set(header::CACHE_CONTROL, "no-store"))
+    }
+}
+
+async fn give_up(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(ANSWER_MAX, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::TimedOut.into_response(),
+    }
+}
+
+/// A bug of ours stops one answer, not the console.
+fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+    let words = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied())
+        .unwrap_or("panic");
+    let mut response = Failure::Internal(words.to_owned()).into_response();
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}

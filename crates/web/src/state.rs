@@ -1,0 +1,73 @@
+//! What the console is given: the read side of the store and the doors to what it does not know itself.
+
+use std::sync::Arc;
+
+use authorization::Products;
+use serde::Serialize;
+use store::Archive;
+
+use crate::format::Zone;
+
+/// Everything that the console shows comes from here.
+#[derive(Clone)]
+pub struct WebState {
+    /// The read side of the store.
+    pub archive: Arc<dyn Archive>,
+    /// The policies of the card products.
+    pub products: Products,
+    /// Reads messages for people.
+    pub describer: Arc<dyn MessageDescriber>,
+    /// Test keys and made-up cards? Then every page says so.
+    pub sandbox: bool,
+    /// How the host is.
+    pub health: Arc<dyn HealthCheck>,
+    /// The figures for a metrics collector.
+    pub metrics: Metrics,
+    /// Version of the program.
+    pub version: String,
+    /// The zone in which times are shown.
+    pub zone: Zone,
+}
+
+/// Writes the metrics in Prometheus' text format.
+pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Reads a message on the wire for people. What must not be seen (PIN block, track data) is already left out.
+pub trait MessageDescriber: Send + Sync {
+    /// The fields in the order of the message; empty when it cannot be read.
+    fn describe(&self, dialect: &str, bytes: &[u8], is_reply_frame: bool) -> Vec<DescribedField>;
+}
+
+/// A field of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DescribedField {
+    /// Where it is in the message, such as `DE 39` or `DE 55 / 9F02`.
+    pub path: String,
+    /// English name.
+    pub name_en: String,
+    /// Chinese name.
+    pub name_zh: String,
+    /// Its value as text, masked.
+    pub value: String,
+    /// At which byte it starts.
+    pub offset: usize,
+}
+
+/// How the host is, asked anew each time.
+pub trait HealthCheck: Send + Sync {
+    /// All checks. The host is ready when each is well.
+    fn checks(&self) -> Vec<Check>;
+}
+
+/// One check of the host's health.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Check {
+    /// What was checked, such as `store`.
+    pub name: String,
+    /// Is it well?
+    pub ok: bool,
+    /// One sentence for the engineer.
+    pub detail: String,
+    /// How long the check took, in microseconds.
+    pub took_us: u64,
+}

@@ -1,0 +1,82 @@
+//! What a decision changed, in words. Effects come as the journal writes them; one that this version does not know is
+//! shown as it is.
+
+use maud::{Markup, html};
+use model::{Amount, Currency, Timestamp};
+use serde_json::Value;
+
+use crate::{format::money, visit::Visit};
+
+/// One effect.
+pub(crate) fn words(visit: &Visit, effect: &Value, currency: Currency) -> Markup {
+    match known(visit, effect, currency) {
+        Some(text) => html! { (text) },
+        None => html! { code { (effect.to_string()) } },
+    }
+}
+
+fn known(visit: &Visit, effect: &Value, currency: Currency) -> Option<String> {
+    let say = visit.say;
+    let (name, body) = match effect {
+        Value::String(name) => (name.as_str(), &Value::Null),
+        Value::Object(map) => map.iter().next().map(|(name, body)| (name.as_str(), body))?,
+        _ => return None,
+    };
+    let number = |key: &str| body.get(key).and_then(Value::as_i64);
+    let at = |value: &Value| value.as_i64().map(|ms| visit.clock.full(Timestamp(ms)));
+    let amount = |key: &str| number(key).map(|minor| money(Amount(minor), currency));
+    let text = match name {
+        "count-try" => say.with("effect-count-try", [("used", number("counter")?.into())]),
+        "reset-tries" => say.t("effect-reset-tries"),
+        "lock" => match body.get("lock")?.get("until").and_then(at) {
+            Some(until) => say.with("effect-lock", [("until", until.into())]),
+            None => say.t("effect-lock-staff"),
+        },
+        "unlock" if body.get("by")?.as_str()? == "time" => say.t("effect-unlock-time"),
+        "unlock" => say.t("effect-unlock-staff"),
+        "require-step-up" => say.t("effect-require-step-up"),
+        "step-up-passed" => say.with("effect-step-up-passed", [("until", at(body.get("until")?)?.into())]),
+        "restrict" => {
+            let restriction = body.get("restriction")?;
+            let max = money(Amount(restriction.get("max_amount")?.as_i64()?), currency);
+            say.with("effect-restrict", [("max", max.into()), ("until", at(restriction.get("until")?)?.into())])
+        }
+        "unrestrict" => say.t("effect-unrestrict"),
+        "post" => say.with("effect-post", [("delta", amount("delta")?.into())]),
+        "hold" => say.with("effect-hold", [("delta", amount("delta")?.into())]),
+        "remember" => say.t("effect-remember"),
+        "mark" => say.with("effect-mark", [("status", status(visit, body.get("status")?.as_str()?).into())]),
+        "set-block" => match body.get("block")?.as_str() {
+            Some(block) => say.with("effect-block", [("block", block_words(visit, block).into())]),
+            None => say.t("effect-unblock"),
+        },
+        _ => return None,
+    };
+    Some(text.into_owned())
+}
+
+fn status(visit: &Visit, status: &str) -> String {
+    let say = visit.say;
+    match status {
+        "approved" => say.t("status-approved"),
+        "declined" => say.t("status-declined"),
+        "reversed" => say.t("status-reversed"),
+        "voided" => say.t("status-voided"),
+        "completed" => say.t("status-completed"),
+        "lapsed" => say.t("status-lapsed"),
+        other => other.to_owned().into(),
+    }
+    .into_owned()
+}
+
+/// A block by the issuer's staff.
+pub(crate) fn block_words(visit: &Visit, block: &str) -> String {
+    let say = visit.say;
+    match block {
+        "lost" => say.t("block-lost"),
+        "stolen" => say.t("block-stolen"),
+        "staff" => say.t("block-staff"),
+        other => other.to_owned().into(),
+    }
+    .into_owned()
+}

@@ -1,0 +1,18 @@
+//! The pages. Each file is one page; [`layout`] is what they have in common, [`parts`] what they are put together from.
+
+pub(crate) mod layout;
+pub(crate) mod parts;
+
+pub(crate) mod overview;
+pub(crate) mod transactions;
+
+pub(crate) mod transaction;
+
+pub(crate) mod about;
+pub(crate) mod card;
+pub(crate) mod cards;
+pub(crate) mod codes;
+pub(crate) mod docs;
+pub(crate) mod effects;
+pub(crate) mod error;
+pub(crate) mod terminals;

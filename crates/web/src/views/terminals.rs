@@ -1,0 +1,63 @@
+//! Terminals: signed in since when, with which keys, in which batch?
+
+use axum::extract::State;
+use maud::{Markup, html};
+use model::reason::Family;
+use store::archive::TerminalView;
+
+use super::{
+    layout::{Frame, Nav},
+    parts,
+};
+use crate::{
+    error::Failure,
+    router::Shared,
+    service,
+    visit::{Visit, encode},
+};
+
+/// `GET /terminals`.
+pub(crate) async fn page(State(state): State<Shared>, visit: Visit) -> Result<Markup, Failure> {
+    let terminals = service::terminals(&state).await?;
+    let say = visit.say;
+    let title = say.t("terminals-title");
+    let cols = [
+        parts::col("col-terminal", "mono"),
+        parts::col("col-merchant", "grow"),
+        parts::col("col-session", ""),
+        parts::col("col-since", "mono num"),
+        parts::col("col-check-values", "mono"),
+        parts::col("col-batch", "mono num"),
+        parts::col("col-last-seen", "mono num"),
+    ];
+    let rows: Vec<Vec<Markup>> = terminals.iter().map(|t| row(&visit, t)).collect();
+    Ok(Frame::new(&visit, Nav::Terminals, &title).page(html! {
+        section class="card" aria-label=(title) {
+            @if rows.is_empty() {
+                (parts::empty(&say.t("no-terminals"), &say.t("no-terminals-words"), Some("pinward demo")))
+            } @else {
+                (parts::table(say, &title, &cols, &rows))
+                p class="quiet" { (say.t("check-values-words")) }
+            }
+        }
+    }))
+}
+
+fn row(visit: &Visit, terminal: &TerminalView) -> Vec<Markup> {
+    let say = visit.say;
+    let dash = || html! { span class="quiet" { "\u{2013}" } };
+    let session = terminal.session.as_ref();
+    vec![
+        html! { a class="row" href={ "/transactions?terminal=" (encode(&terminal.id)) } { (terminal.id) } },
+        html! { (terminal.merchant_name) " " span class="quiet mono" { (terminal.merchant) } },
+        match (terminal.suspended, session) {
+            (true, _) => parts::chip(Family::Bad, &say.t("terminal-suspended")),
+            (false, Some(_)) => parts::chip(Family::Ok, &say.t("terminal-signed-in")),
+            (false, None) => parts::chip(Family::Neutral, &say.t("terminal-signed-out")),
+        },
+        session.map_or_else(dash, |s| parts::time(&visit.clock, s.since)),
+        session.map_or_else(dash, |s| html! { (s.check_values.join(" ")) }),
+        html! { (format!("{:06}", terminal.batch)) },
+        terminal.last_seen.map_or_else(dash, |at| parts::time(&visit.clock, at)),
+    ]
+}
