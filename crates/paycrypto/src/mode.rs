@@ -65,3 +65,51 @@ fn xor<const N: usize>(block: &mut [u8; N], with: &[u8; N]) {
         *byte ^= with;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{AesKey, TdesKey};
+    use proptest::prelude::*;
+
+    /// NIST SP 800-38A, F.2.1 (CBC) and F.5.1 (CTR), AES-128, first two blocks.
+    #[test]
+    fn published_cbc_and_ctr() {
+        let key = AesKey::new(&hex::decode("2B7E151628AED2A6ABF7158809CF4F3C").unwrap()).unwrap();
+        let clear = hex::decode("6BC1BEE22E409F96E93D7E117393172AAE2D8A571E03AC9C9EB76FAC45AF8E51").unwrap();
+        let check = |apply: &dyn Fn(&mut [u8]), expect: &str| {
+            let mut data = clear.clone();
+            apply(&mut data);
+            assert_eq!(hex::encode_upper(data), expect);
+        };
+        let start = core::array::from_fn(|place| place as u8);
+        check(
+            &|data| cbc_encrypt(&key, &start, data),
+            "7649ABAC8119B246CEE98E9B12E9197D5086CB9B507219EE95DB113A917678B2",
+        );
+        let start = core::array::from_fn(|place| 0xF0 + place as u8); // the second block carries into the next byte
+        check(
+            &|data| ctr(&key, &start, data),
+            "874D6191B620E3261BEF6864990DB6CE9806F66B7970FDFF8617187BB9FFFDFF",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encrypted_is_decrypted(key: [u8; 24], start: [u8; 8], blocks in prop::collection::vec(any::<[u8; 8]>(), 0..9)) {
+            let (key, clear) = (TdesKey::triple(&key), blocks.concat());
+            let mut data = clear.clone();
+            cbc_encrypt(&key, &start, &mut data);
+            cbc_decrypt(&key, &start, &mut data);
+            prop_assert_eq!(&data, &clear);
+            ecb_encrypt(&key, &mut data);
+            ecb_decrypt(&key, &mut data);
+            prop_assert_eq!(&data, &clear);
+            data.push(7);
+            ctr(&key, &start, &mut data);
+            ctr(&key, &start, &mut data);
+            data.pop();
+            prop_assert_eq!(data, clear);
+        }
+    }
+}

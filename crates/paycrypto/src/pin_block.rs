@@ -217,8 +217,7 @@ pub fn decrypt_format_4_pin_field(key: &AesKey, block: &[u8; 16], pan: &PanForPi
 /// Deciphers and decodes format 4.
 ///
 /// # Errors
-/// [`PinBlockError`]. A wrong key or account number gives a random field, which is refused with a probability
-/// of all but about 2^-20.
+/// [`PinBlockError`]. A wrong key or account number gives a random field, of which about 6 in 10^8 decode.
 pub fn decrypt_format_4(key: &AesKey, block: &[u8; 16], pan: &PanForPin) -> Result<Pin, PinBlockError> {
     let field = decrypt_format_4_pin_field(key, block, pan);
     let nibbles = unpack(&field);
