@@ -1,9 +1,8 @@
-//! A sandbox for the steps that need a running program: its own data folder, free ports on the loopback address, and
-//! gone when the step is over.
+//! A sandbox for the steps that need a running program: in a data folder of its own, and gone when the step is over. It
+//! takes free ports and says which ones in the file that we wait for.
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -40,9 +39,6 @@ impl Sandbox {
         fs::create_dir_all(&folder)?;
         fs::write(&log, "")?;
         names.insert("dir".to_owned(), folder.display().to_string());
-        let (iso8583, http) = free_ports()?;
-        names.insert("iso8583_port".to_owned(), iso8583.to_string());
-        names.insert("http_port".to_owned(), http.to_string());
 
         let mut leash = Leash::start(&fill(&rules.run, names)?, &folder, &log)?;
         let ready = wait_for(&folder.join(&rules.ready), &mut leash, Duration::from_secs(rules.limit_s));
@@ -73,10 +69,4 @@ fn wait_for(file: &Path, leash: &mut Leash, limit: Duration) -> Result<serde_jso
         }
         thread::sleep(Duration::from_millis(50));
     }
-}
-
-/// Two ports that nobody uses at the moment; both are held until both are known.
-fn free_ports() -> Result<(u16, u16)> {
-    let (a, b) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);
-    Ok((a.local_addr()?.port(), b.local_addr()?.port()))
 }

@@ -1,11 +1,12 @@
-//! A scenario is read by people first: it begins with a comment line that tells the story, and ends with a newline.
+//! A scenario or story is read by people first: it begins with a comment line that says what it shows, and ends with a
+//! newline.
 
 use super::{Findings, tree::Tree};
 
 pub(super) fn check(tree: &Tree, found: &mut Findings) {
-    for file in tree.with_ending(".scn") {
+    for file in tree.with_ending(".scn").chain(tree.with_ending(".story")) {
         if !file.text.starts_with("# ") {
-            let remedy = "say in the first line, after `# `, what the scenario shows";
+            let remedy = "say in the first line, after `# `, what it shows";
             found.add(&file.path, 1, "does not begin with a comment line", remedy);
         }
         if !file.text.ends_with('\n') {
