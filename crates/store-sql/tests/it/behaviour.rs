@@ -1,0 +1,125 @@
+//! One suite for every engine: what the memory store does, the embedded store does.
+
+use std::sync::Arc;
+
+use authorization::terminal::TerminalEffect;
+use model::{Amount, BatchNumber, ReasonCode};
+use store::{AppendError, Engine, memory::MemoryEngine};
+
+use crate::world::*;
+
+#[tokio::test]
+async fn the_memory_store_behaves() {
+    behaves(Arc::new(MemoryEngine::default())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_store_behaves() {
+    let dir = tempfile::tempdir().unwrap();
+    behaves(open(dir.path())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_store_behaves_with_no_room_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    behaves(store_sql::sqlite::open_with(dir.path(), hectic()).unwrap()).await;
+}
+
+async fn behaves(engine: Arc<dyn Engine>) {
+    let engine = &*engine;
+    nobody_is_known_at_first(engine).await;
+    engine.register(everybody(40, 3)).await.unwrap();
+    an_entry_continues_its_subject(engine).await;
+    an_answer_is_kept(engine).await;
+    a_registered_card_keeps_its_state(engine).await;
+    totals_are_exact(engine).await;
+    a_transaction_leads_to_its_card(engine).await;
+    terminals_have_their_own_numbers(engine).await;
+    many_cards_are_told_apart(engine).await;
+}
+
+async fn nobody_is_known_at_first(engine: &dyn Engine) {
+    engine.check().await.unwrap();
+    assert_eq!(engine.card(&engine.card_id(&pan(1))).await.unwrap(), None);
+    assert_eq!(engine.terminal(&terminal_id(1)).await.unwrap(), None);
+    assert_eq!(engine.entry(1).await.unwrap(), None);
+    let stranger = at_terminal(1, 1, T0, TerminalEffect::SignOut, ReasonCode::Approved);
+    assert_eq!(engine.append(stranger).await, Err(AppendError::UnknownSubject));
+}
+
+async fn an_entry_continues_its_subject(engine: &dyn Engine) {
+    let card = get(engine, 1).await;
+    assert_eq!(card.state.seq, 0);
+    assert_eq!(card.record.product, "debit");
+    assert!(card.reference.is_some());
+    let entry = sale(&card, Tx { stan: 1, amount: 100, ..Tx::default() });
+    assert_eq!(engine.append(entry.clone()).await, Ok(1));
+    assert_eq!(engine.append(entry).await, Err(AppendError::Collision));
+    let after = get(engine, 1).await;
+    assert_eq!((after.state.seq, after.state.balance), (1, Amount(999_900)));
+    assert_eq!(after.state.traces[0].journal_seq, 1);
+    let mut ahead = sale(&after, Tx { stan: 2, ..Tx::default() });
+    ahead.seq = 3;
+    assert_eq!(engine.append(ahead).await, Err(AppendError::Collision));
+}
+
+async fn an_answer_is_kept(engine: &dyn Engine) {
+    let card = get(engine, 1).await;
+    let entry = sale(&card, Tx { stan: 3, ..Tx::default() });
+    let place = engine.append(entry.clone()).await.unwrap();
+    assert_eq!(engine.entry(place).await.unwrap(), Some(entry));
+    assert_eq!(engine.entry(place + 1).await.unwrap(), None);
+    assert_eq!(engine.entry(0).await.unwrap(), None);
+    assert_ne!(engine.digest(&[b"ab", b"c"]), engine.digest(&[b"a", b"bc"]));
+}
+
+async fn a_registered_card_keeps_its_state(engine: &dyn Engine) {
+    let before = get(engine, 1).await;
+    let mut record = record(&pan(1));
+    record.product = "gold".into();
+    record.opening_balance = Amount(5);
+    let again = store::Registration::Card { pan: pan(1), record, reference: None };
+    engine.register(vec![again, terminal(1)]).await.unwrap();
+    let after = get(engine, 1).await;
+    assert_eq!(after.state, before.state);
+    assert_eq!((after.record.product.as_str(), after.reference.is_some()), ("gold", false));
+}
+
+async fn totals_are_exact(engine: &dyn Engine) {
+    let batch = BatchNumber::new(1).unwrap();
+    let before = engine.batch_totals(&terminal_id(2), batch).await.unwrap();
+    assert_eq!(before.debit_count, 0);
+    for stan in 10..20 {
+        pay(engine, stan, Tx { terminal: 2, stan, amount: 100, ..Tx::default() }).await;
+    }
+    let after = engine.batch_totals(&terminal_id(2), batch).await.unwrap();
+    assert_eq!((after.debit_count, after.debit_sum), (10, Amount(1000)));
+    assert_eq!(engine.batch_totals(&terminal_id(2), batch.next()).await.unwrap().debit_count, 0);
+}
+
+async fn a_transaction_leads_to_its_card(engine: &dyn Engine) {
+    let found = engine.card_of(&key(2, 1, 12)).await.unwrap();
+    assert_eq!(found, Some(engine.card_id(&pan(12))));
+    assert_eq!(engine.card_of(&key(2, 1, 999)).await.unwrap(), None);
+    assert_eq!(engine.card_of(&key(2, 2, 12)).await.unwrap(), None);
+}
+
+async fn terminals_have_their_own_numbers(engine: &dyn Engine) {
+    let suspend = |seq, suspended| {
+        at_terminal(3, seq, T0, TerminalEffect::Suspend { suspended }, ReasonCode::TerminalSuspended)
+    };
+    engine.append(suspend(1, true)).await.unwrap();
+    assert_eq!(engine.append(suspend(1, false)).await, Err(AppendError::Collision));
+    let terminal = engine.terminal(&terminal_id(3)).await.unwrap().unwrap();
+    assert_eq!((terminal.state.seq, terminal.state.suspended), (1, true));
+    engine.append(suspend(2, false)).await.unwrap();
+}
+
+async fn many_cards_are_told_apart(engine: &dyn Engine) {
+    for n in 20..40 {
+        pay(engine, n, Tx { stan: 100 + n, amount: i64::from(n), ..Tx::default() }).await;
+    }
+    for n in 20..40 {
+        assert_eq!(get(engine, n).await.state.balance, Amount(1_000_000 - i64::from(n)));
+    }
+}
