@@ -1,0 +1,237 @@
+// Every screen of the console, in both languages, light and dark, wide and narrow, looked at by a browser and by axe.
+//
+//   node run.mjs BASE_URL [OUT_DIR]
+//
+// Finds a transaction, a card and a code through the API, so it runs against any host with data (the demo, the
+// example of crates/web). Prints "N passed, N failed"; the exit code is 1 when something failed.
+
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const base = process.argv[2]?.replace(/\/$/, "");
+const out = process.argv[3] ?? "out";
+if (!base) {
+  console.error("usage: node run.mjs BASE_URL [OUT_DIR]");
+  process.exit(2);
+}
+
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const WIDTHS = [1440, 320];
+const LANGS = { zh: "zh-CN", en: "en" };
+const THEMES = ["light", "dark"];
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let passed = 0;
+const failures = [];
+const expect = (what, ok, detail = "") => {
+  if (ok) passed += 1;
+  else {
+    failures.push(`${what}${detail ? `: ${detail}` : ""}`);
+    console.error(`FAIL ${failures.at(-1)}`);
+  }
+};
+
+const api = async (path) => {
+  const response = await fetch(`${base}/api/v1${path}`);
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.json();
+};
+
+/** The addresses of all screens. */
+const screens = async () => {
+  const declined = (await api("/transactions?declined=true&limit=200")).data;
+  const approved = (await api("/transactions?code=00&limit=1")).data[0];
+  const locked = declined.find((row) => row.reason === "pin-tries-exceeded") ?? declined.find((row) => row.card) ?? declined[0];
+  const fault = declined.find((row) => row.family === "sys");
+  const card = (await api("/cards?limit=1")).data[0];
+  const at = (row) => row && `/transactions/${encodeURIComponent(row.rrn)}`;
+  return Object.entries({
+    overview: "/",
+    "overview-24h": "/?window=86400",
+    transactions: "/transactions",
+    "transactions-filtered": "/transactions?family=lock&declined=1",
+    "transactions-none": "/transactions?q=nothing-like-this",
+    "why-locked": at(locked),
+    "why-fault": at(fault),
+    approved: at(approved),
+    cards: "/cards",
+    card: card && `/cards/${card.id}`,
+    terminals: "/terminals",
+    codes: "/codes",
+    "code-75": "/codes/75",
+    about: "/about",
+    docs: "/docs",
+    "not-found": "/nothing-here",
+    "not-understood": "/transactions?limit=many",
+  }).filter(([, path]) => path);
+};
+
+/** What a page may not show in any language: a key instead of a text, or a whole card number. */
+const badText = (text) => {
+  const key = text.match(/\u00ab[a-z0-9-]+\u00bb/);
+  if (key) return `untranslated ${key[0]}`;
+  const merchants = /\b\d{15}\b/g;
+  const digits = text.replace(merchants, "").match(/(?<![0-9a-f])\d{13,19}(?![0-9a-f])/);
+  return digits && `looks like a card number: ${digits[0].slice(0, 6)}…`;
+};
+
+const check = async (context, name, path, lang, theme, width) => {
+  const page = await context.newPage();
+  const label = `${name} ${lang} ${theme} ${width}`;
+  const noise = [];
+  const expectedStatus = { "not-found": 404, "not-understood": 422 }[name] ?? 200;
+  page.on("console", (message) => {
+    const text = message.text();
+    const isOwn404 = expectedStatus !== 200 && text.includes(`status of ${expectedStatus}`);
+    if (message.type() === "error" && !isOwn404) noise.push(text);
+  });
+  page.on("pageerror", (error) => noise.push(String(error)));
+  await page.addInitScript(() => {
+    window.violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+  });
+  await page.setViewportSize({ width, height: 900 });
+  const response = await page.goto(`${base}${path}`, { waitUntil: "load" });
+  await page.evaluate(() => document.fonts.ready);
+  expect(`${label}: status`, response.status() === expectedStatus, String(response.status()));
+  expect(`${label}: language`, (await page.getAttribute("html", "lang")) === LANGS[lang]);
+  await page.screenshot({ path: join(out, `${name}-${lang}-${theme}-${width}.png`), fullPage: true });
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(`${label}: no horizontal scroll`, overflow <= 0, `${overflow} px too wide`);
+  const bad = badText(await page.innerText("body"));
+  expect(`${label}: text`, !bad, bad ?? "");
+  await page.evaluate(axe);
+  const result = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), TAGS);
+  const words = result.violations.map((v) => `${v.id} (${v.nodes.length}): ${v.nodes[0].target.join(" ")} ${v.nodes[0].failureSummary?.split("\n")[1]?.trim() ?? ""}`);
+  expect(`${label}: axe`, result.violations.length === 0, words.join("; "));
+  const violations = await page.evaluate(() => window.violations);
+  expect(`${label}: content security policy`, violations.length === 0, violations.join("; "));
+  expect(`${label}: console`, noise.length === 0, noise.join("; "));
+  await page.close();
+};
+
+/** The main tasks with the keyboard alone. */
+const keyboard = async (context) => {
+  const page = await context.newPage();
+  const at = async (path) => { await page.waitForURL((url) => url.pathname === path, { timeout: 5000 }); return true; };
+  const step = async (what, act) => {
+    try { expect(`keyboard: ${what}`, await act()); } catch (error) { expect(`keyboard: ${what}`, false, String(error).split("\n")[0]); }
+  };
+  await page.goto(`${base}/`, { waitUntil: "load" });
+  await step("first Tab reaches the skip link", async () => { await page.keyboard.press("Tab"); return page.evaluate(() => document.activeElement.className === "skip"); });
+  await step("g t opens the transactions", async () => { await page.keyboard.type("gt"); return at("/transactions"); });
+  await step("/ focuses the search box", async () => { await page.keyboard.press("/"); return page.evaluate(() => document.activeElement.id === "q"); });
+  await step("letters go into the search box, not to shortcuts", async () => {
+    await page.keyboard.type("gogc"); await page.waitForTimeout(600);
+    return (await page.inputValue("#q")) === "gogc" && new URL(page.url()).pathname === "/transactions";
+  });
+  await step("the search is in the address", async () => { await page.waitForURL((url) => url.searchParams.get("q") === "gogc", { timeout: 5000 }); return true; });
+  await page.goto(`${base}/transactions`, { waitUntil: "load" });
+  await step("j moves to the first row", async () => { await page.keyboard.press("j"); return page.evaluate(() => document.activeElement === document.querySelector("a.row")); });
+  await step("j and k move by one row", async () => {
+    await page.keyboard.press("j"); await page.keyboard.press("j"); await page.keyboard.press("k");
+    return page.evaluate(() => document.activeElement === document.querySelectorAll("a.row")[1]);
+  });
+  await step("Enter opens the row", async () => { await page.keyboard.press("Enter"); await page.waitForURL(/\/transactions\/./, { timeout: 5000 }); return true; });
+  await step("c copies the link", async () => {
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.keyboard.press("c"); await page.waitForTimeout(300);
+    return (await page.evaluate(() => navigator.clipboard.readText())) === page.url();
+  });
+  await step("g c opens the cards", async () => { await page.keyboard.type("gc"); return at("/cards"); });
+  await step("g o opens the overview", async () => { await page.keyboard.type("go"); return at("/"); });
+  await step("? opens the help, Escape closes it", async () => {
+    await page.keyboard.press("?");
+    const open = await page.evaluate(() => document.querySelector("#help").open);
+    await page.keyboard.press("Escape");
+    return open && !(await page.evaluate(() => document.querySelector("#help").open));
+  });
+  await step("shortcuts can be turned off", async () => {
+    await page.goto(`${base}/?keys=off`, { waitUntil: "load" });
+    await page.keyboard.type("gt"); await page.waitForTimeout(500);
+    return new URL(page.url()).pathname === "/";
+  });
+  await step("the language changes by one click and keeps the address", async () => {
+    await page.goto(`${base}/transactions?code=75`, { waitUntil: "load" });
+    const before = await page.getAttribute("html", "lang");
+    await page.click("a[hreflang]");
+    await page.waitForLoadState("load");
+    const url = new URL(page.url());
+    return (await page.getAttribute("html", "lang")) !== before && url.pathname === "/transactions" && url.search === "?code=75";
+  });
+  await step("the overview refreshes in place, and an open table stays open", async () => {
+    await page.goto(`${base}/?window=86400`, { waitUntil: "load" });
+    const summary = page.locator("#declines-table > summary");
+    if (await summary.count() === 0) return true;
+    await summary.click();
+    const answer = page.waitForResponse((r) => new URL(r.url()).pathname === "/", { timeout: 15000 });
+    await page.mouse.move(5, 5);
+    await page.evaluate(() => window.htmx.trigger("#live", "refresh"));
+    await answer; await page.waitForTimeout(400);
+    return page.evaluate(() => document.querySelectorAll("#live").length === 1 && document.querySelector("#declines-table").open);
+  });
+  await page.close();
+};
+
+/** Without scripts everything can still be read and searched. */
+const withoutScripts = async (browser) => {
+  const context = await browser.newContext({ javaScriptEnabled: false, locale: "en" });
+  const page = await context.newPage();
+  await page.goto(`${base}/transactions`);
+  await page.selectOption("select[name=family]", "lock");
+  await page.click("button.no-js");
+  const url = new URL(page.url());
+  expect("without scripts: a filter works", url.pathname === "/transactions" && url.searchParams.get("family") === "lock", page.url());
+  await context.close();
+};
+
+/** What the first visit of the overview transfers. */
+const firstLoad = async (browser) => {
+  const context = await browser.newContext({ locale: "zh-CN" });
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  await session.send("Network.enable");
+  let bytes = 0;
+  session.on("Network.loadingFinished", (event) => { bytes += event.encodedDataLength; });
+  await page.goto(`${base}/`, { waitUntil: "load" });
+  await page.evaluate(() => document.fonts.ready);
+  await page.waitForTimeout(500);
+  console.log(`first load of the overview: ${(bytes / 1024).toFixed(1)} KiB compressed, fonts included`);
+  expect("first load below 150 KB", bytes > 0 && bytes < 150_000, `${bytes} bytes`);
+  await context.close();
+};
+
+await mkdir(out, { recursive: true });
+const profile = await mkdtemp(join(tmpdir(), "pinward-e2e-"));
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  headless: true,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  env: { ...process.env, HOME: profile },
+});
+const only = process.env.ONLY?.split(",");
+try {
+  for (const lang of Object.keys(LANGS)) {
+    for (const theme of THEMES) {
+      const context = await browser.newContext({ locale: LANGS[lang], colorScheme: theme, reducedMotion: "reduce" });
+      for (const [name, path] of (await screens()).filter(([name]) => !only || only.includes(name))) {
+        for (const width of WIDTHS) await check(context, name, path, lang, theme, width);
+      }
+      await context.close();
+    }
+  }
+  const context = await browser.newContext({ locale: "en" });
+  await keyboard(context);
+  await context.close();
+  await withoutScripts(browser);
+  await firstLoad(browser);
+} finally {
+  await browser.close();
+  await rm(profile, { recursive: true, force: true });
+}
+
+console.log(`${passed} passed, ${failures.length} failed`);
+process.exit(failures.length ? 1 : 0);
