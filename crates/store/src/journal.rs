@@ -112,9 +112,9 @@ pub struct Transaction {
     pub original: Option<TransactionKey>,
 }
 
-/// Until when a card is locked; `None` waits for staff.
+/// Until when a card is locked; `None` waits for staff. Not transparent in CBOR: a nil inside an `Option` would be
+/// read back as "not locked".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(transparent)]
 pub struct LockedUntil(#[n(0)] pub Option<Timestamp>);
 
 /// An action by staff on a card.
@@ -221,6 +221,19 @@ impl Event {
             Self::Transaction(t) => &t.effects,
             Self::Desk(d) => &d.effects,
             Self::Terminal(_) => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_waits_for_staff_survives_its_encoding() {
+        for locked in [None, Some(LockedUntil(None)), Some(LockedUntil(Some(Timestamp(7))))] {
+            let bytes = minicbor::to_vec(locked).unwrap();
+            assert_eq!(minicbor::decode::<Option<LockedUntil>>(&bytes).unwrap(), locked);
         }
     }
 }

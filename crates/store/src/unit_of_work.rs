@@ -114,6 +114,8 @@ impl Store {
         for _ in 0..ROUNDS_LIMIT {
             let card = self.engine.card(id).await?.ok_or(WorkError::UnknownSubject)?;
             let step = work.decide(&card).await.map_err(WorkError::Decide)?;
+            // Let go of the state, so that the engine folds the entry into it instead of into a copy.
+            drop(card);
             if let Some(journaled) = self.finish(step).await? {
                 return Ok(journaled);
             }
@@ -133,6 +135,8 @@ impl Store {
         for _ in 0..ROUNDS_LIMIT {
             let terminal = self.engine.terminal(id).await?.ok_or(WorkError::UnknownSubject)?;
             let step = work.decide(&terminal).await.map_err(WorkError::Decide)?;
+            // Let go of the state, so that the engine folds the entry into it instead of into a copy.
+            drop(terminal);
             if let Some(journaled) = self.finish(step).await? {
                 return Ok(journaled);
             }
