@@ -1,1 +1,112 @@
+//! A store that cannot be right does not open, and says why.
 
+use std::{fs, path::Path};
+
+use store::Engine;
+use store_sql::{OpenError, open as try_open, open_archive};
+
+use crate::world::*;
+
+async fn small_store(dir: &Path) {
+    let engine = open(dir);
+    engine.register(everybody(3, 1)).await.unwrap();
+    for stan in 1..=5 {
+        pay(&*engine, 1 + stan % 3, Tx { stan, ..Tx::default() }).await;
+    }
+}
+
+#[track_caller]
+fn check(dir: &Path, expected: &str) {
+    let error = try_open(dir).err().expect("it must not open").to_string();
+    assert!(error.contains(expected), "{error:?} does not say {expected:?}");
+}
+
+/// Changes a store from outside and expects it to be refused.
+async fn check_after(change: impl Fn(&Path), expected: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    small_store(dir.path()).await;
+    change(dir.path());
+    check(dir.path(), expected);
+}
+
+fn sql(file: &'static str, text: &'static str) -> impl Fn(&Path) {
+    move |dir| rusqlite::Connection::open(dir.join(file)).unwrap().execute_batch(text).unwrap()
+}
+
+#[test]
+fn a_directory_that_is_not_there() {
+    check(Path::new("/no/such/place"), "no such directory: /no/such/place");
+    let dir = tempfile::tempdir().unwrap();
+    assert!(matches!(open_archive(dir.path()), Err(OpenError::NoStore(_))));
+}
+
+#[test]
+fn a_directory_that_cannot_be_written() {
+    // Permissions do not stop root, a read-only file system does.
+    let dir = tempfile::tempdir().unwrap();
+    let mut permissions = fs::metadata(dir.path()).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(dir.path(), permissions).unwrap();
+    let root = fs::write(dir.path().join("probe"), "").is_ok();
+    check(if root { Path::new("/sys/kernel") } else { dir.path() }, "cannot write to");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_another_process_has_open() {
+    let dir = tempfile::tempdir().unwrap();
+    small_store(dir.path()).await;
+    let engine = open(dir.path());
+    check(dir.path(), &format!("in use by process {}", std::process::id()));
+    drop(engine);
+    drop(open(dir.path()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_without_its_key() {
+    check_after(|dir| fs::remove_file(dir.join("store.key")).unwrap(), "key is missing").await;
+    check_after(|dir| fs::write(dir.join("store.key"), [1; 63]).unwrap(), "63 bytes long instead of 64")
+        .await;
+    check_after(|dir| fs::write(dir.join("store.key"), [1; 64]).unwrap(), "under another key").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_only_the_owner_may_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    small_store(dir.path()).await;
+    assert_eq!(fs::metadata(dir.path().join("store.key")).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema() {
+    for file in ["journal.db", "registers.db", "archive.db"] {
+        check_after(sql(file, "PRAGMA user_version = 99"), "has schema 99, this program knows 1").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_cannot_be() {
+    check_after(
+        sql("journal.db", "DELETE FROM journal WHERE seq = 5"),
+        "ends at entry 4, but the registers know",
+    )
+    .await;
+    check_after(sql("journal.db", "DELETE FROM journal WHERE seq = 3"), "entry 3 is missing").await;
+    check_after(sql("journal.db", "UPDATE journal SET body = x'00' WHERE seq = 4"), "entry 4 cannot be read")
+        .await;
+    check_after(
+        sql("journal.db", "UPDATE journal SET subject_seq = 9 WHERE seq = 4"),
+        "entry 4: its columns",
+    )
+    .await;
+    check_after(|dir| fs::write(dir.join("journal.db"), [7; 4096]).unwrap(), "journal.db is damaged").await;
+    let swapped = "UPDATE journal SET body = (SELECT body FROM journal WHERE seq = 1),
+        subject_seq = (SELECT subject_seq FROM journal WHERE seq = 1) WHERE seq = 4";
+    check_after(sql("journal.db", swapped), "entry 4 does not continue").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn registers_that_lost_a_card() {
+    let lost = "DELETE FROM cards; UPDATE checkpoint SET mark = 0";
+    check_after(sql("registers.db", lost), "its subject is not registered").await;
+}

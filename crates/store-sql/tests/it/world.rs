@@ -3,13 +3,13 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use authorization::{
-    CardRecord, CardState, Effect, PinVerdict, Role, Status, Trace,
+    CardRecord, Effect, PinVerdict, Role, Status, Trace,
     pin_try::Counter,
     settlement::Movement,
     terminal::{TerminalEffect, TerminalRecord},
 };
 use model::{
-    Amount, BatchNumber, CardId, Currency, Expiry, KeyBlock, Kind, MerchantId, Pan, PinReference, ReasonCode,
+    Amount, BatchNumber, Currency, Expiry, KeyBlock, Kind, MerchantId, Pan, PinReference, ReasonCode,
     ResponseCode, Rrn, Stan, TerminalId, Timestamp, TransactionKey,
 };
 use store::{
@@ -84,7 +84,15 @@ pub(crate) struct Tx {
 
 impl Default for Tx {
     fn default() -> Self {
-        Self { terminal: 1, stan: 1, amount: 2500, at: T0, reason: ReasonCode::Approved, code: "00", lock: false }
+        Self {
+            terminal: 1,
+            stan: 1,
+            amount: 2500,
+            at: T0,
+            reason: ReasonCode::Approved,
+            code: "00",
+            lock: false,
+        }
     }
 }
 
@@ -206,10 +214,6 @@ pub(crate) async fn get(engine: &dyn Engine, n: u32) -> Arc<Card> {
 pub(crate) async fn pay(engine: &dyn Engine, n: u32, tx: Tx) -> u64 {
     let card = get(engine, n).await;
     engine.append(sale(&card, tx)).await.unwrap()
-}
-
-pub(crate) fn state(card: &Card) -> (CardId, CardState) {
-    (card.id, card.state.clone())
 }
 
 /// Limits under which nothing is saved by the clock: what a crash leaves is the journal's tail.
