@@ -117,8 +117,8 @@ fn measure(seconds: f64) -> Value {
 }
 
 fn row(name: &str, does: &str, decode: f64, encode: f64) -> Value {
-    json!({"name": name, "does": does, "decode_ns": decode.round(), "encode_ns": encode.round(),
-        "decodes_per_s": (1e9 / decode).round(), "encodes_per_s": (1e9 / encode).round()})
+    json!({"name": name, "does": does, "decode_ns": decode.round() as u64, "encode_ns": encode.round() as u64,
+        "decodes_per_s": (1e9 / decode).round() as u64, "encodes_per_s": (1e9 / encode).round() as u64})
 }
 
 fn ours<'c>(dialect: &'c Dialect, builder: &'c MessageBuilder, message: &'c [u8]) -> Codec<'c> {

@@ -29,6 +29,8 @@ pub struct DescribedField {
     pub offset: usize,
     /// Was something hidden?
     pub masked: bool,
+    /// Is it a line of [`Message::to_fields`]? Sub-fields of positional tables repeat what their field says and are not.
+    pub is_listed: bool,
 }
 
 impl Fields {
@@ -93,7 +95,7 @@ impl Message<'_> {
         if self.bitmap().has(1) {
             fields.push(("1".to_owned(), format!("{:016X}", self.bitmap().secondary())));
         }
-        for line in self.describe(true).into_iter().filter(|line| is_listed(self, &line.path)) {
+        for line in self.describe(true).into_iter().filter(|line| line.is_listed) {
             fields.push((line.path, line.value));
         }
         Fields(fields)
@@ -124,6 +126,7 @@ impl Message<'_> {
             value: sensitivity.map_or_else(|| value.clone(), |s| sensitive::masked(s, &value)),
             offset,
             masked: sensitivity.is_some(),
+            is_listed: true,
         });
         for sub in &note.subs {
             let Some((start, end)) = note.sub_range(&sub.id, text.len()) else { continue };
@@ -135,6 +138,7 @@ impl Message<'_> {
                 value: sensitivity.map_or_else(|| part.clone(), |s| sensitive::masked(s, &part)),
                 offset,
                 masked: sensitivity.is_some(),
+                is_listed: false,
             });
         }
     }
@@ -158,17 +162,10 @@ impl Message<'_> {
                 value: sensitivity.map_or_else(|| hex.clone(), |s| sensitive::masked(s, &hex)),
                 offset: offset + object.value_offset,
                 masked: sensitivity.is_some(),
+                is_listed: true,
             });
         }
         true
-    }
-}
-
-/// Sub-fields of a positional table repeat what their field says, and the samples list only the field.
-fn is_listed(message: &Message<'_>, path: &str) -> bool {
-    match path.split_once('.').and_then(|(n, _)| n.parse().ok()) {
-        Some(n) => message.dialect().composite(n) == Composite::Tlv,
-        None => true,
     }
 }
 

@@ -215,7 +215,20 @@ impl FieldSpec {
             Counts::Bytes => (self.units_in(counted)?, counted),
         };
         let end = start + bytes;
-        (units <= self.longest() && end <= body.len()).then_some(Extent { start, end, units })
+        if units > self.longest() || end > body.len() {
+            return None;
+        }
+        let units = if self.axes.counts == Counts::Bytes { self.without_pad(body, start, end, units) } else { units };
+        Some(Extent { start, end, units })
+    }
+
+    /// A count of bytes can not say that packed digits are odd in number, but a pad of F can. A pad of 0 is taken for a digit.
+    fn without_pad(&self, body: &[u8], start: usize, end: usize, units: usize) -> usize {
+        if self.axes.encoding != Encoding::Bcd || start == end {
+            return units;
+        }
+        let (_, odd_at) = self.around_pad(Extent { start, end, units });
+        units - usize::from(self.halves(body[odd_at]).1 == 0xF)
     }
 
     /// Why [`FieldSpec::measure`] found no place for the field.
@@ -244,7 +257,7 @@ impl FieldSpec {
     pub(crate) const fn longest(&self) -> usize {
         let max = self.axes.max as usize;
         match (self.axes.encoding, self.axes.counts) {
-            (Encoding::Bcd, Counts::Bytes) => max + max % 2,
+            (Encoding::Bcd, Counts::Bytes) if self.is_variable() => max + max % 2,
             _ => max,
         }
     }
