@@ -27,9 +27,10 @@ paging = Pages of the list
 filters = Filters
 as-table = As a table
 
-theme-to-dark = Dark
-theme-to-light = Light
-theme-to-system = As system
+theme = Colours
+theme-system = Auto
+theme-light = Light
+theme-dark = Dark
 
 help-open = Keyboard shortcuts
 help-title = Keyboard

@@ -68,6 +68,7 @@ copy-link = Copy link
 link-copied = Link copied
 verdict = Verdict
 try-charged = One PIN try was charged.
+opens-by-itself = It opens by itself { $relative }.
 try-not-charged = No PIN try was charged.
 timeline-card = This card, before and after
 timeline-terminal = The same terminal, before and after

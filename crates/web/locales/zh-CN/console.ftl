@@ -27,9 +27,10 @@ paging = 列表翻页
 filters = 筛选
 as-table = 以表格查看
 
-theme-to-dark = 深色
-theme-to-light = 浅色
-theme-to-system = 跟随系统
+theme = 配色
+theme-system = 自动
+theme-light = 浅色
+theme-dark = 深色
 
 help-open = 键盘快捷键
 help-title = 键盘快捷键

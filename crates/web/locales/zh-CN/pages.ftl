@@ -64,6 +64,7 @@ copy-link = 复制链接
 link-copied = 链接已复制
 verdict = 判定
 try-charged = 计一次密码错误。
+opens-by-itself = { $relative }自动解锁。
 try-not-charged = 不计密码错误次数。
 timeline-card = 同一张卡的前后记录
 timeline-terminal = 同一终端的前后记录

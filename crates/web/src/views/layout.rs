@@ -132,9 +132,11 @@ fn side(visit: &Visit, current: Nav) -> Markup {
             a class="brand" href="/" { "pinward" }
             nav class="wide" aria-label=(say.t("nav")) { (entries(say, current)) }
             div class="choices" { (choices(visit)) }
+            div class="wide" { (themes(visit)) }
             details class="menu" {
                 summary { (say.t("nav-menu")) }
                 nav aria-label=(say.t("nav")) { (entries(say, current)) }
+                (themes(visit))
             }
         }
     }
@@ -153,23 +155,30 @@ fn entries(say: Say, current: Nav) -> Markup {
     }
 }
 
-/// Language and theme, each one click away; both work without scripts and keep the address.
+/// The language, one click away; it works without scripts and keeps the address.
 fn choices(visit: &Visit) -> Markup {
     let other = match visit.lang() {
         handbook::Lang::Zh => handbook::Lang::En,
         handbook::Lang::En => handbook::Lang::Zh,
     };
-    let (theme, key) = match visit.theme {
-        Theme::System => (Theme::Dark, "theme-to-dark"),
-        Theme::Dark => (Theme::Light, "theme-to-light"),
-        Theme::Light => (Theme::System, "theme-to-system"),
-    };
     html! {
         a class="choice" href=(visit.here_with("lang", &other.to_string())) lang=(other.tag()) hreflang=(other.tag()) {
             (Say(other).t("lang-own-name"))
         }
-        a class="choice" href=(visit.here_with("theme", theme.name())) { (visit.say.t(key)) }
         button class="choice js" type="button" commandfor="help" command="show-modal" aria-label=(visit.say.t("help-open")) { "?" }
+    }
+}
+
+/// Light, dark, or as the system is set.
+fn themes(visit: &Visit) -> Markup {
+    let say = visit.say;
+    let all = [(Theme::System, "theme-system"), (Theme::Light, "theme-light"), (Theme::Dark, "theme-dark")];
+    html! {
+        div class="themes" role="group" aria-label=(say.t("theme")) {
+            @for (theme, key) in all {
+                a class="choice" href=(visit.here_with("theme", theme.name())) aria-current=[(theme == visit.theme).then_some("true")] { (say.t(key)) }
+            }
+        }
     }
 }
 

@@ -14,7 +14,9 @@ use crate::{
 
 /// A response code on the tint of its family.
 pub(crate) fn code_chip(family: Family, code: &str) -> Markup {
-    html! { span class={ "chip mono " (family.name()) } { (code) } }
+    html! {
+        @if code.is_empty() { span class="quiet" { "\u{2013}" } } @else { span class={ "chip mono " (family.name()) } { (code) } }
+    }
 }
 
 /// A response code that leads to its page in the handbook.
@@ -52,10 +54,16 @@ pub(crate) fn amount(row: &TransactionRow) -> Markup {
     html! { @if let Some(amount) = row.amount { (money(amount, currency(row))) } @else { span class="quiet" { "\u{2013}" } } }
 }
 
-/// The verdict in a few words: the reason's title, or its bare name if this version does not know it.
+/// The verdict in a few words. A sale is the ordinary case and not named; a line that answers no payment (staff, a
+/// sign-in) is named by its kind alone.
 pub(crate) fn verdict(row: &TransactionRow, lang: Lang) -> String {
-    service::reason(row)
-        .map_or_else(|| kind(row, Say(lang)), |reason| handbook::reason(reason).title(lang).to_owned())
+    let kind = kind(row, Say(lang));
+    match service::reason(row).map(|reason| handbook::reason(reason).title(lang)) {
+        None => kind,
+        Some(_) if row.code.is_empty() => kind,
+        Some(title) if matches!(row.kind.as_str(), "sale" | "refused") => title.to_owned(),
+        Some(title) => format!("{kind} \u{b7} {title}"),
+    }
 }
 
 /// What kind of line it is.

@@ -48,7 +48,7 @@ pub(crate) async fn page(
             (pin_state(&visit, &detail.row, card.as_ref(), now))
         }
         (todo(&visit, &detail.row))
-        div class="columns" {
+        div class="columns two-one" {
             (particulars(&visit, &detail))
             (changes(&visit, &detail))
         }
@@ -85,10 +85,19 @@ fn verdict(visit: &Visit, detail: &TransactionDetail) -> Markup {
             p class="quiet" {
                 (parts::code_link(row.family, &row.code, visit.lang()))
                 " " (say.t(if row.try_charged { "try-charged" } else { "try-not-charged" }))
-                @if let Some(words) = lock(visit, row) { " " (words) }
+                @if let Some(words) = opens(visit, row) { " " (words) }
             }
         }
     }
+}
+
+/// How long until the lock opens; when it does is in the sentence above.
+fn opens(visit: &Visit, row: &TransactionRow) -> Option<String> {
+    let until = row.locked_until.filter(|ms| *ms != 0).map(Timestamp)?;
+    if until <= visit.clock.now {
+        return lock(visit, row);
+    }
+    Some(visit.say.with("opens-by-itself", [("relative", visit.clock.relative(until).into())]).into_owned())
 }
 
 /// The lock that this transaction left behind.
@@ -131,7 +140,7 @@ fn step(visit: &Visit, row: &TransactionRow, is_current: bool, show_card: bool) 
 /// counter alone.
 fn marks(visit: &Visit, row: &TransactionRow, show_card: bool) -> Vec<String> {
     let say = visit.say;
-    let mut marks = vec![parts::kind(row, say)];
+    let mut marks = Vec::new();
     match &row.pan {
         Some(pan) if show_card => marks.push(pan.to_string()),
         _ if !row.terminal.is_empty() => marks.push(row.terminal.clone()),

@@ -27,15 +27,15 @@ use tokio::sync::broadcast;
 use web::{Check, DescribedField, HealthCheck, MessageDescriber, WebState, Zone};
 
 /// The published sandbox card: the only full number in the fake; it must never reach a page.
-pub const HERO_PAN: &str = "6216261000000000018";
+pub(crate) const HERO_PAN: &str = "6216261000000000018";
 /// The transaction that used up the last try.
-pub const HERO_RRN: &str = "632610004417";
+pub(crate) const HERO_RRN: &str = "632610004417";
 
-pub struct FakeArchive {
+pub(crate) struct FakeArchive {
     rows: Vec<TransactionRow>,
     cards: Vec<CardView>,
     news: broadcast::Sender<Arc<TransactionRow>>,
-    pub away: AtomicBool,
+    pub(crate) away: AtomicBool,
     now: Timestamp,
 }
 
@@ -70,17 +70,17 @@ fn card_id(n: usize) -> CardId {
 }
 
 impl FakeArchive {
-    pub fn new(now: Timestamp) -> Self {
+    pub(crate) fn new(now: Timestamp) -> Self {
         let rows = rows(now);
         Self { cards: cards(now), rows, news: broadcast::channel(64).0, away: AtomicBool::new(false), now }
     }
 
-    pub fn empty(now: Timestamp) -> Self {
+    pub(crate) fn empty(now: Timestamp) -> Self {
         Self { cards: Vec::new(), rows: Vec::new(), news: broadcast::channel(64).0, away: AtomicBool::new(false), now }
     }
 
     /// A new row, as if it had just been decided.
-    pub fn announce(&self) {
+    pub(crate) fn announce(&self) {
         let mut row = self.rows[0].clone();
         row.seq += 1_000;
         let _ = self.news.send(Arc::new(row));
@@ -254,7 +254,7 @@ impl Archive for FakeArchive {
         assert_ne!(rrn, "panic", "a bug, as asked");
         let Some(row) = self.rows.iter().find(|row| row.rrn == rrn).cloned() else { return Ok(None) };
         let around = |same: &dyn Fn(&TransactionRow) -> bool| {
-            let mut rows: Vec<_> = self.rows.iter().filter(|r| same(r) && (r.at.0 - row.at.0).abs() < 900_000).take(12).cloned().collect();
+            let mut rows: Vec<_> = self.rows.iter().filter(|r| same(r) && (r.at.0 - row.at.0).abs() < 140_000 + 1_000 * 800 * i64::from(r.card == row.card)).take(12).cloned().collect();
             rows.reverse();
             rows
         };
@@ -434,7 +434,7 @@ fn attention(now: Timestamp) -> Vec<Attention> {
 }
 
 /// Describes nothing but what the fake planted, a PAN in a free text among it: the console must mask it.
-pub struct FakeDescriber;
+pub(crate) struct FakeDescriber;
 
 impl MessageDescriber for FakeDescriber {
     fn describe(&self, _: &str, bytes: &[u8], is_reply_frame: bool) -> Vec<DescribedField> {
@@ -478,8 +478,8 @@ impl MessageDescriber for FakeDescriber {
     }
 }
 
-pub struct FakeHealth {
-    pub ok: bool,
+pub(crate) struct FakeHealth {
+    pub(crate) ok: bool,
 }
 
 impl HealthCheck for FakeHealth {
@@ -493,7 +493,7 @@ impl HealthCheck for FakeHealth {
     }
 }
 
-pub fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
+pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
     WebState {
         archive,
         products: Products::builtin(),

@@ -1,0 +1,76 @@
+//! The console from outside: every page in both languages, every address of the API, on made-up data.
+
+mod fake;
+
+mod api;
+mod pages;
+mod texts;
+
+use std::sync::{Arc, atomic::Ordering};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode},
+};
+use fake::FakeArchive;
+use model::Timestamp;
+use tower::ServiceExt;
+
+/// What came back.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |v| v.to_str().unwrap())
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
+    }
+}
+
+fn archive() -> Arc<FakeArchive> {
+    Arc::new(FakeArchive::new(Timestamp(jiff::Timestamp::now().as_millisecond())))
+}
+
+fn console() -> Router {
+    web::Console::new(fake::state(archive(), true))
+}
+
+/// A console whose store is away.
+fn console_without_store() -> Router {
+    let archive = archive();
+    archive.away.store(true, Ordering::Relaxed);
+    web::Console::new(fake::state(archive, false))
+}
+
+async fn ask(router: &Router, method: Method, path: &str, lang: &str) -> Answer {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("accept-language", lang)
+        .body(Body::empty())
+        .unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, 4 << 20).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+}
+
+async fn get(router: &Router, path: &str, lang: &str) -> Answer {
+    ask(router, Method::GET, path, lang).await
+}
+
+/// Addresses with the places for values filled in from the fake.
+fn filled(route: &str) -> String {
+    let card = "a05e170009080706050403020100ffee";
+    route
+        .replace("{rrn}", fake::HERO_RRN)
+        .replace("{id}", card)
+        .replace("{code}", "75")
+}
