@@ -88,13 +88,18 @@ impl Clock {
         let ms = self.now.since_ms(at);
         let span = self.span(ms.abs());
         let key = if ms < 0 { "time-in" } else { "time-ago" };
-        if ms.abs() < 1000 { self.say.t("time-now").into_owned() } else { self.say.with(key, [("span", span.into())]).into_owned() }
+        if ms.abs() < 1000 {
+            self.say.t("time-now").into_owned()
+        } else {
+            self.say.with(key, [("span", span.into())]).into_owned()
+        }
     }
 
     /// A length of time in at most two units.
     pub(crate) fn span(&self, ms: i64) -> String {
         let (s, min, h, d) = (ms / 1000, ms / 60_000, ms / 3_600_000, ms / 86_400_000);
-        let words = |key: &str, a: i64, b: i64| self.say.with(key, [("a", a.into()), ("b", b.into())]).into_owned();
+        let words =
+            |key: &str, a: i64, b: i64| self.say.with(key, [("a", a.into()), ("b", b.into())]).into_owned();
         match () {
             () if d > 0 => words("span-days", d, h % 24),
             () if h > 0 => words("span-hours", h, min % 60),
@@ -142,7 +147,11 @@ pub(crate) fn duration_us(us: u64) -> String {
 
 /// `96.4%`; a dash when there is nothing to divide.
 pub(crate) fn percent(part: u32, whole: u32) -> String {
-    if whole == 0 { "\u{2013}".to_owned() } else { format!("{:.1}%", f64::from(part) * 100.0 / f64::from(whole)) }
+    if whole == 0 {
+        "\u{2013}".to_owned()
+    } else {
+        format!("{:.1}%", f64::from(part) * 100.0 / f64::from(whole))
+    }
 }
 
 /// A row's currency; amounts without one are yuan.
@@ -231,7 +240,10 @@ mod tests {
     #[test]
     fn a_card_number_in_a_foreign_text_is_masked() {
         assert_eq!(mask_digits("PAN 6216261000000000018.", &[]), "PAN 621626*********0018.");
-        assert_eq!(mask_digits("378282246310005 898510154110283", &["898510154110283"]), "378282*****0005 898510154110283");
+        assert_eq!(
+            mask_digits("378282246310005 898510154110283", &["898510154110283"]),
+            "378282*****0005 898510154110283"
+        );
         assert_eq!(mask_digits("RRN 632610004417", &[]), "RRN 632610004417");
     }
 }

@@ -99,7 +99,8 @@ pub(crate) fn accepted(header: &str) -> Lang {
     header
         .split(',')
         .filter_map(|part| {
-            let (tag, q) = part.split_once(";q=").map_or((part, 1.0), |(tag, q)| (tag, q.trim().parse().unwrap_or(0.0)));
+            let (tag, q) =
+                part.split_once(";q=").map_or((part, 1.0), |(tag, q)| (tag, q.trim().parse().unwrap_or(0.0)));
             let primary = tag.trim().split('-').next().unwrap_or_default();
             let lang = if primary.eq_ignore_ascii_case("zh") {
                 Lang::Zh

@@ -11,12 +11,12 @@ mod api;
 mod assets;
 mod chart;
 mod error;
-mod format;
+pub mod format;
 mod lang;
 mod router;
 mod serve;
 mod service;
-mod state;
+pub mod state;
 mod views;
 mod visit;
 

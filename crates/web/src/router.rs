@@ -85,7 +85,6 @@ pub struct Console;
 impl Console {
     /// The router that answers for the console and the API.
     #[expect(clippy::new_ret_no_self, reason = "a console is nothing but its router")]
-    #[must_use]
     pub fn new(state: WebState) -> Router {
         let shared = Shared { web: Arc::new(state), listeners: Arc::default() };
         let set = |name: HeaderName, value: &'static str| {

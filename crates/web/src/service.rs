@@ -5,7 +5,8 @@ use std::str::FromStr;
 use model::{CardId, ReasonCode, ResponseCode, Timestamp, reason::Family};
 use serde::Deserialize;
 use store::archive::{
-    CardQuery, CardView, Overview, Page, Progress, TerminalView, TransactionDetail, TransactionQuery, TransactionRow,
+    CardQuery, CardView, Overview, Page, Progress, TerminalView, TransactionDetail, TransactionQuery,
+    TransactionRow,
 };
 
 use crate::{
@@ -62,7 +63,8 @@ impl TransactionFilter {
     pub(crate) fn check(&self) -> Result<TransactionQuery, Failure> {
         Ok(TransactionQuery {
             search: search(&self.q)?,
-            code: value::<ResponseCode>("code", &self.code, "2 or 3 letters or digits")?.map(|c| c.to_string()),
+            code: value::<ResponseCode>("code", &self.code, "2 or 3 letters or digits")?
+                .map(|c| c.to_string()),
             family: family(&self.family)?,
             declined: flag("declined", &self.declined)?,
             card: value("card", &self.card, "32 hexadecimal digits")?,

@@ -92,7 +92,11 @@ impl Visit {
         if !value.is_empty() {
             query.push(format!("{name}={}", encode(value)));
         }
-        if query.is_empty() { self.uri.path().to_owned() } else { format!("{}?{}", self.uri.path(), query.join("&")) }
+        if query.is_empty() {
+            self.uri.path().to_owned()
+        } else {
+            format!("{}?{}", self.uri.path(), query.join("&"))
+        }
     }
 }
 
@@ -131,7 +135,11 @@ fn is_choice(name: &str, value: &str) -> bool {
 
 /// Choices are plain words, so nothing needs decoding.
 fn query_value(uri: &Uri, name: &str) -> Option<String> {
-    uri.query()?.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name).map(|(_, v)| v.to_owned())
+    uri.query()?
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(n, _)| *n == name)
+        .map(|(_, v)| v.to_owned())
 }
 
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -33,8 +33,9 @@ use crate::{
 /// Each listener holds a connection and a place in the broadcast.
 const LISTENERS_MAX: usize = 64;
 
-/// New transactions as server-sent events: `transaction` with one as JSON; `missed` with a number when the listener
-/// was too slow. Of the filters, `q`, `from`, `to`, `after` and `limit` have no effect here.
+/// New transactions as they become visible, as server-sent events.
+///
+/// `transaction` carries one as JSON; `missed` the number that a slow listener did not get. Of the filters, `q`, `from`, `to`, `after` and `limit` have no effect here.
 #[utoipa::path(
     get,
     path = "/api/v1/events",
@@ -58,7 +59,8 @@ pub(crate) async fn events(
 }
 
 /// What a listener waits for, and what it takes to wait for the one after.
-type Next = Pin<Box<dyn Future<Output = Option<(Event, Receiver<Arc<TransactionRow>>, TransactionQuery)>> + Send>>;
+type Next =
+    Pin<Box<dyn Future<Output = Option<(Event, Receiver<Arc<TransactionRow>>, TransactionQuery)>> + Send>>;
 
 async fn next(
     mut rows: Receiver<Arc<TransactionRow>>,

@@ -60,8 +60,12 @@ pub(crate) async fn livez() -> &'static str {
     )
 )]
 pub(crate) async fn readyz(State(state): State<Shared>) -> Result<Response, Failure> {
-    let unwell: Vec<String> =
-        service::health(&state).await?.into_iter().filter(|c| !c.ok).map(|c| format!("{}: {}\n", c.name, c.detail)).collect();
+    let unwell: Vec<String> = service::health(&state)
+        .await?
+        .into_iter()
+        .filter(|c| !c.ok)
+        .map(|c| format!("{}: {}\n", c.name, c.detail))
+        .collect();
     Ok(if unwell.is_empty() {
         "ok\n".into_response()
     } else {
@@ -80,6 +84,7 @@ async fn report(state: &Shared) -> Result<Response, Failure> {
     let checks = service::health(state).await?;
     let ok = checks.iter().all(|c| c.ok);
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let health = schema::Health { ok, version: state.web.version.clone(), sandbox: state.web.sandbox, checks };
+    let health =
+        schema::Health { ok, version: state.web.version.clone(), sandbox: state.web.sandbox, checks };
     Ok((status, Json(health)).into_response())
 }

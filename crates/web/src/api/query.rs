@@ -17,8 +17,8 @@ impl<T: DeserializeOwned + IntoParams> FromRequestParts<Shared> for ApiQuery<T> 
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Failure> {
         let known: Vec<String> = T::into_params(|| None).into_iter().map(|p| p.name).collect();
-        let pairs: Query<Vec<(String, String)>> =
-            Query::try_from_uri(&parts.uri).map_err(|_| Failure::not_understood("query", "name=value pairs"))?;
+        let pairs: Query<Vec<(String, String)>> = Query::try_from_uri(&parts.uri)
+            .map_err(|_| Failure::not_understood("query", "name=value pairs"))?;
         if let Some((name, _)) = pairs.0.iter().find(|(name, _)| !known.contains(name)) {
             return Err(Failure::not_understood(name, &format!("one of {}", known.join(", "))));
         }

@@ -240,7 +240,8 @@ impl TransactionDetail {
         request: Option<Vec<DescribedField>>,
         reply: Option<Vec<DescribedField>>,
     ) -> Self {
-        let fields = |list: Option<Vec<DescribedField>>| list.map(|l| l.into_iter().map(Into::into).collect());
+        let fields =
+            |list: Option<Vec<DescribedField>>| list.map(|l| l.into_iter().map(Into::into).collect());
         Self {
             transaction: detail.row.into(),
             approval: detail.approval,

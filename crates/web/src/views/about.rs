@@ -48,13 +48,22 @@ pub(crate) async fn page(State(state): State<Shared>, visit: Visit) -> Result<Ma
 
 fn health(visit: &Visit, checks: &[Check]) -> Markup {
     let say = visit.say;
-    let cols = [parts::col("col-check", "mono"), parts::col("col-health", ""), parts::col("col-detail", "grow"), parts::col("fact-took", "num")];
+    let cols = [
+        parts::col("col-check", "mono"),
+        parts::col("col-health", ""),
+        parts::col("col-detail", "grow"),
+        parts::col("fact-took", "num"),
+    ];
     let rows: Vec<Vec<Markup>> = checks
         .iter()
         .map(|c| {
             vec![
                 html! { (c.name) },
-                if c.ok { parts::chip(Family::Ok, &say.t("health-ok")) } else { parts::chip(Family::Sys, &say.t("health-bad")) },
+                if c.ok {
+                    parts::chip(Family::Ok, &say.t("health-ok"))
+                } else {
+                    parts::chip(Family::Sys, &say.t("health-bad"))
+                },
                 html! { (c.detail) },
                 html! { (duration_us(c.took_us)) },
             ]

@@ -11,14 +11,7 @@ use super::{
     layout::{Frame, Nav},
     parts::{self, fact},
 };
-use crate::{
-    api::schema::block_name,
-    error::Failure,
-    format::money,
-    router::Shared,
-    service,
-    visit::Visit,
-};
+use crate::{api::schema::block_name, error::Failure, format::money, router::Shared, service, visit::Visit};
 
 /// `GET /cards/{id}`.
 pub(crate) async fn page(
@@ -168,10 +161,16 @@ fn lock_rung(visit: &Visit, policy: &ProductPolicy, index: usize, release: &Rele
     };
     let code = if policy.pick_up { "38" } else { "75" };
     if policy.locks.len() == 1 {
-        return say.with("ladder-lock", [("code", code.into()), ("release", release.into_owned().into())]).into_owned();
+        return say
+            .with("ladder-lock", [("code", code.into()), ("release", release.into_owned().into())])
+            .into_owned();
     }
     let key = if index + 1 == policy.locks.len() { "ladder-lock-nth-on" } else { "ladder-lock-nth" };
-    say.with(key, [("n", (index + 1).into()), ("code", code.into()), ("release", release.into_owned().into())]).into_owned()
+    say.with(
+        key,
+        [("n", (index + 1).into()), ("code", code.into()), ("release", release.into_owned().into())],
+    )
+    .into_owned()
 }
 
 fn consequence(visit: &Visit, consequence: &Consequence, currency: Currency) -> String {

@@ -25,7 +25,8 @@ pub(crate) struct CodeFilter {
 pub(crate) async fn list(visit: Visit, Query(filter): Query<CodeFilter>) -> Result<Markup, Failure> {
     let say = visit.say;
     let title = say.t("codes-title");
-    let found: Vec<&CodeEntry> = handbook::codes().iter().filter(|entry| matches(entry, &filter.find)).collect();
+    let found: Vec<&CodeEntry> =
+        handbook::codes().iter().filter(|entry| matches(entry, &filter.find)).collect();
     let cols = [
         parts::col("col-code", "code"),
         parts::col("col-meaning", "grow"),
@@ -55,7 +56,9 @@ fn matches(entry: &CodeEntry, find: &str) -> bool {
     find.is_empty()
         || entry.code().to_lowercase().starts_with(&find)
         || [Lang::Zh, Lang::En].iter().any(|lang| {
-            [entry.meaning(*lang), entry.action(*lang), entry.prompt(*lang)].iter().any(|t| t.to_lowercase().contains(&find))
+            [entry.meaning(*lang), entry.action(*lang), entry.prompt(*lang)]
+                .iter()
+                .any(|t| t.to_lowercase().contains(&find))
         })
 }
 

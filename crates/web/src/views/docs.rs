@@ -8,8 +8,15 @@ use super::layout::{Frame, Nav};
 use crate::{api::openapi, router::Shared, visit::Visit};
 
 /// The codes of problems, which the `type` of a problem leads to.
-const PROBLEMS: [&str; 7] =
-    ["not-found", "method-not-allowed", "not-understood", "too-many-listeners", "store-away", "timed-out", "internal"];
+const PROBLEMS: [&str; 7] = [
+    "not-found",
+    "method-not-allowed",
+    "not-understood",
+    "too-many-listeners",
+    "store-away",
+    "timed-out",
+    "internal",
+];
 
 /// `GET /docs`.
 pub(crate) async fn page(State(state): State<Shared>, visit: Visit) -> Markup {
@@ -39,9 +46,19 @@ fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flat_map(Map::iter)
 }
 
+/// Words between backticks are code.
+fn ticked(words: &str) -> Markup {
+    html! {
+        @for (i, part) in words.split('`').enumerate() {
+            @if i % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 fn group(visit: &Visit, document: &Value, tag: &Value) -> Markup {
     let name = text(&tag["name"]);
-    let operations = object(&document["paths"]).filter(|(_, item)| list(&item["get"]["tags"]).iter().any(|t| t == name));
+    let operations =
+        object(&document["paths"]).filter(|(_, item)| list(&item["get"]["tags"]).iter().any(|t| t == name));
     html! {
         section class="card docs" aria-labelledby={ "tag-" (name) } {
             h2 id={ "tag-" (name) } { span lang="en" { (name) } }
@@ -57,14 +74,14 @@ fn operation(visit: &Visit, path: &str, operation: &Value) -> Markup {
     let parameters = list(&operation["parameters"]);
     html! {
         details class="operation" {
-            summary { span class="method" { "GET" } " " code { (path) } " " span class="quiet" lang="en" { (text(&operation["summary"])) } }
+            summary { span class="method" { "GET" } " " code { (path) } " " span class="quiet" lang="en" { (ticked(text(&operation["summary"]))) } }
             div lang="en" {
-                p { (words.trim()) }
+                p { (ticked(words.trim())) }
                 @if !parameters.is_empty() {
                     h3 lang=(visit.lang().tag()) { (say.t("docs-parameters")) }
                     dl class="facts" {
                         @for p in parameters {
-                            div { dt class="mono" { (text(&p["name"])) } dd { span class="mono quiet" { (kind(&p["schema"])) } " " (text(&p["description"])) } }
+                            div { dt class="mono" { (text(&p["name"])) } dd { span class="mono quiet" { (kind(&p["schema"])) } " " (ticked(text(&p["description"]))) } }
                         }
                     }
                 }
@@ -119,7 +136,7 @@ fn kind_link(schema: &Value) -> Markup {
 fn problems(visit: &Visit) -> Markup {
     let say = visit.say;
     html! {
-        section class="card" aria-labelledby="problems-title" {
+        section class="card docs" aria-labelledby="problems-title" {
             h2 id="problems-title" { (say.t("docs-problems")) }
             p class="quiet" { (say.t("docs-problems-words")) }
             dl class="facts" {
@@ -143,7 +160,7 @@ fn schemas(visit: &Visit, document: &Value) -> Markup {
                         @if schema["properties"].is_object() {
                             dl class="facts" {
                                 @for (field, inner) in object(&schema["properties"]) {
-                                    div { dt class="mono" { (field) } dd { (kind_link(inner)) " " (text(&inner["description"])) } }
+                                    div { dt class="mono" { (field) } dd { (kind_link(inner)) " " (ticked(text(&inner["description"]))) } }
                                 }
                             }
                         } @else {

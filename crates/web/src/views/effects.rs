@@ -39,7 +39,10 @@ fn known(visit: &Visit, effect: &Value, currency: Currency) -> Option<String> {
         "restrict" => {
             let restriction = body.get("restriction")?;
             let max = money(Amount(restriction.get("max_amount")?.as_i64()?), currency);
-            say.with("effect-restrict", [("max", max.into()), ("until", at(restriction.get("until")?)?.into())])
+            say.with(
+                "effect-restrict",
+                [("max", max.into()), ("until", at(restriction.get("until")?)?.into())],
+            )
         }
         "unrestrict" => say.t("effect-unrestrict"),
         "post" => say.with("effect-post", [("delta", amount("delta")?.into())]),

@@ -21,13 +21,23 @@ pub(crate) enum Nav {
     Nowhere,
 }
 
+/// An entry of the navigation: place, address, key of its text.
+type Entry = (Nav, &'static str, &'static str);
+
 /// The groups of the navigation: heading, then entries with address and text.
-const GROUPS: [(&str, &[(Nav, &str, &str)]); 3] = [
-    ("nav-operate", &[(Nav::Overview, "/", "nav-overview"), (Nav::Transactions, "/transactions", "nav-transactions")]),
+const GROUPS: [(&str, &[Entry]); 3] = [
+    (
+        "nav-operate",
+        &[(Nav::Overview, "/", "nav-overview"), (Nav::Transactions, "/transactions", "nav-transactions")],
+    ),
     ("nav-records", &[(Nav::Cards, "/cards", "nav-cards"), (Nav::Terminals, "/terminals", "nav-terminals")]),
     (
         "nav-reference",
-        &[(Nav::Codes, "/codes", "nav-codes"), (Nav::Docs, "/docs", "nav-docs"), (Nav::About, "/about", "nav-about")],
+        &[
+            (Nav::Codes, "/codes", "nav-codes"),
+            (Nav::Docs, "/docs", "nav-docs"),
+            (Nav::About, "/about", "nav-about"),
+        ],
     ),
 ];
 
@@ -135,8 +145,10 @@ fn side(visit: &Visit, current: Nav) -> Markup {
             div class="wide" { (themes(visit)) }
             details class="menu" {
                 summary { (say.t("nav-menu")) }
-                nav aria-label=(say.t("nav")) { (entries(say, current)) }
-                (themes(visit))
+                div class="sheet" {
+                    nav aria-label=(say.t("nav")) { (entries(say, current)) }
+                    (themes(visit))
+                }
             }
         }
     }

@@ -91,7 +91,14 @@ struct Tile {
 }
 
 fn tiles(visit: &Visit, o: &Overview) -> Markup {
-    let tiles = [rate(visit, o), approvals(visit, o), wrong_pins(visit, o), exceeded(visit, o), p99(visit, o), terminals(visit, o)];
+    let tiles = [
+        rate(visit, o),
+        approvals(visit, o),
+        wrong_pins(visit, o),
+        exceeded(visit, o),
+        p99(visit, o),
+        terminals(visit, o),
+    ];
     html! {
         ul class="tiles" {
             @for tile in tiles {
@@ -170,11 +177,18 @@ fn exceeded(visit: &Visit, o: &Overview) -> Tile {
 fn p99(visit: &Visit, o: &Overview) -> Tile {
     Tile {
         key: "tile-p99",
-        number: if o.current.total == 0 { "\u{2013}".to_owned() } else { duration_us(o.current.p99_us.into()) },
+        number: if o.current.total == 0 {
+            "\u{2013}".to_owned()
+        } else {
+            duration_us(o.current.p99_us.into())
+        },
         compare: if o.before.total == 0 {
             visit.say.t("tile-nothing-before").into_owned()
         } else {
-            visit.say.with("tile-before", [("before", duration_us(o.before.p99_us.into()).into())]).into_owned()
+            visit
+                .say
+                .with("tile-before", [("before", duration_us(o.before.p99_us.into()).into())])
+                .into_owned()
         },
         spark: per_slot(o, |s| (s.total > 0).then(|| f64::from(s.p99_us))),
         href: list(o, ""),
@@ -185,7 +199,10 @@ fn terminals(visit: &Visit, o: &Overview) -> Tile {
     Tile {
         key: "tile-terminals",
         number: grouped(o.terminals_seen.into()),
-        compare: visit.say.with("tile-registered", [("count", grouped(o.terminals.into()).into())]).into_owned(),
+        compare: visit
+            .say
+            .with("tile-registered", [("count", grouped(o.terminals.into()).into())])
+            .into_owned(),
         spark: per_slot(o, |s| Some(f64::from(s.terminals_seen))),
         href: "/terminals".to_owned(),
     }
@@ -218,7 +235,8 @@ fn declines(visit: &Visit, o: &Overview) -> Markup {
     let title = if slot_s == 60 {
         say.t("declines-per-minute").into_owned()
     } else {
-        say.with("declines-per-slot", [("span", visit.clock.span(i64::from(slot_s) * 1000).into())]).into_owned()
+        say.with("declines-per-slot", [("span", visit.clock.span(i64::from(slot_s) * 1000).into())])
+            .into_owned()
     };
     let finding = finding(visit, o);
     let columns: Vec<Column> = o.slots.iter().map(|slot| column(visit, slot)).collect();
@@ -252,8 +270,19 @@ fn axis(visit: &Visit, o: &Overview) -> Markup {
 
 fn column(visit: &Visit, slot: &Slot) -> Column {
     let parts = SERIES.map(|(index, _, _)| slot.declines[index]);
-    let named = SERIES.iter().zip(parts).filter(|(_, count)| *count > 0).map(|((_, _, key), count)| format!("{} {count}", visit.say.t(key)));
-    Column { words: format!("{} \u{b7} {}", visit.clock.minute(slot.from), named.collect::<Vec<_>>().join(" \u{b7} ")), parts: parts.to_vec() }
+    let named = SERIES
+        .iter()
+        .zip(parts)
+        .filter(|(_, count)| *count > 0)
+        .map(|((_, _, key), count)| format!("{} {count}", visit.say.t(key)));
+    Column {
+        words: format!(
+            "{} \u{b7} {}",
+            visit.clock.minute(slot.from),
+            named.collect::<Vec<_>>().join(" \u{b7} ")
+        ),
+        parts: parts.to_vec(),
+    }
 }
 
 /// The chart in one sentence: how many, what most of them were, when it was worst.
@@ -261,7 +290,8 @@ fn finding(visit: &Visit, o: &Overview) -> String {
     let of = |slot: &Slot| slot.declines.iter().sum::<u32>();
     let total: u32 = o.slots.iter().map(of).sum();
     let sums = SERIES.map(|(index, _, key)| (o.slots.iter().map(|s| s.declines[index]).sum::<u32>(), key));
-    let (Some(most), Some(worst)) = (sums.iter().max_by_key(|s| s.0), o.slots.iter().max_by_key(|s| of(s))) else {
+    let (Some(most), Some(worst)) = (sums.iter().max_by_key(|s| s.0), o.slots.iter().max_by_key(|s| of(s)))
+    else {
         return visit.say.t("declines-none").into_owned();
     };
     if total == 0 {
@@ -312,7 +342,8 @@ fn slot_link(visit: &Visit, o: &Overview, slot: &Slot) -> Markup {
 
 fn attention(visit: &Visit, list: &[Attention]) -> Markup {
     let say = visit.say;
-    let cols = [parts::col("col-alert", "grow"), parts::col("col-object", "mono"), parts::col("col-when", "num")];
+    let cols =
+        [parts::col("col-alert", "grow"), parts::col("col-object", "mono"), parts::col("col-when", "num")];
     let rows: Vec<Vec<Markup>> = list.iter().take(7).map(|a| attention_row(visit, a)).collect();
     html! {
         section class="card" aria-labelledby="attention-title" {

@@ -81,7 +81,13 @@ pub(crate) fn sentence(row: &TransactionRow, lang: Lang, clock: &Clock) -> Strin
 
 /// Tries left as filled circles, tries used as hollow ones, and both in words.
 pub(crate) fn pips(say: Say, left: u8, limit: u8) -> Markup {
-    let class = if left == 0 { "pips none" } else if left < limit { "pips some" } else { "pips" };
+    let class = if left == 0 {
+        "pips none"
+    } else if left < limit {
+        "pips some"
+    } else {
+        "pips"
+    };
     html! {
         span class=(class) {
             span aria-hidden="true" {
@@ -96,7 +102,10 @@ pub(crate) fn pips(say: Say, left: u8, limit: u8) -> Markup {
 pub(crate) fn lock_words(say: Say, clock: &Clock, end: &LockEnd, until: Option<Timestamp>) -> String {
     match (end, until) {
         (LockEnd::At(_), Some(until)) if until > clock.now => say
-            .with("locked-until", [("at", clock.full(until).into()), ("relative", clock.relative(until).into())])
+            .with(
+                "locked-until",
+                [("at", clock.full(until).into()), ("relative", clock.relative(until).into())],
+            )
             .into_owned(),
         (LockEnd::At(at), _) => say.with("locked-until-past", [("at", at.as_str().into())]).into_owned(),
         (LockEnd::ByStaff, _) => say.t("locked-until-staff").into_owned(),

@@ -32,7 +32,8 @@ pub(crate) async fn page(
         Some(id) => service::card_by_id(&state, id).await?,
         None => None,
     };
-    let limit = card.as_ref().and_then(|c| state.web.products.get(&c.record.product)).map(|p| p.pin_try_limit);
+    let limit =
+        card.as_ref().and_then(|c| state.web.products.get(&c.record.product)).map(|p| p.pin_try_limit);
     let now = card.as_ref().zip(limit).map(|(c, limit)| (c.state.tries.left(limit), limit.get()));
     let messages = service::messages(&state, &detail);
     let title = title(&visit, &detail.row);
@@ -67,7 +68,10 @@ fn title(visit: &Visit, row: &TransactionRow) -> String {
         return parts::kind(row, visit.say);
     }
     let key = if service::is_approved(row) { "why-approved" } else { "why-declined" };
-    visit.say.with(key, [("code", row.code.as_str().into()), ("kind", parts::kind(row, visit.say).into())]).into_owned()
+    visit
+        .say
+        .with(key, [("code", row.code.as_str().into()), ("kind", parts::kind(row, visit.say).into())])
+        .into_owned()
 }
 
 fn copy_link(say: Say) -> Markup {
@@ -189,7 +193,11 @@ fn pin_words(say: Say, pin: &str) -> String {
         "discarded" => say.t("pin-discarded"),
         other => other.to_owned().into(),
     };
-    if cause.is_empty() { words.into_owned() } else { say.with("with-cause", [("words", words.into_owned().into()), ("cause", cause.into())]).into_owned() }
+    if cause.is_empty() {
+        words.into_owned()
+    } else {
+        say.with("with-cause", [("words", words.into_owned().into()), ("cause", cause.into())]).into_owned()
+    }
 }
 
 fn todo(visit: &Visit, row: &TransactionRow) -> Markup {
@@ -261,7 +269,12 @@ fn changes(visit: &Visit, detail: &TransactionDetail) -> Markup {
 
 fn message(visit: &Visit, key: &str, fields: Option<&[DescribedField]>) -> Markup {
     let say = visit.say;
-    let cols = [parts::col("col-field", "mono path"), parts::col("col-name", "name"), parts::col("col-value", "mono value grow"), parts::col("col-offset", "num mono")];
+    let cols = [
+        parts::col("col-field", "mono path"),
+        parts::col("col-name", "name"),
+        parts::col("col-value", "mono value grow"),
+        parts::col("col-offset", "num mono"),
+    ];
     html! {
         section class="card" aria-labelledby=(key) {
             h2 id=(key) { (say.t(key)) }

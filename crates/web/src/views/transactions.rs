@@ -23,7 +23,8 @@ pub(crate) async fn page(
 ) -> Result<Markup, Failure> {
     let list = service::transactions(&state, &filter).await?;
     let title = visit.say.t("transactions-title");
-    let frame = Frame { search: &filter.q, live_search: true, ..Frame::new(&visit, Nav::Transactions, &title) };
+    let frame =
+        Frame { search: &filter.q, live_search: true, ..Frame::new(&visit, Nav::Transactions, &title) };
     Ok(frame.page(html! {
         (filters(&visit, &filter))
         (rows(&visit, &filter, &list))
@@ -76,7 +77,10 @@ fn family_key(name: &str) -> &'static str {
 /// Filters that came with a link and can only be taken away.
 fn extras(visit: &Visit, filter: &TransactionFilter) -> Vec<(&'static str, String, String)> {
     let moment = |text: &str| {
-        let ms = text.parse::<i64>().ok().or_else(|| text.parse::<jiff::Timestamp>().ok().map(|t| t.as_millisecond()));
+        let ms = text
+            .parse::<i64>()
+            .ok()
+            .or_else(|| text.parse::<jiff::Timestamp>().ok().map(|t| t.as_millisecond()));
         ms.map_or_else(|| text.to_owned(), |ms| visit.clock.full(model::Timestamp(ms)))
     };
     let short = |id: &str| id.chars().take(8).collect::<String>();
@@ -88,7 +92,9 @@ fn extras(visit: &Visit, filter: &TransactionFilter) -> Vec<(&'static str, Strin
     ]
     .into_iter()
     .filter(|(_, value, _, _)| !value.is_empty())
-    .map(|(name, value, key, shown)| (name, value.clone(), visit.say.with(key, [("value", shown.into())]).into_owned()))
+    .map(|(name, value, key, shown)| {
+        (name, value.clone(), visit.say.with(key, [("value", shown.into())]).into_owned())
+    })
     .collect()
 }
 
@@ -119,7 +125,11 @@ fn events(visit: &Visit, filter: &TransactionFilter) -> Option<String> {
 fn nothing(visit: &Visit, filter: &TransactionFilter) -> Markup {
     let say = visit.say;
     if *filter == TransactionFilter::default() {
-        parts::empty(&say.t("no-transactions"), &say.t("no-transactions-words"), Some("pinward trigger error-75"))
+        parts::empty(
+            &say.t("no-transactions"),
+            &say.t("no-transactions-words"),
+            Some("pinward trigger error-75"),
+        )
     } else {
         parts::empty(&say.t("no-match"), &say.t("no-match-words"), None)
     }

@@ -11,7 +11,8 @@ use crate::{archive, ask, console, console_without_store, fake, filled, get};
 #[tokio::test]
 async fn the_document_has_every_route_and_no_other() {
     let document = get(&console(), "/api/openapi.json", "en").await.json();
-    let described: BTreeSet<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    let described: BTreeSet<&str> =
+        document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let routed: BTreeSet<&str> = ROUTES
         .iter()
         .copied()
@@ -47,7 +48,11 @@ async fn every_address_answers_json() {
     let console = console();
     for route in ROUTES.iter().filter(|r| r.starts_with("/api/") && !r.ends_with("/events")) {
         let answer = get(&console, &filled(route), "en").await;
-        assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "application/json"), "{route}");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (StatusCode::OK, "application/json"),
+            "{route}"
+        );
         assert!(answer.json().is_object(), "{route}");
         assert_eq!(ask(&console, Method::HEAD, &filled(route), "en").await.status, StatusCode::OK, "{route}");
     }
@@ -58,19 +63,32 @@ async fn lists_are_paged_by_cursor() {
     let console = console();
     let first = get(&console, "/api/v1/transactions?limit=3", "en").await.json();
     assert_eq!((first["data"].as_array().unwrap().len(), &first["has_more"]), (3, &true.into()));
-    let next = get(&console, &format!("/api/v1/transactions?limit=3&after={}", first["next"]), "en").await.json();
+    let next =
+        get(&console, &format!("/api/v1/transactions?limit=3&after={}", first["next"]), "en").await.json();
     assert!(next["data"][0]["seq"].as_u64() < first["data"][2]["seq"].as_u64());
     let declined = get(&console, "/api/v1/transactions?declined=true&code=75", "en").await.json();
-    assert!(declined["data"].as_array().unwrap().iter().all(|row| row["code"] == "75" && row["approved"] == false));
+    assert!(
+        declined["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|row| row["code"] == "75" && row["approved"] == false)
+    );
 }
 
 #[tokio::test]
 async fn a_transaction_is_whole() {
     let detail = get(&console(), &filled("/api/v1/transactions/{rrn}"), "en").await.json();
     let row = &detail["transaction"];
-    assert_eq!((&row["rrn"], &row["code"], &row["reason"]), (&fake::HERO_RRN.into(), &"75".into(), &"pin-tries-exceeded".into()));
+    assert_eq!(
+        (&row["rrn"], &row["code"], &row["reason"]),
+        (&fake::HERO_RRN.into(), &"75".into(), &"pin-tries-exceeded".into())
+    );
     assert_eq!((&row["amount"]["minor"], &row["amount"]["currency"]), (&128_000.into(), &"156".into()));
-    assert_eq!((&row["tries_left"], &row["try_charged"], &row["family"]), (&0.into(), &true.into(), &"lock".into()));
+    assert_eq!(
+        (&row["tries_left"], &row["try_charged"], &row["family"]),
+        (&0.into(), &true.into(), &"lock".into())
+    );
     assert!(row["at"].as_str().unwrap().ends_with('Z'));
     assert!(row["lock"]["until"].is_string());
     assert!(detail["same_card"].as_array().unwrap().len() > 3);
@@ -141,7 +159,10 @@ async fn events_come_as_they_happen() {
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     archive.announce();
     let mut stream = std::pin::pin!(response.into_body().into_data_stream());
-    let first = std::future::poll_fn(|cx| futures_core::Stream::poll_next(stream.as_mut(), cx)).await.unwrap().unwrap();
+    let first = std::future::poll_fn(|cx| futures_core::Stream::poll_next(stream.as_mut(), cx))
+        .await
+        .unwrap()
+        .unwrap();
     let text = String::from_utf8(first.to_vec()).unwrap();
     assert!(text.contains("event: transaction\n") && text.contains("\"rrn\":"), "{text}");
 }

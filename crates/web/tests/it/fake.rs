@@ -11,16 +11,13 @@ use authorization::{
     Block, CardRecord, CardState, Effect, Products, effect::Restriction, lock::Lock, pin_try::Counter,
     terminal::SessionView,
 };
-use model::{
-    Amount, CardId, Currency, Pan, ReasonCode, ResponseCode, Timestamp,
-    reason::Family,
-};
+use model::{Amount, CardId, Currency, Pan, ReasonCode, ResponseCode, Timestamp, reason::Family};
 use serde_json::json;
 use store::{
     Archive, StoreError,
     archive::{
-        Attention, CardQuery, CardView, Figures, Overview, Page, Progress, Slot, TerminalView, TransactionDetail,
-        TransactionQuery, TransactionRow, Wire,
+        Attention, CardQuery, CardView, Figures, Overview, Page, Progress, Slot, TerminalView,
+        TransactionDetail, TransactionQuery, TransactionRow, Wire,
     },
 };
 use tokio::sync::broadcast;
@@ -53,7 +50,17 @@ struct Plan {
 }
 
 fn plan(ago_s: i64, card: usize, code: &'static str, reason: ReasonCode, minor: i64) -> Plan {
-    Plan { ago_s, card: Some(card), kind: "sale", code, reason, minor: Some(minor), terminal: 0, left: None, charged: false }
+    Plan {
+        ago_s,
+        card: Some(card),
+        kind: "sale",
+        code,
+        reason,
+        minor: Some(minor),
+        terminal: 0,
+        left: None,
+        charged: false,
+    }
 }
 
 fn merchants() -> Vec<&'static str> {
@@ -76,7 +83,13 @@ impl FakeArchive {
     }
 
     pub(crate) fn empty(now: Timestamp) -> Self {
-        Self { cards: Vec::new(), rows: Vec::new(), news: broadcast::channel(64).0, away: AtomicBool::new(false), now }
+        Self {
+            cards: Vec::new(),
+            rows: Vec::new(),
+            news: broadcast::channel(64).0,
+            away: AtomicBool::new(false),
+            now,
+        }
     }
 
     /// A new row, as if it had just been decided.
@@ -103,8 +116,20 @@ fn rows(now: Timestamp) -> Vec<TransactionRow> {
     ];
     let other = [
         Plan { card: None, kind: "sign-in", minor: None, ..plan(3_500, 0, "00", ReasonCode::Approved, 0) },
-        Plan { card: None, kind: "refused", minor: None, terminal: 2, ..plan(700, 0, "A0", ReasonCode::MacInvalid, 0) },
-        Plan { card: None, kind: "settlement", minor: None, terminal: 3, ..plan(2_900, 0, "00", ReasonCode::Approved, 0) },
+        Plan {
+            card: None,
+            kind: "refused",
+            minor: None,
+            terminal: 2,
+            ..plan(700, 0, "A0", ReasonCode::MacInvalid, 0)
+        },
+        Plan {
+            card: None,
+            kind: "settlement",
+            minor: None,
+            terminal: 3,
+            ..plan(2_900, 0, "00", ReasonCode::Approved, 0)
+        },
         Plan { card: Some(5), kind: "unlock", minor: None, ..plan(400, 5, "", ReasonCode::Approved, 0) },
         Plan { kind: "sale-void", ..plan(350, 4, "00", ReasonCode::Approved, 3_650) },
     ];
@@ -220,17 +245,27 @@ fn standing(n: usize, now: Timestamp, product: &str) -> Vec<Effect> {
     match n {
         0 => vec![
             tried(3, product),
-            Effect::Lock { lock: Lock { since: now.plus_s(-1_020), until: Some(now.plus_s(85_400)) }, in_a_row: 1 },
+            Effect::Lock {
+                lock: Lock { since: now.plus_s(-1_020), until: Some(now.plus_s(85_400)) },
+                in_a_row: 1,
+            },
         ],
         2 => vec![
             tried(3, product),
             Effect::Restrict {
-                restriction: Restriction { max_amount: Amount(50_000), no_cash: true, until: now.plus_s(40_000) },
+                restriction: Restriction {
+                    max_amount: Amount(50_000),
+                    no_cash: true,
+                    until: now.plus_s(40_000),
+                },
             },
             Effect::RequireStepUp { valid_s: 300 },
         ],
         3 => vec![tried(1, product)],
-        4 => vec![tried(3, product), Effect::Lock { lock: Lock { since: now.plus_s(-9_000), until: None }, in_a_row: 2 }],
+        4 => vec![
+            tried(3, product),
+            Effect::Lock { lock: Lock { since: now.plus_s(-9_000), until: None }, in_a_row: 2 },
+        ],
         6 => vec![Effect::SetBlock { block: Some(Block::Stolen) }],
         7 => vec![Effect::Hold { delta: Amount(20_000) }],
         _ => vec![],
@@ -242,7 +277,8 @@ impl Archive for FakeArchive {
     async fn transactions(&self, query: &TransactionQuery) -> Result<Page<TransactionRow>, StoreError> {
         self.check()?;
         let limit = query.limit.unwrap_or(50) as usize;
-        let mut found = self.rows.iter().filter(|row| fits(query, row)).take(limit + 1).cloned().collect::<Vec<_>>();
+        let mut found =
+            self.rows.iter().filter(|row| fits(query, row)).take(limit + 1).cloned().collect::<Vec<_>>();
         let has_more = found.len() > limit;
         found.truncate(limit);
         let next = found.last().filter(|_| has_more).map(|row| row.seq);
@@ -254,7 +290,16 @@ impl Archive for FakeArchive {
         assert_ne!(rrn, "panic", "a bug, as asked");
         let Some(row) = self.rows.iter().find(|row| row.rrn == rrn).cloned() else { return Ok(None) };
         let around = |same: &dyn Fn(&TransactionRow) -> bool| {
-            let mut rows: Vec<_> = self.rows.iter().filter(|r| same(r) && (r.at.0 - row.at.0).abs() < 140_000 + 1_000 * 800 * i64::from(r.card == row.card)).take(12).cloned().collect();
+            let mut rows: Vec<_> = self
+                .rows
+                .iter()
+                .filter(|r| {
+                    same(r)
+                        && (r.at.0 - row.at.0).abs() < 140_000 + 1_000 * 800 * i64::from(r.card == row.card)
+                })
+                .take(12)
+                .cloned()
+                .collect();
             rows.reverse();
             rows
         };
@@ -263,9 +308,15 @@ impl Archive for FakeArchive {
         Ok(Some(TransactionDetail {
             same_card: around(&|r| r.card.is_some() && r.card == row.card),
             same_terminal: around(&|r| r.terminal == row.terminal),
-            approval: ResponseCode::new(&row.code).is_ok_and(|c| c.is_approval()).then(|| "A0B1C2".to_owned()),
+            approval: ResponseCode::new(&row.code)
+                .is_ok_and(|c| c.is_approval())
+                .then(|| "A0B1C2".to_owned()),
             original_rrn: (row.kind == "reversal").then(|| "632600000002".to_owned()),
-            followed_by: if row.reason == "security-module-away" { vec!["632600000003".into()] } else { vec![] },
+            followed_by: if row.reason == "security-module-away" {
+                vec!["632600000003".into()]
+            } else {
+                vec![]
+            },
             effects: if is_hero {
                 vec![
                     json!({"count-try": {"counter": 3}}),
@@ -328,7 +379,9 @@ impl Archive for FakeArchive {
         self.check()?;
         let from = now.plus_s(-i64::from(window_s));
         let payments: Vec<&TransactionRow> = self.rows.iter().filter(|r| r.minor_known()).collect();
-        let within = |from: Timestamp, to: Timestamp| payments.iter().copied().filter(move |r| r.at >= from && r.at < to).collect::<Vec<_>>();
+        let within = |from: Timestamp, to: Timestamp| {
+            payments.iter().copied().filter(move |r| r.at >= from && r.at < to).collect::<Vec<_>>()
+        };
         let slot_ms = i64::from(window_s) * 1000 / 60;
         let slots = (0..60)
             .map(|i| {
@@ -409,7 +462,8 @@ fn slot(from: Timestamp, rows: &[&TransactionRow]) -> Slot {
         approved: of(Family::Ok),
         declines: [of(Family::Warn), of(Family::Lock), of(Family::Sys), of(Family::Bad), of(Family::Neutral)],
         p99_us: rows.iter().filter_map(|r| r.took_us).max().unwrap_or_default(),
-        terminals_seen: rows.iter().map(|r| &r.terminal).collect::<std::collections::BTreeSet<_>>().len() as u32,
+        terminals_seen: rows.iter().map(|r| &r.terminal).collect::<std::collections::BTreeSet<_>>().len()
+            as u32,
     }
 }
 
@@ -428,7 +482,15 @@ fn attention(now: Timestamp) -> Vec<Attention> {
         item("wrong-pins-at-terminal", Family::Bad, 27, "terminal", "T0001234", None, 240),
         item("card-locked", Family::Lock, 1, "card", pans()[0].masked().as_str(), Some(card_id(0)), 360),
         item("mac-failures", Family::Sys, 4, "terminal", "T0001236", None, 1_260),
-        item("wrong-pins-on-card", Family::Warn, 2, "card", pans()[3].masked().as_str(), Some(card_id(3)), 1_980),
+        item(
+            "wrong-pins-on-card",
+            Family::Warn,
+            2,
+            "card",
+            pans()[3].masked().as_str(),
+            Some(card_id(3)),
+            1_980,
+        ),
         item("keys-out-of-step", Family::Sys, 1, "terminal", "T0001238", None, 3_480),
     ]
 }
@@ -484,7 +546,12 @@ pub(crate) struct FakeHealth {
 
 impl HealthCheck for FakeHealth {
     fn checks(&self) -> Vec<Check> {
-        let check = |name: &str, ok, detail: &str, took_us| Check { name: name.into(), ok, detail: detail.into(), took_us };
+        let check = |name: &str, ok, detail: &str, took_us| Check {
+            name: name.into(),
+            ok,
+            detail: detail.into(),
+            took_us,
+        };
         vec![
             check("store", true, "SQLite, WAL, synchronous=FULL", 214),
             check("security-module", self.ok, "software module, test keys", 1_950),

@@ -59,7 +59,11 @@ async fn ask(router: &Router, method: Method, path: &str, lang: &str) -> Answer 
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, 4 << 20).await.unwrap();
-    Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        text: String::from_utf8_lossy(&bytes).into_owned(),
+    }
 }
 
 async fn get(router: &Router, path: &str, lang: &str) -> Answer {
@@ -69,8 +73,5 @@ async fn get(router: &Router, path: &str, lang: &str) -> Answer {
 /// Addresses with the places for values filled in from the fake.
 fn filled(route: &str) -> String {
     let card = "a05e170009080706050403020100ffee";
-    route
-        .replace("{rrn}", fake::HERO_RRN)
-        .replace("{id}", card)
-        .replace("{code}", "75")
+    route.replace("{rrn}", fake::HERO_RRN).replace("{id}", card).replace("{code}", "75")
 }

@@ -6,7 +6,9 @@ use web::ROUTES;
 use crate::{ask, console, console_without_store, fake, filled, get};
 
 fn pages() -> Vec<String> {
-    let is_page = |route: &&&str| !["/api", "/assets", "/livez", "/readyz", "/healthz", "/metrics"].iter().any(|p| route.starts_with(p));
+    let is_page = |route: &&&str| {
+        !["/api", "/assets", "/livez", "/readyz", "/healthz", "/metrics"].iter().any(|p| route.starts_with(p))
+    };
     ROUTES.iter().filter(is_page).map(|route| filled(route)).collect()
 }
 
@@ -27,11 +29,16 @@ async fn every_page_speaks_both_languages() {
 #[tokio::test]
 async fn no_page_shows_a_whole_card_number() {
     let console = console();
-    for path in pages().iter().map(String::as_str).chain(["/api/v1/transactions", "/api/v1/cards", "/api/v1/overview"]) {
+    for path in pages().iter().map(String::as_str).chain([
+        "/api/v1/transactions",
+        "/api/v1/cards",
+        "/api/v1/overview",
+    ]) {
         let page = get(&console, path, "en").await;
         assert!(!page.text.contains(fake::HERO_PAN), "{path}");
         let runs = page.text.split(|c: char| !c.is_ascii_alphanumeric() && c != '*');
-        let whole = runs.filter(|run| (16..=19).contains(&run.len()) && run.bytes().all(|b| b.is_ascii_digit()));
+        let whole =
+            runs.filter(|run| (16..=19).contains(&run.len()) && run.bytes().all(|b| b.is_ascii_digit()));
         assert_eq!(whole.collect::<Vec<_>>(), Vec::<&str>::new(), "{path}");
     }
 }
@@ -42,7 +49,10 @@ async fn every_answer_is_closed_to_the_outside() {
     for path in ["/", "/transactions", "/api/v1/transactions", "/nothing", "/healthz"] {
         let page = get(&console, path, "en").await;
         let csp = page.header("content-security-policy");
-        assert!(csp.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"), "{csp}");
+        assert!(
+            csp.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"),
+            "{csp}"
+        );
         assert!(!csp.contains("unsafe"), "{csp}");
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
@@ -64,13 +74,23 @@ async fn assets_are_named_by_their_contents_and_kept() {
     let console = console();
     let page = get(&console, "/", "en").await;
     let start = page.text.find("/assets/").unwrap();
-    let css = page.text.match_indices("/assets/").map(|(at, _)| page.text[at..].split('"').next().unwrap()).find(|p| p.ends_with(".css"));
+    let css = page
+        .text
+        .match_indices("/assets/")
+        .map(|(at, _)| page.text[at..].split('"').next().unwrap())
+        .find(|p| p.ends_with(".css"));
     let asset = get(&console, css.unwrap(), "en").await;
     assert_eq!((asset.status, asset.header("content-type")), (StatusCode::OK, "text/css; charset=utf-8"));
     assert_eq!(asset.header("cache-control"), "public, max-age=31536000, immutable");
-    assert_eq!(get(&console, "/assets/0000000000000000/console.css", "en").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        get(&console, "/assets/0000000000000000/console.css", "en").await.status,
+        StatusCode::NOT_FOUND
+    );
     let licence = page.text[start..].split('/').nth(2).unwrap();
-    assert_eq!(get(&console, &format!("/assets/{licence}/vendor/README.md"), "en").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        get(&console, &format!("/assets/{licence}/vendor/README.md"), "en").await.status,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
@@ -86,7 +106,16 @@ async fn a_choice_is_kept_in_a_cookie() {
 #[tokio::test]
 async fn the_why_page_says_what_happened_and_what_to_do() {
     let page = get(&console(), &filled("/transactions/{rrn}"), "en").await;
-    for words in ["Why 75?", "What to do", "Cardholder", "Cashier", "Engineer", "no try charged", "0 of 3 tries left", "this one"] {
+    for words in [
+        "Why 75?",
+        "What to do",
+        "Cardholder",
+        "Cashier",
+        "Engineer",
+        "no try charged",
+        "0 of 3 tries left",
+        "this one",
+    ] {
         assert!(page.text.contains(words), "{words}");
     }
     assert!(page.text.contains("aria-current=\"true\""));

@@ -45,7 +45,11 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
         .unwrap()
         .flat_map(|entry| {
             let path = entry.unwrap().path();
-            if path.is_dir() { sources(&path) } else { vec![(path.clone(), fs::read_to_string(path).unwrap())] }
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![(path.clone(), fs::read_to_string(path).unwrap())]
+            }
         })
         .collect()
 }
@@ -77,7 +81,8 @@ fn chinese_texts_have_chinese_punctuation() {
         for (key, text) in texts("zh-CN", file) {
             let chars: Vec<char> = text.chars().collect();
             for (i, c) in chars.iter().enumerate().filter(|(_, c)| ",.;:?!()".contains(**c)) {
-                let beside = [i.checked_sub(1), Some(i + 1)].into_iter().flatten().filter_map(|n| chars.get(n));
+                let beside =
+                    [i.checked_sub(1), Some(i + 1)].into_iter().flatten().filter_map(|n| chars.get(n));
                 assert!(!beside.copied().any(is_han), "{file}: {key}: {c:?} in {text}");
             }
         }
@@ -87,7 +92,9 @@ fn chinese_texts_have_chinese_punctuation() {
 #[test]
 fn no_chinese_stands_in_the_code() {
     for folder in ["src", "tests", "examples"] {
-        for (path, text) in sources(&root().join(folder)).iter().filter(|(p, _)| p.extension().is_some_and(|e| e == "rs")) {
+        for (path, text) in
+            sources(&root().join(folder)).iter().filter(|(p, _)| p.extension().is_some_and(|e| e == "rs"))
+        {
             let han = text.chars().find(|c| ('\u{3000}'..='\u{9fff}').contains(c));
             assert_eq!(han, None, "{}", path.display());
         }
