@@ -149,8 +149,16 @@ pub struct Terminal {
     /// What shall go wrong with the next message; then it is forgotten.
     pub faults: Faults,
     approved: Vec<Approved>,
-    last: Option<(Vec<u8>, Vec<u8>)>,
+    last: Option<Answered>,
     log: Vec<Step>,
+}
+
+/// The last exchange that was answered: for sending the same frame once more.
+#[derive(Clone)]
+struct Answered {
+    frame: Vec<u8>,
+    reply: Vec<u8>,
+    step: Step,
 }
 
 /// What is about to be sent.
@@ -418,14 +426,14 @@ impl Terminal {
     /// # Errors
     /// [`TerminalError::NothingToDo`] before the first answer.
     pub async fn repeat(&mut self) -> Result<Outcome, TerminalError> {
-        let (frame, first) = self.last.clone().ok_or(TerminalError::NothingToDo("frame to repeat"))?;
+        let Answered { frame, reply: first, mut step } =
+            self.last.clone().ok_or(TerminalError::NothingToDo("frame to repeat"))?;
         self.connect().await?;
         let began = (clock::now_ms(), Instant::now());
         let second = match self.link.send(&frame).await {
             Ok(()) => self.link.receive(self.settings.reply_timeout).await.ok(),
             Err(_) => None,
         };
-        let mut step = self.log.last().cloned().unwrap_or_else(|| self.empty_step("repeat"));
         let same = second.as_ref().map(|s| s.body == first);
         (step.at_ms, step.took_ms, step.what) = (began.0, millis(began.1), "repeat");
         step.answer = match second.as_ref().map(|s| self.dialect.decode(&s.body)) {
@@ -614,14 +622,15 @@ impl Terminal {
             ..self.empty_step(sending.what)
         };
         let exchange = self.judge(&sending, &body, received.first.as_ref());
-        if let Some(first) = &received.first {
-            self.last = Some((frame, first.body.clone()));
-            order_note(first.order).map(|note| notes.push(note.to_owned()));
-        } else {
-            self.link.hang_up();
+        match &received.first {
+            Some(first) => notes.extend(order_note(first.order).map(str::to_owned)),
+            None => self.link.hang_up(),
         }
         step.note = notes.join("; ");
         let outcome = Outcome { same_bytes: received.same_bytes, ..Outcome::of(step, &exchange) };
+        if let Some(first) = received.first {
+            self.last = Some(Answered { frame, reply: first.body, step: outcome.step.clone() });
+        }
         self.log.push(outcome.step.clone());
         Ok((outcome, exchange))
     }
