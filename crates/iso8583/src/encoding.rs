@@ -151,11 +151,9 @@ const fn is_track_nibble(nibble: u8) -> bool {
 pub(crate) fn all_in(body: &[u8], start: usize, end: usize, demanded: ByteClass) -> bool {
     match demanded {
         ANY_BYTE => true,
-        BCD_DIGITS => words_are(body, start, end, demanded, 0, |w| bcd_digits(w)),
-        ASCII_PRINT => {
-            words_are(body, start, end, demanded, u64::from_ne_bytes([b' '; 8]), |w| ascii_printable(w))
-        }
-        BCD_TRACK => words_are(body, start, end, demanded, 0, |w| bcd_track(w)),
+        BCD_DIGITS => words_are(body, start, end, demanded, 0, bcd_digits),
+        ASCII_PRINT => words_are(body, start, end, demanded, u64::from_ne_bytes([b' '; 8]), ascii_printable),
+        BCD_TRACK => words_are(body, start, end, demanded, 0, bcd_track),
         ASCII_DIGIT => {
             words_are(body, start, end, demanded, u64::from_ne_bytes([b'0'; 8]), |w| digits_above(w, b'0'))
         }

@@ -218,7 +218,8 @@ impl FieldSpec {
         if units > self.longest() || end > body.len() {
             return None;
         }
-        let units = if self.axes.counts == Counts::Bytes { self.without_pad(body, start, end, units) } else { units };
+        let units =
+            if self.axes.counts == Counts::Bytes { self.without_pad(body, start, end, units) } else { units };
         Some(Extent { start, end, units })
     }
 
@@ -418,7 +419,7 @@ impl FieldSpec {
     pub(crate) fn nibble(&self, value: &[u8], units: usize, i: usize) -> u8 {
         let shift = usize::from(units % 2 == 1 && self.axes.align == Align::Right);
         let at = i + shift;
-        value.get(at / 2).map_or(0, |byte| if at % 2 == 0 { byte >> 4 } else { byte & 0x0F })
+        value.get(at / 2).map_or(0, |byte| if at.is_multiple_of(2) { byte >> 4 } else { byte & 0x0F })
     }
 }
 

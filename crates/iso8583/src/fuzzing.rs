@@ -79,7 +79,9 @@ pub fn tlv(data: &[u8]) {
 pub fn spec(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(dialect) = Dialect::from_toml(text) {
-        for body in [&b"0800\x80\x20\0\0\0\0\0\0\x04\0\0\0\0\0\0\0000001301"[..], data] {
+        for body in
+            [&b"0800\x80\x20\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00000001301"[..], data]
+        {
             if let Ok(message) = dialect.decode(body) {
                 decoded(&dialect, &message);
             }

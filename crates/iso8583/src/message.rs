@@ -423,7 +423,7 @@ impl Iterator for Characters<'_> {
                 let i = self.at;
                 self.at += 1;
                 let byte = self.text.byte(i / 2)?;
-                Some(hex_digit(if i % 2 == 0 { byte >> 4 } else { byte }))
+                Some(hex_digit(if i.is_multiple_of(2) { byte >> 4 } else { byte }))
             }
             Encoding::Hex => self.next_character().map(|c| c.to_ascii_uppercase()),
         }

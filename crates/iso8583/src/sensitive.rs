@@ -87,7 +87,7 @@ impl Digits<'_> {
             spec.axes.encoding == Encoding::Bcd && spec.axes.align == Align::Right && self.units % 2 == 1
         });
         let at = i + usize::from(shifted);
-        (at / 2, if at % 2 == 0 { 4 } else { 0 })
+        (at / 2, if at.is_multiple_of(2) { 4 } else { 0 })
     }
 
     fn zero_of_characters(&self) -> u8 {
