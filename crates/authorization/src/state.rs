@@ -198,6 +198,7 @@ impl CardState {
             Effect::CountTry { counter } => self.tries = *counter,
             Effect::ResetTries => {
                 self.tries = Counter::default();
+                self.step_up = None;
                 if self.lock.is_none() {
                     self.locks_in_a_row = 0;
                 }
@@ -208,6 +209,7 @@ impl CardState {
             }
             Effect::Unlock { .. } => {
                 self.lock = None;
+                self.step_up = None;
                 self.tries = Counter::default();
             }
             Effect::RequireStepUp { valid_s } => self.step_up = Some(StepUp::Required { valid_s: *valid_s }),

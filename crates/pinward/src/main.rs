@@ -1,2 +1,36 @@
-//! pinward: the PIN side of card payments in one program.
-fn main() {}
+//! pinward: the PIN side of card payments in one program. This crate only wires: each subcommand is a file under
+//! `command/`, [`config`] is what an operator sets, [`runtime`] starts what the configuration says.
+
+mod command;
+mod config;
+mod describe;
+mod health;
+mod keys;
+mod log;
+mod runtime;
+mod seed;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::command::Command;
+
+/// The PIN side of card payments: authorises PIN payments over ISO 8583, counts tries exactly, says why.
+#[derive(Parser)]
+#[command(name = "pinward", version, max_term_width = 110, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match command::run(cli.command, Cli::command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("pinward: {}", command::sentence(&error));
+            ExitCode::from(command::exit_code(&error))
+        }
+    }
+}

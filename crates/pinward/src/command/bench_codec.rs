@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// Measures the ISO 8583 codec, beside other codecs where they can be built.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -33,7 +33,7 @@ const SALE: &str = "0200302004C020C098110000000000000100000001230210001237629999
 const CALLS: u32 = 4000;
 
 /// Runs the command.
-pub fn run(options: Options) -> ExitCode {
+pub(crate) fn run(options: Options) -> ExitCode {
     let own = own_figures(Duration::from_secs(u64::from(options.seconds)));
     let peers = peer_figures(options.seconds);
     if options.json {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 /// Reads a message in hex and shows its fields, with card data masked.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// How the message is written; see --dialect help for the names [default: cup-pos]
     #[arg(long, value_name = "NAME")]
     dialect: Option<String>,
@@ -53,7 +53,7 @@ const STDIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const LIMIT: FrameLimit = FrameLimit(iso8583::MAX_BODY_LEN + 2);
 
 /// Runs the command.
-pub fn run(options: Options) -> ExitCode {
+pub(crate) fn run(options: Options) -> ExitCode {
     let prepared = dialect_of(&options)
         .and_then(|dialect| Ok((dialect, options.framing.parse::<Framing>().map_err(|e| e.to_string())?)))
         .and_then(|(dialect, framing)| Ok((dialect, framing, inputs(&options.hex)?)));

@@ -59,17 +59,15 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let sandbox = options.at.open()?;
     let terminals = claim(&sandbox, &options)?;
-    let cards: Vec<Card> = sandbox.cards.into_iter().filter(|c| c.product == options.product).collect();
-    if cards.len() < terminals.len() {
-        let fault = format!("{} connections need as many cards of {}", terminals.len(), options.product);
-        return Err(Usage(format!("{fault}; the sandbox has {}", cards.len())).into());
-    }
+    let mut cards = sandbox.cards.into_iter().filter(|c| c.product == options.product);
     eprintln!("{} terminals sign in, then pay for {} s", terminals.len(), options.seconds);
     let mut ready = Vec::new();
     for mut terminal in terminals {
         match terminal.sign_in().await {
             Ok(outcome) if outcome.answer.is_approval() => ready.push(terminal),
-            Ok(outcome) => anyhow::bail!("terminal {}: sign-in was answered {}", terminal.id(), outcome.answer),
+            Ok(outcome) => {
+                anyhow::bail!("terminal {}: sign-in was answered {}", terminal.id(), outcome.answer)
+            }
             Err(error @ TerminalError::Unreachable { .. }) => {
                 eprintln!("pinward: {}", super::sentence(&error.into()));
                 return Ok(ExitCode::from(UNAVAILABLE));
@@ -79,7 +77,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     let began = Instant::now();
     let until = began + Duration::from_secs(options.seconds);
-    let tasks: Vec<_> = ready.into_iter().zip(cards).map(|(t, c)| tokio::spawn(pay_until(t, c, until))).collect();
+    let tasks: Vec<_> =
+        ready.into_iter().zip(cards).map(|(t, c)| tokio::spawn(pay_until(t, c, until))).collect();
     let mut tally = Tally::default();
     for task in tasks {
         tally.add(task.await.context("a terminal broke off")?);
@@ -91,7 +90,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 /// From the end of the list: stories and people begin elsewhere.
 fn claim(sandbox: &Sandbox, options: &Options) -> anyhow::Result<Vec<Terminal>> {
     let settings = Settings { reply_timeout: REPLY_TIMEOUT, ..Settings::default() };
-    let suits = |t: &&simulator::sandbox::TerminalEntry| t.listener == options.listener && Habits::of(t.tid).is_healthy();
+    let suits = |t: &&simulator::sandbox::TerminalEntry| {
+        t.listener == options.listener && Habits::of(t.tid).is_healthy()
+    };
     let mut terminals = Vec::new();
     for entry in sandbox.terminals.iter().rev().filter(suits) {
         if terminals.len() == usize::from(options.connections) {
@@ -111,6 +112,21 @@ fn claim(sandbox: &Sandbox, options: &Options) -> anyhow::Result<Vec<Terminal>> 
         return Err(Usage(format!("{fault}; listener {} has {}", options.listener, terminals.len())).into());
     }
     Ok(terminals)
+}
+
+/// Signs in and finds a card that is in good order: one that a story has locked would be measured as a decline.
+async fn prepare(terminal: &mut Terminal, cards: &mut impl Iterator<Item = Card>) -> anyhow::Result<Card> {
+    let outcome = terminal.sign_in().await?;
+    if !outcome.answer.is_approval() {
+        anyhow::bail!("terminal {}: sign-in was answered {}", terminal.id(), outcome.answer);
+    }
+    for card in cards {
+        let pin = Some(card.pin.reveal().as_str());
+        if terminal.pay_with(Kind::Balance, &card, Amount::ZERO, pin).await?.answer.is_approval() {
+            return Ok(card);
+        }
+    }
+    Err(Usage("there are not as many cards in good order as connections".to_owned()).into())
 }
 
 async fn pay_until(mut terminal: Terminal, card: Card, until: Instant) -> Tally {
@@ -173,7 +189,8 @@ impl Tally {
         } else {
             println!("{rate:.0} payments per second over {} connections, closed loop", options.connections);
             println!("answered after: p50 {p50:.2} ms  p99 {p99:.2} ms  longest {max:.2} ms");
-            let answers: Vec<_> = self.answers.iter().map(|(code, count)| format!("{code} × {count}")).collect();
+            let answers: Vec<_> =
+                self.answers.iter().map(|(code, count)| format!("{code} × {count}")).collect();
             println!("answers: {}", answers.join("  "));
             self.troubles.iter().for_each(|trouble| println!("trouble: {trouble}"));
         }

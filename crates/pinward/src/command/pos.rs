@@ -49,7 +49,10 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
             trigger::play(&story, &options.at.open()?, &options.how).await
         }
         None if io::stdin().is_terminal() && io::stdout().is_terminal() => emulate(options).await,
-        None => Err(Usage("pos needs a terminal window; without one, give it a story: --script FILE".to_owned()).into()),
+        None => {
+            Err(Usage("pos needs a terminal window; without one, give it a story: --script FILE".to_owned())
+                .into())
+        }
     }
 }
 
@@ -62,7 +65,8 @@ fn read_story(path: &PathBuf) -> anyhow::Result<Story> {
         std::fs::read_to_string(path).map(|file| text = file)
     };
     read.map_err(|error| Usage(format!("cannot read {}: {error}", path.display())))?;
-    let name = if from_stdin { "stdin" } else { path.file_stem().and_then(|n| n.to_str()).unwrap_or("story") };
+    let name =
+        if from_stdin { "stdin" } else { path.file_stem().and_then(|n| n.to_str()).unwrap_or("story") };
     Story::parse(name, &text).map_err(|error| Usage(error.to_string()).into())
 }
 

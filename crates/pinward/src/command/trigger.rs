@@ -118,7 +118,7 @@ impl Where {
     /// # Errors
     /// When it is not there or not a sandbox file.
     pub(super) fn open(&self) -> anyhow::Result<Sandbox> {
-        Ok(Sandbox::read(&self.path())?)
+        Sandbox::read(&self.path()).map_err(|error| Usage(super::sentence(&error.into())).into())
     }
 }
 
@@ -137,7 +137,12 @@ pub(super) async fn play(story: &Story, sandbox: &Sandbox, how: &How) -> anyhow:
             Ok(ExitCode::SUCCESS)
         }
         Ok(report) => {
-            eprintln!("{}: {} of {} lines came out otherwise", report.story, report.failures.len(), story.lines.len());
+            eprintln!(
+                "{}: {} of {} lines came out otherwise",
+                report.story,
+                report.failures.len(),
+                story.lines.len()
+            );
             Ok(ExitCode::from(FAILED))
         }
         Err(error) => {

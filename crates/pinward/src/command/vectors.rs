@@ -14,7 +14,7 @@ use serde_json::json;
 
 /// Runs a file of test vectors against the cryptography of this binary.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// The file, in the form of vectors/crypto-vectors.json
     file: PathBuf,
     /// Print one JSON object for each vector and one for the summary
@@ -31,7 +31,7 @@ const EXIT_UNREADABLE: u8 = 2;
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Runs the command.
-pub fn run(options: Options) -> ExitCode {
+pub(crate) fn run(options: Options) -> ExitCode {
     let vectors = match read(&options.file) {
         Ok(vectors) => vectors,
         Err(sentence) => {

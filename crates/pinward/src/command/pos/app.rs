@@ -359,7 +359,9 @@ mod zeroizing {
             self.presses += 1;
             let mut text = String::with_capacity(LENGTH_MAX);
             text.push_str(self.digits.reveal());
-            (0..strokes).filter(|i| self.digits.reveal().len() + i < LENGTH_MAX).for_each(|_| text.push(digit));
+            (0..strokes)
+                .filter(|i| self.digits.reveal().len() + i < LENGTH_MAX)
+                .for_each(|_| text.push(digit));
             self.digits = Secret::new(text);
         }
 

@@ -19,13 +19,19 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App) {
         frame.render_widget(Paragraph::new(app.language.text("ui-small")), area);
         return;
     }
-    let [head, display, log, foot] =
-        Layout::vertical([Constraint::Length(1), Constraint::Length(11), Constraint::Min(6), Constraint::Length(2)])
-            .areas(area);
+    let [head, display, log, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(11),
+        Constraint::Min(6),
+        Constraint::Length(2),
+    ])
+    .areas(area);
     draw_head(frame, app, head);
     match &app.screen {
         Screen::Slip => draw_slip(frame, app, display.union(log)),
-        Screen::Terminals { at } => draw_list(frame, app, display.union(log), "ui-choose-terminal", terminals(app), *at),
+        Screen::Terminals { at } => {
+            draw_list(frame, app, display.union(log), "ui-choose-terminal", terminals(app), *at)
+        }
         Screen::Cards { at } => draw_list(frame, app, display.union(log), "ui-choose-card", cards(app), *at),
         Screen::Home | Screen::Amount { .. } | Screen::Pin { .. } => {
             draw_display(frame, app, display);
@@ -73,7 +79,9 @@ fn draw_display(frame: &mut Frame<'_>, app: &App, area: Rect) {
 
 fn display_title(app: &App) -> String {
     match &app.screen {
-        Screen::Amount { kind, .. } | Screen::Pin { kind, .. } => format!(" {} ", app.language.kind(kind.name())),
+        Screen::Amount { kind, .. } | Screen::Pin { kind, .. } => {
+            format!(" {} ", app.language.kind(kind.name()))
+        }
         _ => " POS ".to_owned(),
     }
 }
@@ -89,14 +97,18 @@ fn question(app: &App) -> Vec<Line<'static>> {
             vec![Line::from(text("ui-amount")), Line::default(), Line::from(format!("RMB {typed}_")).bold()]
         }
         Screen::Pin { amount, typed, kind, .. } => {
-            let amount = if kind.needs_amount() { format!("RMB {}", grouped(*amount)) } else { String::new() };
+            let amount =
+                if kind.needs_amount() { format!("RMB {}", grouped(*amount)) } else { String::new() };
             let stars = format!("[ {:<12} ]", "*".repeat(typed.len()));
             vec![Line::from(amount), Line::from(text("ui-pin")), Line::default(), Line::from(stars).bold()]
         }
         _ => match &app.news {
             Some((news, good)) => {
                 let colour = if *good { Color::Green } else { Color::Yellow };
-                vec![Line::default(), Line::from(news.clone()).style(Style::new().fg(colour).add_modifier(Modifier::BOLD))]
+                vec![
+                    Line::default(),
+                    Line::from(news.clone()).style(Style::new().fg(colour).add_modifier(Modifier::BOLD)),
+                ]
             }
             None => Vec::new(),
         },
@@ -133,14 +145,23 @@ fn draw_slip(frame: &mut Frame<'_>, app: &App, area: Rect) {
     let Some(receipt) = &app.receipt else { return };
     let slip = receipt.render(Paper::Mm58, app.language, Copy::Cardholder);
     let width = Paper::Mm58.columns() as u16 + 2;
-    let [paper] = Layout::horizontal([Constraint::Length(width)]).flex(ratatui::layout::Flex::Center).areas(area);
+    let [paper] =
+        Layout::horizontal([Constraint::Length(width)]).flex(ratatui::layout::Flex::Center).areas(area);
     let block = Block::bordered().title(format!(" {} ", app.language.text("ui-receipt")));
     frame.render_widget(Paragraph::new(slip).block(block), paper);
 }
 
-fn draw_list(frame: &mut Frame<'_>, app: &App, area: Rect, title: &'static str, items: Vec<String>, at: usize) {
+fn draw_list(
+    frame: &mut Frame<'_>,
+    app: &App,
+    area: Rect,
+    title: &'static str,
+    items: Vec<String>,
+    at: usize,
+) {
     let block = Block::bordered().title(format!(" {} ", app.language.text(title)));
-    let list = List::new(items.into_iter().map(ListItem::new)).block(block).highlight_style(Style::new().reversed());
+    let list =
+        List::new(items.into_iter().map(ListItem::new)).block(block).highlight_style(Style::new().reversed());
     let mut state = ListState::default().with_selected(Some(at));
     frame.render_stateful_widget(list, area, &mut state);
 }

@@ -1,0 +1,28 @@
+//! `pinward serve`: the host and the console from a configuration file.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use crate::{config::Config, log, runtime};
+
+/// Options of `pinward serve`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Configuration file (TOML); `pinward config print-default` shows one.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let config = Config::read(&options.config)?;
+    log::start("info");
+    let engine = runtime::open_store(&config.data)?;
+    let running = runtime::start(&config, engine).await?;
+    for address in running.addresses() {
+        eprintln!("ISO 8583   {address}");
+    }
+    eprintln!("console    http://{}", running.console());
+    runtime::until_told_to_stop().await?;
+    eprintln!("stopping");
+    running.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,154 @@
+//! What an operator sets: one TOML file, overridden by `PINWARD__SECTION__KEY`. Unknown keys are errors; all problems
+//! are reported at once; secrets are files, never values.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use authorization::Products;
+use serde::{Deserialize, Serialize};
+
+use crate::command::Usage;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Data directory: journal, registers, keys.
+    pub(crate) data: PathBuf,
+    /// Card products and their ladders; without it the built-in ones apply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) products: Option<PathBuf>,
+    /// The console and the REST API.
+    #[serde(default)]
+    pub(crate) console: Console,
+    /// The host as a whole.
+    #[serde(default)]
+    pub(crate) host: host::Settings,
+    /// Ports.
+    #[serde(default)]
+    pub(crate) listener: Vec<host::ListenerConfig>,
+}
+
+/// The console's settings.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Console {
+    /// Where it listens; loopback only until staff accounts exist.
+    pub(crate) address: SocketAddr,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+    }
+}
+
+impl Config {
+    /// Reads a file and the environment.
+    pub(crate) fn read(path: &Path) -> Result<Self, Usage> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Usage(format!("cannot read the configuration {}: {e}", path.display())))?;
+        let in_file = |e: String| Usage(format!("configuration {}: {e}", path.display()));
+        let mut value: toml::Table =
+            toml::from_str(&text).map_err(|e: toml::de::Error| in_file(e.to_string()))?;
+        override_from(&mut value, std::env::vars()).map_err(in_file)?;
+        let config: Self = value.try_into().map_err(|e: toml::de::Error| in_file(e.to_string()))?;
+        let problems = config.problems();
+        if problems.is_empty() { Ok(config) } else { Err(in_file(problems.join("; "))) }
+    }
+
+    /// Everything that makes no sense, at once.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.listener.is_empty() {
+            problems.push("at least one [[listener]] is needed".to_owned());
+        }
+        if !self.console.address.ip().is_loopback() {
+            problems.push(format!(
+                "console.address {}: the console listens on loopback only until staff accounts exist",
+                self.console.address
+            ));
+        }
+        for listener in &self.listener {
+            if self.host.sandbox && !listener.address.ip().is_loopback() {
+                problems.push(format!("listener {}: a sandbox listens on loopback only", listener.address));
+            }
+        }
+        if let Err(error) = self.products() {
+            problems.push(error);
+        }
+        problems
+    }
+
+    /// The card products.
+    pub(crate) fn products(&self) -> Result<Products, String> {
+        match &self.products {
+            None => Ok(Products::builtin()),
+            Some(path) => {
+                let text =
+                    std::fs::read_to_string(path).map_err(|e| format!("products {}: {e}", path.display()))?;
+                Products::from_toml(&text).map_err(|e| format!("products {}: {e}", path.display()))
+            }
+        }
+    }
+}
+
+/// `PINWARD__CONSOLE__ADDRESS=…` sets `console.address`. Lists are set in the file only.
+fn override_from(
+    table: &mut toml::Table,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<(), String> {
+    for (name, text) in environment {
+        let Some(path) = name.strip_prefix("PINWARD__") else { continue };
+        let keys: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+        let Some((last, sections)) = keys.split_last() else { continue };
+        let mut place = &mut *table;
+        for section in sections {
+            let entry =
+                place.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            place = entry.as_table_mut().ok_or_else(|| format!("{name}: {section:?} is no section"))?;
+        }
+        place.insert(last.clone(), scalar(&text));
+    }
+    Ok(())
+}
+
+/// Numbers and booleans as such, everything else as text.
+fn scalar(text: &str) -> toml::Value {
+    if let Ok(number) = text.parse() {
+        return toml::Value::Integer(number);
+    }
+    match text {
+        "true" => toml::Value::Boolean(true),
+        "false" => toml::Value::Boolean(false),
+        _ => toml::Value::String(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_overrides_the_file() {
+        let mut table: toml::Table = toml::from_str("data = 'a'\n[host]\nsandbox = true").unwrap();
+        let environment = [
+            ("PINWARD__HOST__MODULE_TIMEOUT_MS".to_owned(), "7".to_owned()),
+            ("PINWARD__DATA".to_owned(), "b".to_owned()),
+            ("HOME".to_owned(), "/".to_owned()),
+        ];
+        override_from(&mut table, environment.into_iter()).unwrap();
+        let config: Config = table.try_into().unwrap();
+        assert_eq!(config.host.module_timeout_ms, 7);
+        assert_eq!(config.data, PathBuf::from("b"));
+    }
+
+    #[test]
+    fn a_console_for_everyone_is_refused() {
+        let config: Config = toml::from_str("data = 'a'\n[console]\naddress = '0.0.0.0:8080'").unwrap();
+        let problems = config.problems().join("; ");
+        assert!(problems.contains("loopback only") && problems.contains("at least one"), "{problems}");
+    }
+}

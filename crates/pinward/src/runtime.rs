@@ -1,0 +1,121 @@
+//! Starts what a configuration says: store, security module, host, console; and stops them in reverse.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use anyhow::Context;
+use hsm::{SecurityModule, soft::KeyPolicy};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use store::{Archive, Store};
+use store_sql::SqliteEngine;
+use tokio::sync::oneshot;
+
+use crate::{command::Usage, config::Config, describe::Describer, health::Health, keys};
+
+/// Everything that runs.
+pub(crate) struct Running {
+    host: host::Host,
+    console: SocketAddr,
+    stop_console: oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<std::io::Result<()>>,
+    engine: Arc<SqliteEngine>,
+}
+
+/// Opens the embedded store of a data directory.
+pub(crate) fn open_store(data: &Path) -> anyhow::Result<Arc<SqliteEngine>> {
+    store_sql::open(data).with_context(|| format!("cannot open the store in {}", data.display()))
+}
+
+/// Starts everything; if one part cannot start, nothing runs.
+pub(crate) async fn start(config: &Config, engine: Arc<SqliteEngine>) -> anyhow::Result<Running> {
+    let policy = if config.host.sandbox { KeyPolicy::Sandbox } else { KeyPolicy::Production };
+    let module: Arc<dyn SecurityModule> = Arc::new(keys::open(&config.data, policy)?);
+    if !module.is_secure_device() {
+        tracing::warn!(
+            "the {} holds keys and PINs in this process: for tests and closed loops only",
+            module.describe()
+        );
+    }
+    let products = config.products().map_err(Usage)?;
+    let store = Store::new(Arc::clone(&engine) as Arc<dyn store::Engine>);
+    let metrics = metrics()?;
+    let health = Health::start(store.clone(), Arc::clone(&module)).await;
+    let listener = web::bind(config.console.address).await.map_err(|e| Usage(with_source(&e)))?;
+    let console = listener.local_addr()?;
+    let state = web::WebState {
+        archive: Arc::clone(&engine) as Arc<dyn Archive>,
+        products: products.clone(),
+        describer: Arc::new(Describer),
+        sandbox: config.host.sandbox,
+        health,
+        metrics: Arc::new(move || metrics.render()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        zone: zone(&config.host.time_zone)?,
+    };
+    let parts = host::Parts {
+        references_start: engine.progress().await.map(|p| p.journal).unwrap_or(0),
+        store,
+        module,
+        products,
+        clock: Arc::new(host::SystemClock),
+        settings: config.host.clone(),
+    };
+    let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
+    let (stop_console, stopped) = oneshot::channel();
+    let router = web::Console::new(state);
+    let served = tokio::spawn(web::serve(listener, router, async move {
+        let _ = stopped.await;
+    }));
+    Ok(Running { host, console, stop_console, served, engine })
+}
+
+impl Running {
+    /// Where the host listens.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        self.host.addresses()
+    }
+
+    /// Where the console is.
+    pub(crate) fn console(&self) -> SocketAddr {
+        self.console
+    }
+
+    /// Stops in order: no new requests, answers out, console closed, store flushed.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.host.shutdown().await;
+        let _ = self.stop_console.send(());
+        let _ = self.served.await;
+        let engine = self.engine;
+        tokio::task::spawn_blocking(move || engine.close()).await?;
+        Ok(())
+    }
+}
+
+/// Waits for Ctrl-C or a termination signal.
+pub(crate) async fn until_told_to_stop() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+fn metrics() -> anyhow::Result<PrometheusHandle> {
+    // Half a millisecond to five seconds: what an authorization may take.
+    let buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+    let handle = PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()?;
+    host::metrics::describe();
+    Ok(handle)
+}
+
+fn zone(name: &str) -> anyhow::Result<web::Zone> {
+    web::Zone::named(name).map_err(|_| Usage(format!("unknown time zone {name:?}")).into())
+}
+
+fn with_source(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

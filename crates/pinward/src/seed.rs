@@ -1,0 +1,365 @@
+//! The sandbox: made-up merchants, terminals with test keys, cards with known PINs (`sandbox/sandbox.toml`), written
+//! into a new store and, for whoever plays a terminal, into `sandbox.json`.
+
+use std::{
+    fs,
+    io::Write,
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use authorization::{CardRecord, terminal::TerminalRecord};
+use hsm::soft::{KeyPolicy, SoftModule};
+use model::{Amount, Currency, Expiry, Pan};
+use paycrypto::{key::adjust_parity, key_block::KeyUsage};
+use serde::{Deserialize, Serialize};
+use store::{Engine, Registration};
+
+use crate::keys;
+
+/// `sandbox.json`, as others read it. Test keys and PINs of test cards: the file is for its owner alone all the same.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SandboxJson {
+    pub(crate) listeners: Vec<ListenerJson>,
+    pub(crate) console: String,
+    pub(crate) terminals: Vec<TerminalJson>,
+    pub(crate) cards: Vec<CardJson>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ListenerJson {
+    pub(crate) address: String,
+    pub(crate) dialect: String,
+    pub(crate) framing: String,
+    pub(crate) mac: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TerminalJson {
+    pub(crate) tid: String,
+    pub(crate) mid: String,
+    pub(crate) tmk: String,
+    pub(crate) listener: usize,
+    pub(crate) merchant: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct CardJson {
+    pub(crate) pan: String,
+    pub(crate) expiry: String,
+    pub(crate) pin: String,
+    pub(crate) product: String,
+}
+
+/// What was seeded: the public part, and the card and terminal of the opening story.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Seeded {
+    pub(crate) public: SandboxJson,
+    pub(crate) opening: SandboxJson,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plan {
+    issuer: IssuerPlan,
+    balance: BalancePlan,
+    cards: Vec<CardsPlan>,
+    hero: CardPlan,
+    weak: CardPlan,
+    opening: OpeningPlan,
+    merchants: Vec<MerchantPlan>,
+    terminals: TerminalsPlan,
+    listeners: Vec<ListenerPlan>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssuerPlan {
+    pvv_key: String,
+    ibm3624_key: String,
+    table: String,
+    validation: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BalancePlan {
+    minor: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CardsPlan {
+    product: String,
+    count: u32,
+    pin_digits: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CardPlan {
+    pan: String,
+    pin: String,
+    product: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpeningPlan {
+    pan: String,
+    pin: String,
+    product: String,
+    tid: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MerchantPlan {
+    mid: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TerminalsPlan {
+    per_listener: Vec<u32>,
+    special: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListenerPlan {
+    dialect: String,
+    framing: String,
+    mac: String,
+}
+
+/// Expiry of every seeded card: YYMM.
+const EXPIRY: &str = "3012";
+
+/// The listeners of a sandbox: the first where the caller wants it, the others on free ports of loopback.
+pub(crate) fn listeners(first: SocketAddr) -> anyhow::Result<Vec<host::ListenerConfig>> {
+    let free = SocketAddr::from(([127, 0, 0, 1], 0));
+    let configs = plan()?.listeners.into_iter().enumerate().map(|(index, listener)| host::ListenerConfig {
+        address: if index == 0 { first } else { free },
+        dialect: listener.dialect,
+        framing: listener.framing,
+        mac: listener.mac,
+        profile: None,
+    });
+    Ok(configs.collect())
+}
+
+/// Makes the keys of a new sandbox; the store is opened after this.
+pub(crate) fn create_keys(data: &Path) -> anyhow::Result<()> {
+    let issuer = plan()?.issuer;
+    let rules = keys::IssuerRules {
+        pvv_key: &issuer.pvv_key,
+        ibm3624_key: &issuer.ibm3624_key,
+        table: &issuer.table,
+        validation: &issuer.validation,
+    };
+    keys::create(data, &rules)
+}
+
+/// Registers everything and remembers it in `sandbox-seed.json`, the last thing that is written: a directory without it
+/// was not seeded to the end.
+pub(crate) async fn seed(data: &Path, engine: &dyn Engine) -> anyhow::Result<Seeded> {
+    let plan = plan()?;
+    let module = keys::open(data, KeyPolicy::Sandbox)?;
+    let seeder = Seeder { plan: &plan, module: &module, registrations: Vec::new() };
+    let (seeded, registrations) = seeder.run()?;
+    engine.register(registrations).await.context("cannot register the sandbox's cards and terminals")?;
+    write_private(&seed_path(data), &serde_json::to_vec(&seeded)?)?;
+    Ok(seeded)
+}
+
+/// Was this directory seeded before?
+pub(crate) fn read(data: &Path) -> anyhow::Result<Option<Seeded>> {
+    match fs::read(seed_path(data)) {
+        Ok(text) => serde_json::from_slice(&text).map(Some).context("sandbox-seed.json is damaged"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).context("cannot read sandbox-seed.json"),
+    }
+}
+
+/// Writes `sandbox.json` in one step, so that who waits for it never sees half of it.
+pub(crate) fn publish(data: &Path, sandbox: &SandboxJson) -> anyhow::Result<PathBuf> {
+    let path = data.join("sandbox.json");
+    let draft = data.join("sandbox.json.new");
+    write_private(&draft, &serde_json::to_vec_pretty(sandbox)?)?;
+    fs::rename(&draft, &path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+fn seed_path(data: &Path) -> PathBuf {
+    data.join("sandbox-seed.json")
+}
+
+fn plan() -> anyhow::Result<Plan> {
+    toml::from_str(include_str!("../sandbox/sandbox.toml")).context("the built-in sandbox plan is damaged")
+}
+
+fn write_private(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(contents));
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+struct Seeder<'a> {
+    plan: &'a Plan,
+    module: &'a SoftModule,
+    registrations: Vec<Registration>,
+}
+
+impl Seeder<'_> {
+    fn run(mut self) -> anyhow::Result<(Seeded, Vec<Registration>)> {
+        let cards = self.cards()?;
+        let terminals = self.terminals()?;
+        let opening_plan = &self.plan.opening;
+        let opening_card = self.card(&opening_plan.pan, &opening_plan.pin, &opening_plan.product)?;
+        let opening_terminal = self.terminal(&opening_plan.tid, 0, 0)?;
+        let sandbox = |terminals, cards| SandboxJson {
+            listeners: Vec::new(),
+            console: String::new(),
+            terminals,
+            cards,
+        };
+        let public = sandbox(terminals, cards);
+        let opening = sandbox(vec![opening_terminal], vec![opening_card]);
+        Ok((Seeded { public, opening }, self.registrations))
+    }
+
+    fn cards(&mut self) -> anyhow::Result<Vec<CardJson>> {
+        let (hero, weak) = (&self.plan.hero, &self.plan.weak);
+        let mut cards = vec![
+            self.card(&hero.pan, &hero.pin, &hero.product)?,
+            self.card(&weak.pan, &weak.pin, &weak.product)?,
+        ];
+        let mut serial = 1;
+        for group in &self.plan.cards {
+            for _ in 0..group.count {
+                let pan = with_check_digit(&format!("910001{serial:012}"));
+                cards.push(self.card(&pan, &random_pin(group.pin_digits)?, &group.product)?);
+                serial += 1;
+            }
+        }
+        Ok(cards)
+    }
+
+    fn card(&mut self, number: &str, pin: &str, product: &str) -> anyhow::Result<CardJson> {
+        let pan: Pan = number.parse()?;
+        let issuer = &self.plan.issuer;
+        let reference = if pin.len() == 4 {
+            self.module.test_reference_pvv(&issuer.pvv_key, 1, &pan, pin)?
+        } else {
+            self.module.test_reference_ibm3624(&issuer.ibm3624_key, &pan, pin)?
+        };
+        let expiry: Expiry = EXPIRY.parse()?;
+        let record = CardRecord {
+            pan: pan.masked(),
+            expiry,
+            product: product.to_owned(),
+            currency: Currency::CNY,
+            opening_balance: Amount(self.plan.balance.minor),
+        };
+        self.registrations.push(Registration::Card { pan, record, reference: Some(reference) });
+        Ok(CardJson {
+            pan: number.to_owned(),
+            expiry: EXPIRY.to_owned(),
+            pin: pin.to_owned(),
+            product: product.to_owned(),
+        })
+    }
+
+    fn terminals(&mut self) -> anyhow::Result<Vec<TerminalJson>> {
+        let mut terminals = Vec::new();
+        for (listener, count) in self.plan.terminals.per_listener.iter().enumerate() {
+            for index in 1..=*count {
+                let tid = format!("{:08}", 10_000_000 * (listener + 1) + index as usize);
+                terminals.push(self.terminal(&tid, index as usize, listener)?);
+            }
+        }
+        for (index, tid) in self.plan.terminals.special.iter().enumerate() {
+            terminals.push(self.terminal(tid, index, 0)?);
+        }
+        Ok(terminals)
+    }
+
+    fn terminal(&mut self, tid: &str, index: usize, listener: usize) -> anyhow::Result<TerminalJson> {
+        let merchant = &self.plan.merchants[index % self.plan.merchants.len()];
+        let mut tmk = [0; 16];
+        getrandom::fill(&mut tmk).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
+        adjust_parity(&mut tmk);
+        self.registrations.push(Registration::Terminal(TerminalRecord {
+            id: tid.parse()?,
+            merchant: merchant.mid.parse()?,
+            merchant_name: merchant.name.clone(),
+            tmk: self.module.import_test_key(KeyUsage::KeyEncryption, &tmk)?,
+        }));
+        Ok(TerminalJson {
+            tid: tid.to_owned(),
+            mid: merchant.mid.clone(),
+            tmk: hex::encode_upper(tmk),
+            listener,
+            merchant: merchant.name.clone(),
+        })
+    }
+}
+
+/// A PIN that no sandbox lever uses: not all digits equal.
+fn random_pin(digits: usize) -> anyhow::Result<String> {
+    const ATTEMPTS: usize = 64; // a PIN of equal digits comes once in 10^5, or 10^3 with four digits
+    for _ in 0..ATTEMPTS {
+        let mut bytes = [0; 12];
+        getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
+        let pin: String = bytes.iter().take(digits).map(|b| char::from(b'0' + b % 10)).collect();
+        if pin.bytes().any(|b| b != pin.as_bytes()[0]) {
+            return Ok(pin);
+        }
+    }
+    anyhow::bail!("the random generator repeats itself")
+}
+
+/// Adds the Luhn check digit (ISO/IEC 7812-1, annex B).
+fn with_check_digit(digits: &str) -> String {
+    let sum: u32 = digits
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| {
+            let value = u32::from(digit - b'0');
+            let value = if place % 2 == 0 { value * 2 } else { value };
+            value / 10 + value % 10
+        })
+        .sum();
+    format!("{digits}{}", (10 - sum % 10) % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_digits_are_luhn() {
+        assert_eq!(with_check_digit("7992739871"), "79927398713");
+        assert_eq!(with_check_digit("621626100000000001"), "6216261000000000018");
+    }
+
+    #[test]
+    fn the_built_in_plan_gives_enough_cards_and_terminals() {
+        let plan = plan().unwrap();
+        let standard: u32 =
+            plan.cards.iter().filter(|c| c.product == "debit-standard").map(|c| c.count).sum();
+        assert!(standard >= 30);
+        assert!(plan.cards.iter().map(|c| c.count).sum::<u32>() + 2 >= 50);
+        assert!(plan.terminals.per_listener.iter().sum::<u32>() >= 20);
+    }
+}
