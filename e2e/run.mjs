@@ -80,6 +80,7 @@ const badText = (text) => {
 
 const check = async (context, name, path, lang, theme, width) => {
   const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
   const label = `${name} ${lang} ${theme} ${width}`;
   const noise = [];
   const expectedStatus = { "not-found": 404, "not-understood": 422 }[name] ?? 200;
@@ -218,7 +219,7 @@ try {
     for (const theme of THEMES) {
       const context = await browser.newContext({ locale: LANGS[lang], colorScheme: theme, reducedMotion: "reduce" });
       for (const [name, path] of (await screens()).filter(([name]) => !only || only.includes(name))) {
-        for (const width of WIDTHS) await check(context, name, path, lang, theme, width);
+        await Promise.all(WIDTHS.map((width) => check(context, name, path, lang, theme, width)));
       }
       await context.close();
     }

@@ -11,12 +11,12 @@ mod api;
 mod assets;
 mod chart;
 mod error;
-pub mod format;
+mod format;
 mod lang;
 mod router;
 mod serve;
 mod service;
-pub mod state;
+mod state;
 mod views;
 mod visit;
 

@@ -148,8 +148,9 @@ kind-block-stolen = Blocked as stolen
 kind-unblock = Block lifted
 kind-pass-step-up = Second proof given
 kind-unrestrict = Restriction lifted
-kind-suspend = Terminal suspended
-kind-resume = Terminal allowed again
+kind-suspended = Terminal suspended
+kind-resumed = Terminal allowed again
+kind-noted = Noted message
 
 # Empty lists.
 no-transactions = No transactions yet

@@ -147,8 +147,9 @@ kind-block-stolen = 被盗止付
 kind-unblock = 解除止付
 kind-pass-step-up = 二次核验通过
 kind-unrestrict = 解除限制
-kind-suspend = 终端停用
-kind-resume = 终端恢复
+kind-suspended = 终端停用
+kind-resumed = 终端恢复
+kind-noted = 已记录的报文
 
 # 空列表。
 no-transactions = 还没有交易

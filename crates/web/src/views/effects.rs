@@ -53,6 +53,37 @@ fn known(visit: &Visit, effect: &Value, currency: Currency) -> Option<String> {
             Some(block) => say.with("effect-block", [("block", block_words(visit, block).into())]),
             None => say.t("effect-unblock"),
         },
+        _ => return of_desk_or_terminal(visit, name, body),
+    };
+    Some(text.into_owned())
+}
+
+/// Who acted at the desk, and what happened to a terminal.
+fn of_desk_or_terminal(visit: &Visit, name: &str, body: &Value) -> Option<String> {
+    let say = visit.say;
+    let word = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or("\u{2013}").to_owned();
+    let batch = || body.get("batch").and_then(Value::as_u64).map(|n| format!("{n:06}"));
+    let text = match name {
+        "desk" => say.with("effect-desk", [("actor", word("actor").into()), ("why", word("why").into())]),
+        "sign-in" => {
+            let values: Vec<&str> =
+                body.get("check_values")?.as_array()?.iter().filter_map(Value::as_str).collect();
+            say.with("effect-sign-in", [("batch", batch()?.into()), ("values", values.join(" ").into())])
+        }
+        "sign-out" => say.t("effect-sign-out"),
+        "settle" => {
+            let key = if body.get("ours") == body.get("theirs") {
+                "effect-settle"
+            } else {
+                "effect-settle-unbalanced"
+            };
+            say.with(key, [("batch", batch()?.into())])
+        }
+        "refused" => say.t("effect-refused"),
+        "bury" => say.t("effect-bury"),
+        "noted" => say.t("effect-noted"),
+        "suspend" if body.get("suspended")?.as_bool()? => say.t("effect-suspend"),
+        "suspend" => say.t("effect-resume"),
         _ => return None,
     };
     Some(text.into_owned())

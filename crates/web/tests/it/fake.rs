@@ -8,8 +8,8 @@ use std::sync::{
 
 use async_trait::async_trait;
 use authorization::{
-    Block, CardRecord, CardState, Effect, Products, effect::Restriction, lock::Lock, pin_try::Counter,
-    terminal::SessionView,
+    Block, CardRecord, CardState, Effect, Products, ReleasedBy, Status, effect::Restriction, lock::Lock,
+    pin_try::Counter, terminal::SessionView,
 };
 use model::{Amount, CardId, Currency, Pan, ReasonCode, ResponseCode, Timestamp, reason::Family};
 use serde_json::json;
@@ -241,6 +241,55 @@ fn tried(times: u8, product: &str) -> Effect {
     Effect::CountTry { counter }
 }
 
+fn json_of(effects: &[Effect]) -> Vec<serde_json::Value> {
+    effects.iter().map(|effect| json!(effect)).collect()
+}
+
+fn hero_effects(at: Timestamp) -> Vec<Effect> {
+    vec![
+        tried(3, "debit-standard"),
+        Effect::Lock { lock: Lock { since: at, until: Some(at.plus_s(86_400)) }, in_a_row: 1 },
+    ]
+}
+
+/// Every effect that a journal may hold, written as the store writes it.
+fn every_effect(at: Timestamp) -> Vec<serde_json::Value> {
+    let key = model::TransactionKey {
+        terminal: "T0001234".parse().expect("eight characters"),
+        batch: model::BatchNumber::NONE,
+        stan: model::Stan::new(1).expect("six digits"),
+        day: 0,
+    };
+    let restriction = Restriction { max_amount: Amount(50_000), no_cash: true, until: at };
+    let of_cards = [
+        Effect::ResetTries,
+        Effect::Lock { lock: Lock { since: at, until: None }, in_a_row: 2 },
+        Effect::Unlock { by: ReleasedBy::Time },
+        Effect::Unlock { by: ReleasedBy::Staff },
+        Effect::RequireStepUp { valid_s: 300 },
+        Effect::StepUpPassed { until: at },
+        Effect::Restrict { restriction },
+        Effect::Unrestrict,
+        Effect::Post { delta: Amount(-128_000) },
+        Effect::Hold { delta: Amount(100) },
+        Effect::Mark { key, status: Status::Reversed },
+        Effect::SetBlock { block: Some(Block::Lost) },
+        Effect::SetBlock { block: None },
+    ];
+    let others = [
+        json!({"desk": {"action": "unlock", "actor": "desk", "why": "identity proven"}}),
+        json!({"remember": {"trace": {}}}),
+        json!({"sign-in": {"check_values": ["8A1F2B"], "batch": 7, "grace_ms": 0}}),
+        json!("sign-out"),
+        json!({"settle": {"batch": 7, "ours": {}, "theirs": {}}}),
+        json!({"refused": {"reason": "mac-invalid"}}),
+        json!({"bury": {}}),
+        json!("noted"),
+        json!({"suspend": {"suspended": true}}),
+    ];
+    [json_of(&hero_effects(at)), json_of(&of_cards), others.to_vec()].concat()
+}
+
 fn standing(n: usize, now: Timestamp, product: &str) -> Vec<Effect> {
     match n {
         0 => vec![
@@ -317,14 +366,10 @@ impl Archive for FakeArchive {
             } else {
                 vec![]
             },
-            effects: if is_hero {
-                vec![
-                    json!({"count-try": {"counter": 3}}),
-                    json!({"lock": {"lock": {"since": row.at.0, "until": row.locked_until}, "in_a_row": 1}}),
-                    json!({"remember": {"trace": {}}}),
-                ]
-            } else {
-                vec![]
+            effects: match row.kind.as_str() {
+                "unlock" => every_effect(row.at),
+                _ if is_hero => json_of(&hero_effects(row.at)),
+                _ => vec![],
             },
             request: if row.minor_known() { wire() } else { None },
             reply: if row.minor_known() { wire() } else { None },

@@ -122,6 +122,21 @@ async fn the_why_page_says_what_happened_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn every_effect_is_in_words() {
+    let console = console();
+    let list = get(&console, "/api/v1/transactions?limit=500", "en").await.json();
+    let unlock = list["data"].as_array().unwrap().iter().find(|row| row["kind"] == "unlock").unwrap();
+    let path = format!("/transactions/{}", unlock["rrn"].as_str().unwrap());
+    for lang in ["en", "zh"] {
+        let page = get(&console, &path, lang).await;
+        assert_eq!(page.status, StatusCode::OK);
+        let raw: Vec<&str> =
+            page.text.split("<code>").skip(1).map(|rest| rest.split("</code>").next().unwrap()).collect();
+        assert_eq!(raw, Vec::<&str>::new(), "effects that the console does not know");
+    }
+}
+
+#[tokio::test]
 async fn an_empty_host_teaches() {
     let archive = std::sync::Arc::new(fake::FakeArchive::empty(model::Timestamp(0)));
     let console = web::Console::new(fake::state(archive, true));
