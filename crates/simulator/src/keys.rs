@@ -31,7 +31,8 @@ pub enum KeyDownloadError {
 impl WorkKeys {
     /// Unwraps `key 16 + check value 4`, twice or three times, under the terminal master key (3DES-ECB).
     pub(crate) fn unwrap(tmk: &TdesKey, download: &[u8]) -> Result<WorkKeys, KeyDownloadError> {
-        if download.len() != 2 * (KEY_LENGTH + KCV_LENGTH) && download.len() != 3 * (KEY_LENGTH + KCV_LENGTH) {
+        if download.len() != 2 * (KEY_LENGTH + KCV_LENGTH) && download.len() != 3 * (KEY_LENGTH + KCV_LENGTH)
+        {
             return Err(KeyDownloadError::Length(download.len()));
         }
         let mut parts = download.chunks_exact(KEY_LENGTH + KCV_LENGTH);

@@ -6,24 +6,26 @@
 //!
 //! It imports nothing of the host: what both sides would get wrong in the same way must show here.
 //! Everything it knows about a host is a [`Sandbox`] file: addresses, terminals with test keys, cards with test PINs.
+//!
+//! Read in this order, in which a payment meets them: [`sandbox`], [`keypad`], [`fault`], `keys`, `request`, `link`, `reply`, [`memory`],
+//! [`terminal`]; then what people see of it: [`step`], [`words`], [`receipt`]; then [`story`] and [`runner`].
 
-// In the order in which a payment meets them.
-pub mod sandbox;
-pub mod keypad;
-pub mod fault;
 pub mod clock;
+pub mod fault;
+pub mod keypad;
 mod keys;
 mod link;
-mod request;
-mod reply;
 pub mod memory;
+mod reply;
+mod request;
+pub mod sandbox;
 pub mod terminal;
 
-pub mod step;
-pub mod words;
 pub mod receipt;
-pub mod story;
 pub mod runner;
+pub mod step;
+pub mod story;
+pub mod words;
 
 pub use fault::Faults;
 pub use keypad::Keypad;

@@ -40,9 +40,7 @@ impl Link {
     /// replaced: what belongs to an earlier request must never be taken for the answer to this one.
     pub(crate) async fn connect(&mut self, within: Duration) -> io::Result<()> {
         let mut late = [0; 1];
-        let fresh = |stream: &TcpStream, late: &mut [u8]| {
-            matches!(stream.try_read(late), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
-        };
+        let fresh = |stream: &TcpStream, late: &mut [u8]| matches!(stream.try_read(late), Err(e) if e.kind() == io::ErrorKind::WouldBlock);
         if self.stream.as_ref().is_some_and(|stream| !self.received.is_empty() || !fresh(stream, &mut late)) {
             self.hang_up();
         }

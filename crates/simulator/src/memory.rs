@@ -108,8 +108,7 @@ impl Memory {
         let folder = directory.join("pos");
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{}.json", file_name(id)));
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => MemoryError::InUse(id),
             TryLockError::Error(error) => MemoryError::Io(error),

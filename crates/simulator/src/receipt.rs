@@ -78,7 +78,13 @@ pub struct Receipt {
 impl Receipt {
     /// The slip of a payment that was just made with this card.
     #[must_use]
-    pub fn of(terminal: &Terminal, entry: &TerminalEntry, card: &Card, kind: Kind, outcome: &Outcome) -> Receipt {
+    pub fn of(
+        terminal: &Terminal,
+        entry: &TerminalEntry,
+        card: &Card,
+        kind: Kind,
+        outcome: &Outcome,
+    ) -> Receipt {
         let expiry = card.expiry.to_string();
         let voided = terminal.approved().last().filter(|a| Some(a.stan.to_string()) == outcome.step.stan);
         Receipt {
@@ -110,7 +116,11 @@ impl Receipt {
         slip.rule();
         slip.transaction(self);
         slip.rule();
-        if self.answer.is_approval() { slip.consent(copy) } else { slip.decline(&self.answer) }
+        if self.answer.is_approval() {
+            slip.consent(copy)
+        } else {
+            slip.decline(&self.answer)
+        }
         slip.lines.join("\n") + "\n"
     }
 }

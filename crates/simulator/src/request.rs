@@ -333,7 +333,13 @@ fn track_2(pan: &Pan, expiry: Expiry) -> String {
 pub(crate) fn settlement_totals(totals: Totals) -> String {
     let of = |t: Totals| {
         let sum = |amount: Amount| format!("{:012}", amount.0.max(0));
-        format!("{}{:03}{}{:03}0", sum(t.debit_sum), t.debit_count % 1000, sum(t.credit_sum), t.credit_count % 1000)
+        format!(
+            "{}{:03}{}{:03}0",
+            sum(t.debit_sum),
+            t.debit_count % 1000,
+            sum(t.credit_sum),
+            t.credit_count % 1000
+        )
     };
     format!("{}{}", of(totals), of(Totals::default()))
 }

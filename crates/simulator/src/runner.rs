@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use model::{Amount, Kind};
 
-use crate::memory::MemoryError;
 use crate::fault::Habits;
+use crate::memory::MemoryError;
 use crate::sandbox::{Card, Sandbox};
 use crate::step::{Answer, Step};
-use crate::story::{Act, Action, CardWish, Expected, ExpectedAnswer, Line, PinChoice, Story, TerminalWish, Verb};
+use crate::story::{
+    Act, Action, CardWish, Expected, ExpectedAnswer, Line, PinChoice, Story, TerminalWish, Verb,
+};
 use crate::terminal::{Outcome, Settings, Terminal, TerminalError};
 
 /// How to play.
@@ -73,7 +75,9 @@ pub enum RunError {
     #[error("no free terminal for {0}: other processes use them, or the sandbox has none")]
     NoTerminal(String),
     /// No card of that kind is in good order.
-    #[error("no card for {0}: all that fit are locked or in use; unlock one at the console or start the sandbox anew")]
+    #[error(
+        "no card for {0}: all that fit are locked or in use; unlock one at the console or start the sandbox anew"
+    )]
     NoCard(String),
     /// A terminal cannot work.
     #[error(transparent)]
@@ -163,13 +167,18 @@ impl<'a> Stage<'a> {
             Verb::Settle => terminal.settle().await?,
             Verb::Repeat => terminal.repeat().await?,
             Verb::Void => terminal.void(None).await?,
-            Verb::Reverse => {
-                terminal.send_owed_reversal().await?.ok_or(TerminalError::NothingToDo("reversal that is owed"))?
-            }
+            Verb::Reverse => terminal
+                .send_owed_reversal()
+                .await?
+                .ok_or(TerminalError::NothingToDo("reversal that is owed"))?,
             Verb::Complete { amount } => terminal.complete(*amount).await?,
             Verb::Refund { card: at, amount } => terminal.pay(Kind::Refund, card(at)?, *amount, None).await?,
-            Verb::Balance { card: at, pin } => pay(terminal, Kind::Balance, card(at)?, Amount::ZERO, pin).await?,
-            Verb::Sale { card: at, amount, pin } => pay(terminal, Kind::Sale, card(at)?, *amount, pin).await?,
+            Verb::Balance { card: at, pin } => {
+                pay(terminal, Kind::Balance, card(at)?, Amount::ZERO, pin).await?
+            }
+            Verb::Sale { card: at, amount, pin } => {
+                pay(terminal, Kind::Sale, card(at)?, *amount, pin).await?
+            }
             Verb::PreAuth { card: at, amount, pin } => {
                 pay(terminal, Kind::PreAuth, card(at)?, *amount, pin).await?
             }
@@ -186,7 +195,9 @@ impl<'a> Stage<'a> {
         let mut tried = 0;
         for (at, card) in sandbox.cards.iter().enumerate().filter(|(_, card)| fits(wish, card)) {
             let in_story = self.cards.iter().flatten().any(|claimed| claimed.at == at);
-            let Some(lock) = (if in_story { None } else { claim(sandbox.directory.as_deref(), at) }) else { continue };
+            let Some(lock) = (if in_story { None } else { claim(sandbox.directory.as_deref(), at) }) else {
+                continue;
+            };
             let pin = Some(card.pin.reveal().as_str());
             let outcome = self.terminals[terminal].pay_with(Kind::Balance, card, Amount::ZERO, pin).await?;
             if outcome.answer.is_approval() {

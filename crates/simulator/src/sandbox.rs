@@ -185,7 +185,9 @@ mod tests {
     fn a_sandbox_is_read_and_shows_no_secret() {
         let sandbox: Sandbox = serde_json::from_str(SAMPLE).unwrap();
         let shown = format!("{sandbox:?}");
-        assert!(!shown.contains("123459") && !shown.contains("0F1E2D") && !shown.contains("6216261000000000018"));
+        assert!(
+            !shown.contains("123459") && !shown.contains("0F1E2D") && !shown.contains("6216261000000000018")
+        );
         assert_eq!(sandbox.cards[0].wrong_pin().reveal(), "234560");
     }
 

@@ -381,13 +381,16 @@ fn read_expected(text: &str) -> Result<Expected, String> {
             "--" => ExpectedAnswer::Silence,
             "??" => ExpectedAnswer::Unusable,
             "!!" => ExpectedAnswer::NotSent,
-            code => ExpectedAnswer::Code(code.parse().map_err(|_| format!("'{code}' is not a response code"))?),
+            code => {
+                ExpectedAnswer::Code(code.parse().map_err(|_| format!("'{code}' is not a response code"))?)
+            }
         });
     }
     while let Some(word) = words.take() {
         match word.split_once('=') {
             Some(("reversed", code)) => {
-                expected.reversed = Some(code.parse().map_err(|_| format!("'{code}' is not a response code"))?);
+                expected.reversed =
+                    Some(code.parse().map_err(|_| format!("'{code}' is not a response code"))?);
             }
             None if word == "same-bytes" => expected.same_bytes = true,
             None if word == "balanced" => expected.balanced = true,
@@ -428,7 +431,9 @@ impl<'a> Words<'a> {
             "pin" => match self.next("right, wrong or digits after 'pin'")? {
                 "right" => Ok(PinChoice::Right),
                 "wrong" => Ok(PinChoice::Wrong),
-                digits if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(PinChoice::Digits(digits.to_owned())),
+                digits if digits.bytes().all(|b| b.is_ascii_digit()) => {
+                    Ok(PinChoice::Digits(digits.to_owned()))
+                }
                 _ => Err("expected right, wrong or digits after 'pin'".to_owned()),
             },
             other => Err(format!("expected 'pin …' or 'no-pin' instead of '{other}'")),

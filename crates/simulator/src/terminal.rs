@@ -319,7 +319,8 @@ impl Terminal {
             Family::Iso87 => Some(self.memory.take_stan()?),
             Family::UnionPay => None,
         };
-        let number = stan.map_or_else(|| Stan::new(0), Ok).map_err(|e| MemoryError::Io(io::Error::other(e)))?;
+        let number =
+            stan.map_or_else(|| Stan::new(0), Ok).map_err(|e| MemoryError::Io(io::Error::other(e)))?;
         let message = self.setting().echo(number);
         Ok(self.network(message, "echo", stan).await?.0)
     }
@@ -436,11 +437,7 @@ impl Terminal {
         };
         let same = second.as_ref().map(|s| s.body == first);
         (step.at_ms, step.took_ms, step.what) = (began.0, millis(began.1), "repeat");
-        step.answer = match second.as_ref().map(|s| self.dialect.decode(&s.body)) {
-            Some(Ok(m)) => m.text(39).and_then(|c| c.to_string().parse().ok()).map_or(Answer::Silence, Answer::Code),
-            Some(Err(error)) => Answer::Unusable(error.to_string()),
-            None => Answer::Silence,
-        };
+        step.answer = second.as_ref().map_or(Answer::Silence, |reply| self.answer_in(&reply.body));
         step.note = match same {
             Some(true) => "same bytes".to_owned(),
             Some(false) => "other bytes than the first time".to_owned(),
@@ -448,6 +445,17 @@ impl Terminal {
         };
         self.log.push(step.clone());
         Ok(Outcome { same_bytes: same, ..Outcome::bare(step) })
+    }
+
+    /// DE 39 of a reply that is not judged any further.
+    fn answer_in(&self, body: &[u8]) -> Answer {
+        match self.dialect.decode(body) {
+            Ok(reply) => reply
+                .text(39)
+                .and_then(|code| code.to_string().parse().ok())
+                .map_or_else(|| Answer::Unusable(Disbelief::Unreadable.to_string()), Answer::Code),
+            Err(_) => Answer::Unusable(Disbelief::Unreadable.to_string()),
+        }
     }
 
     /// Sends the reversal that is owed, if one is, until it is answered or was sent often enough.
@@ -596,7 +604,16 @@ impl Terminal {
         stan: Option<Stan>,
     ) -> Result<(Outcome, Exchange), TerminalError> {
         let faults = std::mem::take(&mut self.faults);
-        self.exchange(Sending { message, what, stan, card: None, amount: None, signed: false, faults: &faults }).await
+        self.exchange(Sending {
+            message,
+            what,
+            stan,
+            card: None,
+            amount: None,
+            signed: false,
+            faults: &faults,
+        })
+        .await
     }
 
     /// One request and its reply, with whatever shall go wrong on the way.
@@ -663,7 +680,8 @@ impl Terminal {
             notes.push("request lost".to_owned());
             return Transferred::default();
         }
-        if self.link.send(frame).await.is_err() || (faults.duplicate && self.link.send(frame).await.is_err()) {
+        if self.link.send(frame).await.is_err() || (faults.duplicate && self.link.send(frame).await.is_err())
+        {
             return Transferred::default();
         }
         let first = self.link.receive(self.settings.reply_timeout).await.ok();
@@ -730,7 +748,11 @@ impl Terminal {
 
     fn note(&mut self, note: &str) {
         if let Some(step) = self.log.last_mut() {
-            step.note = [step.note.as_str(), note].into_iter().filter(|n| !n.is_empty()).collect::<Vec<_>>().join("; ");
+            step.note = [step.note.as_str(), note]
+                .into_iter()
+                .filter(|n| !n.is_empty())
+                .collect::<Vec<_>>()
+                .join("; ");
         }
     }
 
@@ -825,7 +847,12 @@ fn void_of(kind: Kind) -> Option<Kind> {
         Kind::Sale => Some(Kind::SaleVoid),
         Kind::PreAuth => Some(Kind::PreAuthVoid),
         Kind::Completion => Some(Kind::CompletionVoid),
-        Kind::Balance | Kind::SaleVoid | Kind::Refund | Kind::PreAuthVoid | Kind::CompletionVoid | Kind::Cash => None,
+        Kind::Balance
+        | Kind::SaleVoid
+        | Kind::Refund
+        | Kind::PreAuthVoid
+        | Kind::CompletionVoid
+        | Kind::Cash => None,
     }
 }
 

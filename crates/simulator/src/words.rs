@@ -117,7 +117,9 @@ mod tests {
 
     #[test]
     fn every_kind_and_the_important_codes_have_words() {
-        for what in ["sale", "balance", "sale-void", "pre-auth", "completion", "refund", "reversal", "sign-in"] {
+        for what in
+            ["sale", "balance", "sale-void", "pre-auth", "completion", "refund", "reversal", "sign-in"]
+        {
             assert_ne!(Language::Zh.kind(what), what);
         }
         let code = |code: &str| Answer::Code(code.parse().unwrap());
@@ -130,7 +132,10 @@ mod tests {
     fn no_text_tells_how_many_tries_are_left() {
         for text in ZH.values().chain(EN.values()) {
             let lower = text.to_lowercase();
-            assert!(!lower.contains("left") && !lower.contains("remaining") && !text.contains("还剩"), "{text}");
+            assert!(
+                !lower.contains("left") && !lower.contains("remaining") && !text.contains("还剩"),
+                "{text}"
+            );
         }
     }
 

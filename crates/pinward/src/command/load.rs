@@ -63,22 +63,18 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     eprintln!("{} terminals sign in, then pay for {} s", terminals.len(), options.seconds);
     let mut ready = Vec::new();
     for mut terminal in terminals {
-        match terminal.sign_in().await {
-            Ok(outcome) if outcome.answer.is_approval() => ready.push(terminal),
-            Ok(outcome) => {
-                anyhow::bail!("terminal {}: sign-in was answered {}", terminal.id(), outcome.answer)
-            }
-            Err(error @ TerminalError::Unreachable { .. }) => {
-                eprintln!("pinward: {}", super::sentence(&error.into()));
+        match prepare(&mut terminal, &mut cards).await {
+            Ok(card) => ready.push((terminal, card)),
+            Err(error) if matches!(error.downcast_ref(), Some(TerminalError::Unreachable { .. })) => {
+                eprintln!("pinward: {}", super::sentence(&error));
                 return Ok(ExitCode::from(UNAVAILABLE));
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
     let began = Instant::now();
     let until = began + Duration::from_secs(options.seconds);
-    let tasks: Vec<_> =
-        ready.into_iter().zip(cards).map(|(t, c)| tokio::spawn(pay_until(t, c, until))).collect();
+    let tasks: Vec<_> = ready.into_iter().map(|(t, c)| tokio::spawn(pay_until(t, c, until))).collect();
     let mut tally = Tally::default();
     for task in tasks {
         tally.add(task.await.context("a terminal broke off")?);

@@ -15,7 +15,8 @@ use simulator::terminal::{Settings, Terminal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-const TMK: [u8; 16] = [0x0F, 0x1E, 0x2D, 0x3C, 0x4B, 0x5A, 0x69, 0x78, 0x87, 0x96, 0xA5, 0xB4, 0xC3, 0xD2, 0xE1, 0xF0];
+const TMK: [u8; 16] =
+    [0x0F, 0x1E, 0x2D, 0x3C, 0x4B, 0x5A, 0x69, 0x78, 0x87, 0x96, 0xA5, 0xB4, 0xC3, 0xD2, 0xE1, 0xF0];
 pub(crate) const TPK: [u8; 16] = [0x11; 16];
 pub(crate) const TAK: [u8; 16] = [0x23; 16];
 
@@ -47,7 +48,8 @@ impl FakeHost {
     pub(crate) async fn start(dialect: &'static str, acts: &[Act]) -> FakeHost {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let script = Arc::new(Mutex::new(Script { acts: acts.iter().copied().collect(), ..Script::default() }));
+        let script =
+            Arc::new(Mutex::new(Script { acts: acts.iter().copied().collect(), ..Script::default() }));
         let host = FakeHost { address, dialect, script, seen: Arc::default() };
         let (script, seen) = (Arc::clone(&host.script), Arc::clone(&host.seen));
         tokio::spawn(async move {
@@ -81,7 +83,8 @@ impl FakeHost {
     }
 
     pub(crate) fn terminal(&self, id: &str) -> Terminal {
-        let settings = Settings { reply_timeout: std::time::Duration::from_millis(150), ..Settings::default() };
+        let settings =
+            Settings { reply_timeout: std::time::Duration::from_millis(150), ..Settings::default() };
         let memory = Memory::volatile(Stan::new(123).unwrap());
         Terminal::with_memory(&self.sandbox(), id.parse().unwrap(), settings, memory).unwrap()
     }
@@ -102,7 +105,12 @@ impl FakeHost {
     }
 }
 
-async fn serve(mut stream: TcpStream, dialect: &'static str, script: Arc<Mutex<Script>>, seen: Arc<Mutex<Vec<Vec<u8>>>>) {
+async fn serve(
+    mut stream: TcpStream,
+    dialect: &'static str,
+    script: Arc<Mutex<Script>>,
+    seen: Arc<Mutex<Vec<Vec<u8>>>>,
+) {
     let framing = FakeHost::framing(dialect);
     let compiled = Dialect::builtin(dialect).unwrap();
     let mut bytes = Vec::new();

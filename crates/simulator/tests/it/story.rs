@@ -73,7 +73,14 @@ async fn error_75_is_true_where_the_third_wrong_pin_locks() {
     assert!(report.passed(), "{:?}", report.failures);
     assert_eq!(
         seen,
-        ["0800 sign-in 00", "0200 balance 00", "0200 sale 55", "0200 sale 55", "0200 sale 75", "0200 sale 75"]
+        [
+            "0800 sign-in 00",
+            "0200 balance 00",
+            "0200 sale 55",
+            "0200 sale 55",
+            "0200 sale 75",
+            "0200 sale 75"
+        ]
     );
 }
 
@@ -83,7 +90,11 @@ async fn a_host_that_unlocks_by_the_right_pin_is_found_out() {
     let (report, _) = play(&story, &codes(&["00", "55", "55", "75", "00"])).await;
     let failures = report.unwrap().failures;
     assert_eq!(failures.len(), 1);
-    assert_eq!((failures[0].line, failures[0].got.as_str()), (12, "00"), "the line that says the right PIN does not unlock");
+    assert_eq!(
+        (failures[0].line, failures[0].got.as_str()),
+        (12, "00"),
+        "the line that says the right PIN does not unlock"
+    );
 }
 
 #[tokio::test]

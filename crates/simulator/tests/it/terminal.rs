@@ -62,7 +62,11 @@ async fn messages_have_the_bitmaps_of_the_reference() {
             "0500 0020000000C18012", // settlement
         ]
     );
-    assert_eq!(host.field(60)[..2], ["00000001003", "22000007000500"], "the batch is the one that the host named");
+    assert_eq!(
+        host.field(60)[..2],
+        ["00000001003", "22000007000500"],
+        "the batch is the one that the host named"
+    );
     assert_eq!(host.field(61)[3], "0000070001241122", "batch, trace number and date of the sale");
 }
 
