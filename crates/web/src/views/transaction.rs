@@ -38,14 +38,18 @@ pub(crate) async fn page(
     let messages = service::messages(&state, &detail);
     let title = title(&visit, &detail.row);
     let frame = Frame {
-        beside: html! { "RRN " (detail.row.rrn) },
+        beside: reference(&visit, &detail.row),
         actions: copy_link(visit.say),
         ..Frame::new(&visit, Nav::Transactions, &title)
     };
     Ok(frame.page(html! {
         (verdict(&visit, &detail))
         div class="columns two-one" {
-            (timeline(&visit, "timeline-card", &detail.same_card, &detail.row))
+            @if detail.row.card.is_some() {
+                (timeline(&visit, "timeline-card", &detail.same_card, &detail.row))
+            } @else {
+                (timeline(&visit, "timeline-terminal", &detail.same_terminal, &detail.row))
+            }
             (pin_state(&visit, &detail.row, card.as_ref(), now))
         }
         (todo(&visit, &detail.row))
@@ -57,10 +61,17 @@ pub(crate) async fn page(
             (message(&visit, "message-request", messages[0].as_deref()))
             (message(&visit, "message-reply", messages[1].as_deref()))
         }
-        @if detail.same_terminal.iter().any(|r| r.seq != detail.row.seq) {
+        @if detail.row.card.is_some() && detail.same_terminal.iter().any(|r| r.seq != detail.row.seq) {
             (timeline(&visit, "timeline-terminal", &detail.same_terminal, &detail.row))
         }
     }))
+}
+
+/// The reference beside the heading; a line without one is named by its place in the journal.
+fn reference(visit: &Visit, row: &TransactionRow) -> Markup {
+    html! {
+        @if row.rrn.starts_with('-') { (visit.say.t("fact-journal")) " " (row.seq) } @else { "RRN " (row.rrn) }
+    }
 }
 
 fn title(visit: &Visit, row: &TransactionRow) -> String {
