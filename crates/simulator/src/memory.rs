@@ -117,9 +117,9 @@ impl Memory {
         file.read_to_string(&mut text)?;
         let now = match serde_json::from_str(&text) {
             Ok(now) => now,
-            Err(_) if text.is_empty() => fresh(),
+            Err(_) if text.is_empty() => starting_at(1),
             // Cut off by a crash: the numbers before it are unknown, those of the clock are most likely free.
-            Err(_) => Memory::from_clock(crate::clock::now_ms()).now,
+            Err(_) => starting_at(number_of(crate::clock::now_ms())),
         };
         Ok(Memory { file: Some(file), reserved: 0, reserve: 1, now })
     }
@@ -127,16 +127,14 @@ impl Memory {
     /// A memory that ends with the process.
     #[must_use]
     pub fn volatile(first: Stan) -> Memory {
-        let now = Remembered { next_stan: first.get().max(1), batch: 1, ..Remembered::default() };
-        Memory { file: None, reserved: 0, reserve: 1, now }
+        Memory { file: None, reserved: 0, reserve: 1, now: starting_at(first.get()) }
     }
 
     /// As [`Memory::volatile`], from a number that follows the clock: two numbers per second, so that a run started a minute
     /// after another one finds a minute's worth of numbers between them.
     #[must_use]
     pub fn from_clock(now_ms: i64) -> Memory {
-        let number = u32::try_from((now_ms / 500).rem_euclid(i64::from(STAN_LAST))).unwrap_or(0) + 1;
-        Memory::volatile(Stan::new(number).unwrap_or_else(|_| unreachable!("taken modulo the last number")))
+        Memory { file: None, reserved: 0, reserve: 1, now: starting_at(number_of(now_ms)) }
     }
 
     /// Writes that many trace numbers as used at a time: for load, where a file write per message would be measured.
@@ -211,6 +209,16 @@ impl Memory {
     }
 }
 
+impl Drop for Memory {
+    /// What was not written for speed is written at the end; after a crash the totals of a load run are lost, its trace numbers
+    /// are not used again.
+    fn drop(&mut self) {
+        if self.reserve > 1 {
+            let _ = self.save();
+        }
+    }
+}
+
 impl Totals {
     pub(crate) fn debit(&mut self, amount: Amount) {
         self.debit_sum = Amount(self.debit_sum.0.saturating_add(amount.0));
@@ -228,8 +236,13 @@ impl Totals {
     }
 }
 
-fn fresh() -> Remembered {
-    Remembered { next_stan: 1, batch: 1, ..Remembered::default() }
+fn starting_at(stan: u32) -> Remembered {
+    Remembered { next_stan: stan.max(1), batch: 1, ..Remembered::default() }
+}
+
+/// Two numbers per second, 1 to 999999.
+fn number_of(now_ms: i64) -> u32 {
+    u32::try_from((now_ms / 500).rem_euclid(i64::from(STAN_LAST))).unwrap_or(0) + 1
 }
 
 /// A terminal number may hold any printable character; a file name may not.
@@ -263,8 +276,12 @@ mod tests {
         memory.reserve_at_a_time(100);
         let last = (0..150).map(|_| memory.take_stan().unwrap().get()).last().unwrap();
         assert_eq!(last, 150);
+        let mut totals = Totals::default();
+        totals.debit(Amount(100));
+        memory.set_totals(totals).unwrap();
         drop(memory);
-        assert!(Memory::open(folder.path(), id()).unwrap().take_stan().unwrap().get() > 150);
+        let mut memory = Memory::open(folder.path(), id()).unwrap();
+        assert_eq!((memory.take_stan().unwrap().get(), memory.totals()), (151, totals));
     }
 
     #[test]

@@ -139,6 +139,10 @@ async fn pay_until(mut terminal: Terminal, card: Card, until: Instant) -> Tally 
         // The log is for people; here it would only grow.
         drop(terminal.take_log());
     }
+    // The batch is closed, so that the terminal's next user begins with totals that DE 48 can hold (counts have 3 digits).
+    if let Err(error) = terminal.settle().await {
+        tally.note_settlement(error);
+    }
     tally
 }
 
@@ -157,6 +161,13 @@ impl Tally {
         *self.answers.entry(answer.to_string()).or_default() += 1;
         if answer.code().is_some() {
             self.micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// A dialect without settlement has no totals to close.
+    fn note_settlement(&mut self, error: TerminalError) {
+        if !matches!(error, TerminalError::NotInDialect(_)) {
+            self.troubles.push(super::sentence(&error.into()));
         }
     }
 
