@@ -4,6 +4,7 @@
 
 use model::{CardId, TerminalId, TransactionKey};
 use store::{Entry, StoreError, Subject};
+use zeroize::Zeroizing;
 
 use crate::seal::{Purpose, Sealer};
 
@@ -29,8 +30,9 @@ pub(crate) fn transaction_key(key: &TransactionKey) -> Vec<u8> {
 pub(crate) fn encode(sealer: &Sealer, entry: &mut Entry) -> Result<Vec<u8>, StoreError> {
     let owner = owner(entry);
     if let Some(exchange) = &mut entry.exchange {
+        let clear = Zeroizing::new(std::mem::take(&mut exchange.reply));
         exchange.reply = sealer
-            .seal(Purpose::Reply, &owner, &exchange.reply)
+            .seal(Purpose::Reply, &owner, &clear)
             .map_err(|_| StoreError::Away("no randomness to seal an answer".to_owned()))?;
     }
     minicbor::to_vec(entry).map_err(|error| StoreError::Away(format!("an entry cannot be written: {error}")))

@@ -7,30 +7,48 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rusqlite::Connection;
 use store::StoreError;
 
 use super::{
     core::Core,
     registers::{self, Checkpoint},
+    sql,
 };
 
 /// How often it looks whether there is something to do.
 const TICK: Duration = Duration::from_millis(200);
 
 /// Runs until `end` is set; the caller saves once more then.
-pub(crate) fn run(core: &Core, end: &AtomicBool, mut mark: u64) {
+pub(crate) fn run(core: &Core, end: &AtomicBool, journal: &Connection, mut mark: u64) {
     let mut last = Instant::now();
+    let mut copied = mark;
     while !end.load(Ordering::Acquire) {
         thread::park_timeout(TICK);
-        let behind = core.published().saturating_sub(mark);
+        let published = core.published();
+        if published != copied {
+            copy_log(journal);
+            copied = published;
+        }
+        let behind = published.saturating_sub(mark);
         let due = behind >= core.limits.tail_entries || last.elapsed() >= core.limits.checkpoint_interval;
         if behind > 0 && due {
             mark = match save(core) {
                 Ok(mark) => mark,
-                Err(error) => return core.health.stop(format!("a checkpoint failed: {error}")),
+                // The store has stopped; what is in memory stays there to be read.
+                Err(_) => return,
             };
             last = Instant::now();
         }
+    }
+}
+
+/// Copies the journal's write-ahead log into its file, as far as that goes without making the writer wait. The writer
+/// finishes the copy itself when the log is long ([`Limits::wal_pages`](super::Limits)), with little left to do: alone
+/// it would stop for the whole of it.
+fn copy_log(journal: &Connection) {
+    if let Err(error) = journal.query_row(sql::COPY_LOG, [], |_| Ok(())) {
+        tracing::debug!(%error, "the journal's log is copied later");
     }
 }
 
@@ -46,7 +64,7 @@ pub(crate) fn save(core: &Core) -> Result<u64, StoreError> {
         sums: states.sums.take_dirty(),
         keys: states.keys_up_to(mark),
     };
-    registers::save(&mut core.registers(), &checkpoint)?;
+    core.write_registers(|conn| registers::save(conn, &checkpoint))?;
     states.cards.saved(&checkpoint.cards);
     states.terminals.saved(&checkpoint.terminals);
     states.sums.saved(&checkpoint.sums);

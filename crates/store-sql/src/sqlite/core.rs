@@ -1,7 +1,7 @@
 //! What the engine's threads share.
 
 use std::sync::{
-    Mutex, MutexGuard, OnceLock, PoisonError,
+    Mutex, OnceLock, PoisonError,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -24,7 +24,8 @@ pub(crate) struct Core {
     pub(crate) filled: watch::Sender<u64>,
     /// Somebody waits for the look-up tables.
     pub(crate) hurry: AtomicBool,
-    registers: Mutex<Connection>,
+    /// The one connection that writes registers; `None` once a write failed.
+    registers: Mutex<Option<Connection>>,
 }
 
 impl Core {
@@ -45,13 +46,28 @@ impl Core {
             published: AtomicU64::new(0),
             filled: watch::Sender::new(filled),
             hurry: AtomicBool::new(false),
-            registers: Mutex::new(registers),
+            registers: Mutex::new(Some(registers)),
         }
     }
 
-    /// The one connection that writes registers.
-    pub(crate) fn registers(&self) -> MutexGuard<'_, Connection> {
-        self.registers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Writes registers. Like the journal they are written until the first failure and never after it: states that
+    /// a failed checkpoint took are in no file, and a later mark would claim that they were.
+    pub(crate) fn write_registers(
+        &self,
+        write: impl FnOnce(&mut Connection) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut registers = self.registers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut conn = registers.take().ok_or_else(|| self.health.cause())?;
+        match write(&mut conn) {
+            Ok(()) => {
+                *registers = Some(conn);
+                Ok(())
+            }
+            Err(error) => {
+                self.health.stop(format!("registers not written: {error}"));
+                Err(error)
+            }
+        }
     }
 
     pub(crate) fn published(&self) -> u64 {

@@ -1,7 +1,10 @@
 //! Numbered migrations, one series per file; `user_version` says how many were applied. A store that a newer program
 //! wrote is refused: an older program would misread it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -43,6 +46,10 @@ impl Schema {
             Refusal::Newer(found) => {
                 OpenError::NewerSchema { file: self.file, found, known: self.migrations.len() }
             }
+            Refusal::ReadOnly => OpenError::NotWritable {
+                path: self.path(dir),
+                source: io::ErrorKind::ReadOnlyFilesystem.into(),
+            },
             Refusal::Sql(error) => OpenError::sql(self.file, &error),
         })
     }
@@ -50,6 +57,9 @@ impl Schema {
     fn connect(&self, dir: &Path) -> Result<Connection, Refusal> {
         let mut conn = Connection::open(self.path(dir))?;
         conn.busy_timeout(super::pool::BUSY_TIMEOUT)?;
+        if conn.is_readonly("main")? {
+            return Err(Refusal::ReadOnly);
+        }
         let found = version(&conn)?;
         if found > self.migrations.len() {
             return Err(Refusal::Newer(found));
@@ -61,7 +71,7 @@ impl Schema {
         Ok(conn)
     }
 
-    /// Refuses a newer file without changing anything; a file that is not there yet has version 0.
+    /// For readers, who change nothing: the version must be exactly ours.
     pub(crate) fn check_version(&self, conn: &Connection, schema: &str) -> Result<(), OpenError> {
         let found: i64 = conn
             .query_row(&format!("PRAGMA {schema}.user_version"), [], |row| row.get(0))
@@ -79,6 +89,8 @@ impl Schema {
 
 enum Refusal {
     Newer(usize),
+    /// SQLite opens a file that it may not write without a word.
+    ReadOnly,
     Sql(rusqlite::Error),
 }
 

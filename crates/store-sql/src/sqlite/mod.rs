@@ -141,10 +141,12 @@ impl Engine for SqliteEngine {
         self.prepare(&entry).await?;
         let body = crate::body::encode(&self.core.sealer, &mut entry)?;
         let (done, answer) = oneshot::channel();
-        self.work.try_send(Work::Append(Append { entry, body, done })).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => self.core.health.cause(),
-        })?;
+        self.work.try_send(Work::Append(Box::new(Append { entry, body, done }))).map_err(
+            |error| match error {
+                mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => self.core.health.cause(),
+            },
+        )?;
         answer.await.unwrap_or_else(|_| Err(self.core.health.cause().into()))
     }
 
@@ -233,8 +235,16 @@ impl Core {
             .collect::<Result<Vec<_>, _>>()?;
         // Sorted, so that neighbours share pages; stable, so that the last of two registrations of a card wins.
         rows.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-        let mut conn = self.registers();
-        registers::register(&mut conn, &rows)?;
+        // Amended under the same lock, so that two registrations of a card end the same way in file and memory.
+        self.write_registers(|conn| {
+            registers::register(conn, &rows)?;
+            self.amend(&rows);
+            Ok(())
+        })
+    }
+
+    /// Brings what is at hand up to the registers.
+    fn amend(&self, rows: &[Row]) {
         for row in rows {
             match row {
                 Row::Card(row) => self.states.cards.amend(&row.id, |card| {
@@ -246,7 +256,6 @@ impl Core {
                 }
             }
         }
-        Ok(())
     }
 }
 

@@ -212,11 +212,12 @@ struct Parts {
 fn start(dir: &Path, core: Arc<Core>, parts: Parts) -> Result<Arc<SqliteEngine>, OpenError> {
     let Parts { journal, reader, archive, filled, end, mark, lock } = parts;
     let connect = || core.pool.connect().map_err(|error| OpenError::store(JOURNAL.file, error));
+    let log = JOURNAL.open_for_writing(dir)?;
     let (work, queue) = mpsc::channel(core.limits.queue_entries);
     let lines = tokio::sync::broadcast::Sender::new(core.limits.subscriber_rows);
     let filler = Filler::new(archive, connect()?, filled, lines.clone());
     let writer = Writer::new(core.clone(), journal, reader, queue, end);
-    let threads = Threads::start(&core, writer, filler, mark, lock)
+    let threads = Threads::start(&core, writer, filler, log, mark, lock)
         .map_err(|source| OpenError::Io { path: dir.to_owned(), source })?;
     let archive = SqliteArchive::live(core.clone(), lines, threads.filler());
     tracing::info!(dir = %dir.display(), journal = end, replayed = end - mark, "store open");

@@ -12,6 +12,7 @@ pub(crate) const ENTRIES_AFTER: &str =
     "SELECT seq, body FROM main.journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 pub(crate) const TAIL: &str =
     "SELECT seq, subject, subject_seq, body FROM main.journal WHERE seq > ?1 ORDER BY seq";
+pub(crate) const COPY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 pub(crate) const TAIL_OF: &str =
     "SELECT seq, body FROM main.journal WHERE seq > ?1 AND subject = ?2 ORDER BY seq";
 pub(crate) const KEY_CHECK: &str = "SELECT key_check FROM store";

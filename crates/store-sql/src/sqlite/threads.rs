@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::{
@@ -40,17 +41,20 @@ impl Threads {
         core: &Arc<Core>,
         writer: Writer,
         filler: Filler,
+        log: Connection,
         mark: u64,
         lock: File,
     ) -> io::Result<Self> {
         let watched = core.clone();
         let writer = thread::Builder::new().name("journal".into()).spawn(move || {
-            let _guard = StopAtEnd(watched);
+            let _guard = StopAtEnd(&watched, "the journal's writer ended");
             writer.run();
         })?;
         let filler = Background::start("archive", core, move |core, end| filler.run(core, end))?;
-        let checkpoint =
-            Background::start("checkpoint", core, move |core, end| checkpoint::run(core, end, mark))?;
+        let checkpoint = Background::start("checkpoint", core, move |core, end| {
+            let _guard = StopAtEnd(core, "the checkpoint thread ended");
+            checkpoint::run(core, end, &log, mark);
+        })?;
         Ok(Self { core: core.clone(), writer, filler, checkpoint, lock })
     }
 
@@ -93,11 +97,11 @@ impl Background {
     }
 }
 
-/// However the writer ends, nobody may believe that decisions can still be taken.
-struct StopAtEnd(Arc<Core>);
+/// However such a thread ends, nobody may believe that decisions can still be taken.
+struct StopAtEnd<'a>(&'a Core, &'static str);
 
-impl Drop for StopAtEnd {
+impl Drop for StopAtEnd<'_> {
     fn drop(&mut self) {
-        self.0.health.stop("the journal's writer ended");
+        self.0.health.stop(self.1);
     }
 }

@@ -31,10 +31,13 @@ use crate::body::subject_key;
 /// What the writer is asked.
 pub(crate) enum Work {
     /// Make an entry durable.
-    Append(Append),
+    Append(Box<Append>),
     /// Finish and end.
     End,
 }
+
+/// Boxed once, when it is sent: from there on only pointers move.
+type Batch = Vec<Box<Append>>;
 
 /// An entry, its body, and who waits for it.
 pub(crate) struct Append {
@@ -75,7 +78,7 @@ impl Writer {
                 Work::Append(append) => Some(append),
                 Work::End => None,
             });
-            let batch: Vec<_> = asked.collect();
+            let batch: Batch = asked.collect();
             let stopped = self.batch(batch).is_err();
             if stopped || asked_to_end {
                 return self.refuse_the_rest();
@@ -84,7 +87,7 @@ impl Writer {
     }
 
     /// One batch. An error means that the store stopped.
-    fn batch(&mut self, batch: Vec<Append>) -> Result<(), StoreError> {
+    fn batch(&mut self, batch: Batch) -> Result<(), StoreError> {
         let accepted = self.accept(batch);
         if accepted.is_empty() {
             self.release(&accepted);
@@ -103,9 +106,9 @@ impl Writer {
     }
 
     /// Keeps the entries that continue their subject; answers the others.
-    fn accept(&mut self, batch: Vec<Append>) -> Vec<Append> {
+    fn accept(&mut self, batch: Batch) -> Batch {
         self.heads.clear();
-        let mut accepted = Vec::with_capacity(batch.len());
+        let mut accepted = Batch::with_capacity(batch.len());
         for append in batch {
             match self.check(&append.entry) {
                 Ok(()) => accepted.push(append),
@@ -155,12 +158,13 @@ impl Writer {
     }
 
     /// Inserts and commits. With WAL and `synchronous=FULL` the commit returns after an fsync of the log.
-    fn write(&mut self, first: u64, batch: &[Append]) -> Result<(), StoreError> {
+    fn write(&mut self, first: u64, batch: &Batch) -> Result<(), StoreError> {
         let tx =
             self.journal.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
         {
             let mut insert = tx.prepare_cached(sql::APPEND).map_err(store_error)?;
-            for (place, Append { entry, body, .. }) in (first..).zip(batch) {
+            for (place, append) in (first..).zip(batch) {
+                let Append { entry, body, .. } = &**append;
                 let row = params![column(place), subject_key(&entry.subject), entry.seq, entry.at.0, body];
                 insert.execute(row).map_err(store_error)?;
             }
@@ -169,7 +173,7 @@ impl Writer {
     }
 
     /// Folds a durable batch and publishes its end.
-    fn fold(&mut self, first: u64, batch: &[Append]) -> Result<(), StoreError> {
+    fn fold(&mut self, first: u64, batch: &Batch) -> Result<(), StoreError> {
         for (place, append) in (first..).zip(batch) {
             self.core.states.fold(place, &append.entry)?;
             self.end = place;
@@ -180,7 +184,7 @@ impl Writer {
     }
 
     /// What was held for the batch may go again.
-    fn release(&self, batch: &[Append]) {
+    fn release(&self, batch: &Batch) {
         for append in batch {
             if let Some((key, _)) = states::movement(&append.entry) {
                 self.core.states.sums.release(&key);

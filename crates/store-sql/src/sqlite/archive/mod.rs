@@ -63,7 +63,12 @@ enum Source {
     /// In the process that has the store open.
     Live { core: Arc<Core>, lines: broadcast::Sender<Arc<TransactionRow>>, filler: thread::Thread },
     /// In another process: the files alone.
-    Files { pool: Pool, sealer: Sealer, lines: broadcast::Sender<Arc<TransactionRow>>, end: Arc<AtomicBool> },
+    Files {
+        pool: Pool,
+        sealer: Box<Sealer>,
+        lines: broadcast::Sender<Arc<TransactionRow>>,
+        end: Arc<AtomicBool>,
+    },
 }
 
 impl Drop for Source {
@@ -91,7 +96,7 @@ impl SqliteArchive {
         if let Err(error) = tail.spawn(move || follow(&conn, &told, &ended)) {
             tracing::warn!(%error, "no thread to follow the archive: subscribers see nothing");
         }
-        Self { source: Arc::new(Source::Files { pool, sealer, lines, end }) }
+        Self { source: Arc::new(Source::Files { pool, sealer: Box::new(sealer), lines, end }) }
     }
 
     async fn read<T: Send + 'static>(
