@@ -205,32 +205,41 @@ const firstLoad = async (browser) => {
   await context.close();
 };
 
-await mkdir(out, { recursive: true });
-const profile = await mkdtemp(join(tmpdir(), "pinward-e2e-"));
-const browser = await chromium.launch({
+/** A browser of its own for each width: tabs that are photographed at the same time spoil each other's pictures. */
+const launch = (home) => chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   headless: true,
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  env: { ...process.env, HOME: profile },
+  env: { ...process.env, HOME: home },
 });
-const only = process.env.ONLY?.split(",");
-try {
+
+/** Every screen at one width. */
+const look = async (browser, width) => {
   for (const lang of Object.keys(LANGS)) {
     for (const theme of THEMES) {
       const context = await browser.newContext({ locale: LANGS[lang], colorScheme: theme, reducedMotion: "reduce" });
-      for (const [name, path] of (await screens()).filter(([name]) => !only || only.includes(name))) {
-        await Promise.all(WIDTHS.map((width) => check(context, name, path, lang, theme, width)));
-      }
+      for (const [name, path] of wanted) await check(context, name, path, lang, theme, width);
       await context.close();
     }
   }
-  const context = await browser.newContext({ locale: "en" });
+};
+
+await mkdir(out, { recursive: true });
+const profile = await mkdtemp(join(tmpdir(), "pinward-e2e-"));
+const only = process.env.ONLY?.split(",");
+const wanted = (await screens()).filter(([name]) => !only || only.includes(name));
+const browsers = await Promise.all(WIDTHS.map(() => launch(profile)));
+try {
+  await Promise.all(WIDTHS.map((width, i) => look(browsers[i], width)));
+  const context = await browsers[0].newContext({ locale: "en" });
   await keyboard(context);
   await context.close();
-  await withoutScripts(browser);
-  await firstLoad(browser);
+  await withoutScripts(browsers[0]);
+  await firstLoad(browsers[0]);
+} catch (error) {
+  expect("the run", false, String(error).split("\n")[0]);
 } finally {
-  await browser.close();
+  await Promise.all(browsers.map((browser) => browser.close()));
   await rm(profile, { recursive: true, force: true });
 }
 

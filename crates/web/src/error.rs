@@ -22,6 +22,9 @@ pub(crate) enum Failure {
     /// The caller asked for something that is not here.
     #[error("not found")]
     NotFound,
+    /// The caller reached this machine by a name that is not its own, as a hostile page does by DNS rebinding.
+    #[error("misdirected")]
+    Misdirected,
     /// The caller used a method other than GET and HEAD.
     #[error("method not allowed")]
     MethodNotAllowed,
@@ -55,6 +58,7 @@ impl Failure {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotUnderstood { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyListeners | Self::StoreAway(_) | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
@@ -66,6 +70,7 @@ impl Failure {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not-found",
+            Self::Misdirected => "misdirected",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::NotUnderstood { .. } => "not-understood",
             Self::TooManyListeners => "too-many-listeners",
@@ -77,9 +82,10 @@ impl Failure {
 
     /// One of each, for tests of texts.
     #[cfg(test)]
-    pub(crate) fn all() -> [Self; 7] {
+    pub(crate) fn all() -> [Self; 8] {
         [
             Self::NotFound,
+            Self::Misdirected,
             Self::MethodNotAllowed,
             Self::not_understood("", ""),
             Self::TooManyListeners,

@@ -97,6 +97,7 @@ impl Console {
             .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
             .with_state(shared.clone())
             .layer(from_fn(give_up))
+            .layer(from_fn(own_names_only))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(from_fn_with_state(shared, error::explain))
             .layer(from_fn(visit::remember_choices))
@@ -118,6 +119,21 @@ async fn give_up(request: Request, next: Next) -> Response {
     }
 }
 
+/// Without sign-in the address is the only fence, so the name must be this machine's too.
+async fn own_names_only(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok());
+    if host.is_none_or(is_own_name) { next.run(request).await } else { Failure::Misdirected.into_response() }
+}
+
+fn is_own_name(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
 /// A bug of ours stops one answer, not the console.
 fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
     let words = cause
@@ -128,4 +144,21 @@ fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
     let mut response = Failure::Internal(words.to_owned()).into_response();
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own_name;
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        for own in ["127.0.0.1:8080", "127.0.0.1", "localhost:8080", "LOCALHOST", "[::1]:8080"] {
+            assert!(is_own_name(own), "{own}");
+        }
+        for other in
+            ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "192.168.1.7", "", "[fe80::1]"]
+        {
+            assert!(!is_own_name(other), "{other}");
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 error-not-found = Not found
 error-not-found-detail = There is nothing at this address. A reference number that is older than the archive, or a card or code that is not registered, also leads here.
+error-misdirected = Wrong name
+error-misdirected-detail = This console answers only as 127.0.0.1, [::1] or localhost: a page of another name could otherwise read it through your browser.
 error-method-not-allowed = Only reading
 error-method-not-allowed-detail = This console and its API only read: use GET or HEAD.
 error-not-understood = The query means nothing

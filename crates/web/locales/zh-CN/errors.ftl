@@ -2,6 +2,8 @@
 
 error-not-found = 未找到
 error-not-found-detail = 这个地址没有内容。参考号早于留存期限，或卡、应答码未登记，也会到这里。
+error-misdirected = 主机名不符
+error-misdirected-detail = 本控制台只以 127.0.0.1、[::1] 或 localhost 应答，否则其他网站的页面可借您的浏览器读取它。
 error-method-not-allowed = 只可读取
 error-method-not-allowed-detail = 本控制台及其 API 只读，请使用 GET 或 HEAD。
 error-not-understood = 查询条件无法理解

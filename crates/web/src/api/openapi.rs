@@ -15,7 +15,8 @@ use crate::{error::Problem, router::Shared};
     info(
         title = "pinward",
         description = "Read what happened to PIN-protected payments: every transaction with its reason, every card's \
-                       PIN state, every terminal. Card numbers are masked; PINs and keys never appear.",
+                       PIN state, every terminal. Card numbers are masked; PINs and keys never appear. Any address may also answer 405, 421, 500 or 503 \
+                       with a Problem.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     tags(

@@ -8,8 +8,9 @@ use super::layout::{Frame, Nav};
 use crate::{api::openapi, router::Shared, visit::Visit};
 
 /// The codes of problems, which the `type` of a problem leads to.
-const PROBLEMS: [&str; 7] = [
+const PROBLEMS: [&str; 8] = [
     "not-found",
+    "misdirected",
     "method-not-allowed",
     "not-understood",
     "too-many-listeners",
