@@ -147,7 +147,7 @@ const fn is_track_nibble(nibble: u8) -> bool {
 /// Most fields are at most eight bytes long, and for the common classes eight bytes are judged at once, in one register: the
 /// word is read where the field starts, what lies beyond the field is replaced by something legal, and no byte decides a
 /// branch. The bytes beyond must exist; near the end of the body the table decides, byte by byte.
-#[inline]
+#[inline(always)]
 pub(crate) fn all_in(body: &[u8], start: usize, end: usize, demanded: ByteClass) -> bool {
     match demanded {
         ANY_BYTE => true,
@@ -193,31 +193,37 @@ fn words_are(
     true
 }
 
+#[inline(never)]
 fn bytes_are(bytes: &[u8], demanded: ByteClass) -> bool {
     bytes.iter().fold(demanded, |seen, &b| seen & CLASSES[usize::from(b)]) == demanded
 }
 
+#[inline(always)]
 const fn every(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
 /// A half-byte above 9 has bit 3 together with bit 2 or bit 1.
+#[inline(always)]
 const fn bcd_digits(word: u64) -> bool {
     (word >> 3) & ((word >> 2) | (word >> 1)) & every(0x11) == 0
 }
 
 /// Of the half-bytes above 9 only D, binary 1101, is legal: bit 3 with bit 1 is not, and bit 3 with bit 2 is not without bit 0.
+#[inline(always)]
 const fn bcd_track(word: u64) -> bool {
     (word >> 3) & ((word >> 1) | ((word >> 2) & !word)) & every(0x11) == 0
 }
 
 /// 0x20 to 0x7E: the top bit is clear, adding 0x60 sets it, adding 1 does not.
+#[inline(always)]
 const fn ascii_printable(word: u64) -> bool {
     let top = every(0x80);
     word & top == 0 && word.wrapping_add(every(0x60)) & !word.wrapping_add(every(0x01)) & top == top
 }
 
 /// `zero` to `zero + 9`. A sum that carries into the next byte comes from a byte that is wrong already.
+#[inline(always)]
 const fn digits_above(word: u64, zero: u8) -> bool {
     let value = word ^ every(zero);
     (value | value.wrapping_add(every(0x76))) & every(0x80) == 0

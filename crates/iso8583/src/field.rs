@@ -198,16 +198,16 @@ impl FieldSpec {
 
     /// Where the value of a field that starts at `at` lies. Structure only; the content is not looked at. `None` if it can not
     /// be there; [`FieldSpec::misplaced`] says why, and is apart so that the way of a good message stays short.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn measure(&self, body: &[u8], at: usize) -> Option<Extent> {
-        if self.prefix_len == 0 {
-            let end = at + usize::from(self.fixed_len);
-            return (end <= body.len()).then_some(Extent {
-                start: at,
-                end,
-                units: usize::from(self.axes.max),
-            });
+        if self.prefix_len > 0 {
+            return self.measure_variable(body, at);
         }
+        let end = at + usize::from(self.fixed_len);
+        (end <= body.len()).then_some(Extent { start: at, end, units: usize::from(self.axes.max) })
+    }
+
+    fn measure_variable(&self, body: &[u8], at: usize) -> Option<Extent> {
         let start = at + self.prefix_len();
         let counted = self.read_prefix(body.get(at..start)?)?;
         let (units, bytes) = match self.axes.counts {
@@ -332,23 +332,25 @@ impl FieldSpec {
     }
 
     /// Are all characters of the value legal?
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_legal(&self, body: &[u8], extent: Extent) -> bool {
-        match self.special {
-            false => all_in(body, extent.start, extent.end, self.demanded),
-            true if self.axes.encoding == Encoding::Bcd => self.is_legal_packed(body, extent),
-            true => self.is_legal_special(body, extent),
-        }
+        let (run, pad_is_legal) = match self.special {
+            false => (extent.start..extent.end, true),
+            true if self.axes.encoding == Encoding::Bcd => self.whole_bytes(body, extent),
+            true => return self.is_legal_special(body, extent),
+        };
+        all_in(body, run.start, run.end, self.demanded) && pad_is_legal
     }
 
+    /// The run of whole bytes that a packed value has, and whether the byte with the pad beside it is legal.
     #[inline]
-    fn is_legal_packed(&self, body: &[u8], extent: Extent) -> bool {
+    fn whole_bytes(&self, body: &[u8], extent: Extent) -> (Range<usize>, bool) {
         if extent.units.is_multiple_of(2) {
-            return all_in(body, extent.start, extent.end, self.demanded);
+            return (extent.start..extent.end, true);
         }
         let (run, odd_at) = self.around_pad(extent);
         let (digit, pad) = self.halves(body[odd_at]);
-        all_in(body, run.start, run.end, self.demanded) && self.is_digit(digit) && (pad == 0 || pad == 0xF)
+        (run, self.is_digit(digit) && (pad == 0 || pad == 0xF))
     }
 
     fn is_legal_special(&self, body: &[u8], Extent { start, end, .. }: Extent) -> bool {
