@@ -15,8 +15,8 @@ use crate::{
 
 /// How many recent transactions a card remembers at least.
 const TRACES_KEPT: usize = 32;
-/// And at most; beyond it the oldest that cannot be undone any more goes first.
-const TRACES_LIMIT: usize = 256;
+/// And at most, however many transactions a card makes in a day.
+const TRACES_LIMIT: usize = 128;
 /// A trace older than this may go once [`TRACES_KEPT`] are exceeded: terminals retransmit within minutes and
 /// reverse within a day.
 const TRACE_AGE_MS: i64 = 48 * 3_600_000;
@@ -239,13 +239,16 @@ impl CardState {
         }
     }
 
-    /// Bounds the memory of a card. What a holder or terminal may still undo is kept longest.
+    /// Bounds the memory of a card. The newest [`TRACES_KEPT`] always stay: their repeats must meet them. Of the older
+    /// ones those go first that nothing can undo any more, then, when there are too many, what was declined, then the
+    /// oldest.
     fn forget_old(&mut self, now: Timestamp) {
         while self.traces.len() > TRACES_KEPT {
-            let old = self.traces.iter().position(|t| !t.may_matter(now));
-            let full = self.traces.len() > TRACES_LIMIT;
-            let victim = old.or_else(|| {
-                full.then(|| self.traces.iter().position(|t| t.status != Status::Approved).unwrap_or(0))
+            let older = self.traces.len() - TRACES_KEPT;
+            let first = |matches: &dyn Fn(&Trace) -> bool| self.traces.iter().take(older).position(matches);
+            let victim = first(&|trace| !trace.may_matter(now)).or_else(|| {
+                let full = self.traces.len() > TRACES_LIMIT;
+                full.then(|| first(&|trace| trace.status != Status::Approved).unwrap_or(0))
             });
             match victim {
                 Some(index) => drop(self.traces.remove(index)),

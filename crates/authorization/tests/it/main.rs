@@ -1,0 +1,5 @@
+//! Decisions as a whole: one card's life through the public functions.
+
+mod bench;
+mod counter;
+mod money;
