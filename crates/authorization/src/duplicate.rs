@@ -1,4 +1,4 @@
-//! Has this request been decided before? (reference §5.4 points 1, 3 and 4)
+//! Has this request been decided before? (docs/reference/rules.md R1, R2, R10, R11)
 
 use model::TransactionKey;
 

@@ -8,7 +8,8 @@
 //!     └───────────────── release: time, staff, PIN reset ──────────────┘
 //! ```
 //!
-//! Nothing else moves it: no time-out, format error, key error, MAC error, repeat or reversal (reference §5.6).
+//! Nothing else moves it: no time-out, format error, key error, MAC error, repeat or reversal (docs/reference/rules.md
+//! P7, P8).
 
 use minicbor::{Decode, Encode};
 use serde::Serialize;

@@ -1,5 +1,5 @@
 //! Undoing (冲正): idempotent, remembered even without an original, and it never gives a PIN try back
-//! (reference §5.4 points 3 to 5, §5.6).
+//! (docs/reference/rules.md R9 to R13, P8).
 
 use model::{Amount, Kind, ReasonCode, Rrn, Timestamp};
 
@@ -63,7 +63,7 @@ fn undo(state: &CardState, trace: &Trace) -> (Vec<Effect>, Movement, ReasonCode)
         return (Vec::new(), Movement::default(), ReasonCode::Reversed);
     };
     if !kind.reversible() {
-        // A refund or balance inquiry is a fact; UnionPay terminals never reverse them (reference §5.3 point 5).
+        // A refund or balance inquiry is a fact; UnionPay terminals never reverse them (rules R9).
         return (Vec::new(), Movement::default(), ReasonCode::OriginalNotSuitable);
     }
     let mark = |key, status| Effect::Mark { key, status };

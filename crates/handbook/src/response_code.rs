@@ -24,7 +24,7 @@ pub struct CodeEntry {
     note: Option<Bilingual>,
 }
 
-/// How UnionPay's terminals handle a code (reference §3.1).
+/// How UnionPay's terminals handle a code (docs/reference/rules.md C1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 pub enum Class {
     /// Success.
@@ -355,7 +355,7 @@ pub fn code(code: &str) -> Option<&'static CodeEntry> {
     CODES.binary_search_by_key(&order(code), |entry| order(entry.code())).ok().map(|at| &CODES[at])
 }
 
-/// What a terminal shows for a code that nobody listed (reference §3.1).
+/// What a terminal shows for a code that nobody listed (docs/reference/rules.md C2).
 #[must_use]
 pub fn unknown_code_prompt(lang: Lang) -> &'static str {
     lang.pick("交易失败，请联系发卡行", "Transaction failed, contact the issuer")

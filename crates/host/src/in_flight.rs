@@ -1,5 +1,5 @@
-//! One request per transaction key at a time: a repeat, or a reversal of it, waits for the first (reference §5.4
-//! point 2). What is kept is bounded by what is under way.
+//! One request per transaction key at a time: a repeat, or a reversal of it, waits for the first
+//! (docs/reference/rules.md R3). What is kept is bounded by what is under way.
 
 use std::{
     collections::HashMap,

@@ -157,7 +157,7 @@ impl std::str::FromStr for MacAlgorithm {
     }
 }
 
-/// Which working keys DE 62 of the sign-in reply carries (UnionPay NMIC, reference §2.4).
+/// Which working keys DE 62 of the sign-in reply carries (UnionPay's network function: docs/reference/rules.md S1, S2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkKeyLayout {
     /// NMIC 003: TPK and TAK, double length, 40 bytes.

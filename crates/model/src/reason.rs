@@ -121,8 +121,8 @@ reasons! {
     SandboxForced = 90 "sandbox-forced" Neutral,
 }
 
-/// Whose matter a reason is (console design §3.3): an operator sees at a glance that 75 is not a system failure
-/// and 91 is not the customer's fault.
+/// Whose matter a reason is: an operator sees at a glance that 75 is not a system failure and 91 is not the customer's
+/// fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {

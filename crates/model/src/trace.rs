@@ -95,8 +95,8 @@ crate::text::fixed_text! {
     ApprovalCode, 6, "approval code", "6 printable characters"
 }
 
-/// The identity of a terminal's transaction (reference §5.2): a repeat carries the same key. The repeat digit
-/// of the message type is not part of it.
+/// The identity of a terminal's transaction (docs/reference/rules.md D2): a repeat carries the same key. The repeat
+/// digit of the message type is not part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize)]
 pub struct TransactionKey {
     /// DE 41.

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-/// A financial transaction about a card, in the field's terms (reference §2.3).
+/// A financial transaction about a card, in the field's terms (docs/reference/rules.md T1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -49,7 +49,7 @@ impl Kind {
         matches!(self, Self::SaleVoid | Self::PreAuthVoid | Self::Completion | Self::CompletionVoid)
     }
 
-    /// May a terminal reverse it (reference §5.3 point 5)? Balance and refund: never.
+    /// May a terminal reverse it (docs/reference/rules.md R9)? Balance and refund: never.
     #[must_use]
     pub fn reversible(self) -> bool {
         !matches!(self, Self::Balance | Self::Refund)

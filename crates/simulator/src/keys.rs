@@ -1,4 +1,5 @@
-//! The work keys that a terminal gets when it signs in (reference §2.4), and the MAC that it makes with them.
+//! The work keys that a terminal gets when it signs in, and the MAC that it makes with them (docs/reference/rules.md S2,
+//! S3, S6).
 
 use model::Secret;
 use paycrypto::kcv::{KcvMethod, check_value};

@@ -1,4 +1,5 @@
-//! 签购单: the slip, as plain text of a fixed width. 58 mm paper has 32 half-width columns, 80 mm has 48 (reference §1.5).
+//! 签购单: the slip, as plain text of a fixed width. 58 mm paper has 32 half-width columns, 80 mm has 48
+//! (docs/reference/rules.md Q1 to Q5).
 //!
 //! A declined slip says so in both languages, because the person who reads it may not be the one who chose the language, and
 //! it never says how many tries are left.

@@ -1,4 +1,4 @@
-//! What a terminal reads in a reply, and whether it believes it (reference §5.3 point 6).
+//! What a terminal reads in a reply, and whether it believes it (docs/reference/rules.md R14).
 
 use iso8583::{Dialect, Message, MessageBuilder};
 use model::{Amount, ResponseCode};

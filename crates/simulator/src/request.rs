@@ -1,8 +1,8 @@
 //! What a terminal writes: one function per message, in two dialects.
 //!
-//! UnionPay terminals (reference §2) name the batch in DE 60, the original in DE 61, and reverse under the original's trace
-//! number. Terminals of plain ISO 8583:1987 put date and time in DE 7, 12 and 13, point at the original with DE 90 and give a
-//! reversal a number of its own. The table of transactions (§2.3) is [`coding`].
+//! UnionPay terminals (docs/reference/rules.md) name the batch in DE 60, the original in DE 61, and reverse under the
+//! original's trace number. Terminals of plain ISO 8583:1987 put date and time in DE 7, 12 and 13, point at the original
+//! with DE 90 and give a reversal a number of its own. The table of transactions (rules T1) is [`coding`].
 
 use iso8583::{MessageBuilder, Mti};
 use model::{Amount, BatchNumber, Expiry, Kind, MerchantId, Pan, Stan, TerminalId};
@@ -13,7 +13,7 @@ use crate::terminal::Approved;
 
 /// Yuan, as DE 49 writes it.
 const CURRENCY: &str = "156";
-/// DE 53: PIN with PAN, double-length 3DES (reference §2.5).
+/// DE 53: PIN with PAN, double-length 3DES (rules D4).
 const SECURITY_CONTROL: &str = "2600000000000000";
 /// DE 26: up to twelve digits of PIN.
 const PIN_CAPTURE: &str = "12";
@@ -85,7 +85,7 @@ fn iso87_coding(kind: Kind) -> Coding {
     }
 }
 
-/// Reference §2.3.
+/// Rules T1.
 fn union_pay_coding(kind: Kind) -> Coding {
     match kind {
         Kind::Balance => Coding(0x0200, "310000", "00", "01"),
@@ -96,7 +96,7 @@ fn union_pay_coding(kind: Kind) -> Coding {
         Kind::PreAuthVoid => Coding(0x0100, "200000", "06", "11"),
         Kind::Completion => Coding(0x0200, "000000", "06", "20"),
         Kind::CompletionVoid => Coding(0x0200, "200000", "06", "21"),
-        // Not in §2.3: POS terminals give no cash. DE 3 01 is ISO 8583's.
+        // Not in T1: POS terminals give no cash. DE 3 01 is ISO 8583's.
         Kind::Cash => Coding(0x0200, "010000", "00", "22"),
     }
 }
@@ -232,7 +232,7 @@ impl Setting {
         }
     }
 
-    /// What would undo this transaction, written down before it is sent (reference §5.3 point 1).
+    /// What would undo this transaction, written down before it is sent (rules R4).
     pub(crate) fn owed(&self, what: &Financial<'_>) -> OwedReversal {
         let Coding(packed, processing_code, condition, kind) = coding(self.family, what.kind);
         OwedReversal {
@@ -254,7 +254,7 @@ impl Setting {
         }
     }
 
-    /// 冲正. Without track, PIN block and DE 53 (reference §5.3 point 4); the card's number is in DE 2, so that the issuer
+    /// 冲正. Without track, PIN block and DE 53 (rules R7); the card's number is in DE 2, so that the issuer
     /// can remember the reversal of a sale that it never saw.
     pub(crate) fn reversal(&self, owed: &OwedReversal) -> MessageBuilder {
         let packed = match (self.family, owed.sends) {

@@ -1,8 +1,8 @@
 //! A POS terminal: keys, trace numbers, and the stubbornness with which it reverses what was not answered.
 //!
 //! The life of a payment is [`Terminal::pay`]: send a reversal that is still owed, take a number, write down what would undo the
-//! payment, send, read, believe or not, and strike out the reversal only when the answer is known (reference §5.3). A
-//! decline is a normal [`Outcome`]; a [`TerminalError`] means that nobody is there or that the terminal itself is not able.
+//! payment, send, read, believe or not, and strike out the reversal only when the answer is known (docs/reference/rules.md
+//! R4 to R6). A decline is a normal [`Outcome`]; a [`TerminalError`]: nobody is there, or the terminal is not able.
 
 use std::io;
 use std::sync::Arc;
@@ -546,7 +546,7 @@ impl Terminal {
         Ok(outcome)
     }
 
-    /// Strikes the reversal out when the outcome is known, or writes the reason on it (reference §5.3 points 2 and 7).
+    /// Strikes the reversal out when the outcome is known, or writes the reason on it (rules R5).
     fn conclude(&mut self, exchange: Exchange) -> Result<(), MemoryError> {
         let reason = match exchange {
             // 68 and 98 say that somebody behind the host did not answer in time: the outcome is unknown.
@@ -856,7 +856,7 @@ fn void_of(kind: Kind) -> Option<Kind> {
     }
 }
 
-/// The header's 处理要求 (reference §2.1).
+/// The header's 处理要求 (rules F3).
 fn order_note(order: u8) -> Option<&'static str> {
     match order {
         1 => Some("host orders: download parameters"),

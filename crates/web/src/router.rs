@@ -26,7 +26,7 @@ const BODY_MAX: usize = 1024;
 /// An answer that takes longer is given up.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
-/// Nothing from elsewhere, nothing inline (console design §2.2).
+/// Nothing from elsewhere, nothing inline.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
                    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 

@@ -22,7 +22,7 @@ pub(crate) async fn echo(work: &Work<'_>) -> Answered {
     }
 }
 
-/// Takes note of a fact (batch upload, script results): stored before it is answered (reference §5.4 point 8).
+/// Takes note of a fact (batch upload, script results): stored before it is answered (docs/reference/rules.md T10).
 pub(crate) async fn advice(work: &Work<'_>) -> Answered {
     let references = work.shared.references.next(work.now, &work.shared.zone);
     let mut noting = Noting { work, references };

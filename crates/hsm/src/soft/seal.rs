@@ -42,7 +42,7 @@ pub(super) fn unwrap_tdes(
     TdesKey::new(key.expose_bytes()).map_err(|e| refused(&e.to_string()))
 }
 
-/// A working key as a UnionPay terminal wants it: TDES ECB under the TMK (reference: sign-in, DE 62).
+/// A working key as a UnionPay terminal wants it: TDES ECB under the TMK (docs/reference/rules.md S2).
 pub(super) fn encrypt_under_tmk(tmk: &TdesKey, clear: &[u8; 16]) -> [u8; 16] {
     let mut sealed = *clear;
     for block in sealed.as_chunks_mut::<8>().0 {
