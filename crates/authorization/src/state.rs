@@ -181,6 +181,31 @@ impl CardState {
         self.forget_old(at);
     }
 
+    /// What effects make of tries, lock and money, without folding them in. The traces are left out: an answer needs
+    /// none, and a busy card has many.
+    #[must_use]
+    pub fn with_effects(&self, now: Timestamp, effects: &[Effect]) -> Self {
+        let mut after = self.figures();
+        after.apply(self.seq + 1, 0, now, effects);
+        after
+    }
+
+    /// A copy of everything but the traces.
+    fn figures(&self) -> Self {
+        Self {
+            seq: self.seq,
+            tries: self.tries,
+            lock: self.lock,
+            locks_in_a_row: self.locks_in_a_row,
+            step_up: self.step_up,
+            restriction: self.restriction,
+            block: self.block,
+            balance: self.balance,
+            held: self.held,
+            traces: VecDeque::new(),
+        }
+    }
+
     /// What a purchase may use.
     #[must_use]
     pub fn available(&self) -> Amount {

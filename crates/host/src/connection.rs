@@ -15,7 +15,7 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    time::timeout,
+    time::{timeout, timeout_at},
 };
 use tracing::{debug, info};
 
@@ -75,11 +75,13 @@ impl Reader {
     ) -> &'static str {
         let limits = self.shared.settings.limits.clone();
         let mut buffer: Vec<u8> = Vec::with_capacity(READ_BYTES);
+        let mut since = tokio::time::Instant::now();
         loop {
             // A frame that was begun must end soon; between frames there is more patience.
-            let patience = if buffer.is_empty() { limits.idle_ms } else { limits.frame_ms };
+            let begun = !buffer.is_empty();
+            let patience = Duration::from_millis(if begun { limits.frame_ms } else { limits.idle_ms });
             let read = tokio::select! {
-                read = timeout(Duration::from_millis(patience), self.read.read_buf(&mut buffer)) => read,
+                read = timeout_at(since + patience, self.read.read_buf(&mut buffer)) => read,
                 _ = stopped.changed() => return "the host shuts down",
                 _ = closed.changed() => return "closed by a stage",
             };
@@ -93,10 +95,15 @@ impl Reader {
                 Ok(Ok(0)) => return "the peer closed",
                 Ok(Ok(_)) => {}
             }
-            if let Err(error) = self.take_frames(&mut buffer, FrameLimit(limits.frame_bytes)).await {
-                metrics::frame_refused();
-                info!(peer = %self.peer, %error, "connection closed: impossible frame");
-                return "impossible frame";
+            match self.take_frames(&mut buffer, FrameLimit(limits.frame_bytes)).await {
+                // More bytes of the same frame buy no more time: a peer that drips would hold its place for hours.
+                Ok(0) if begun => {}
+                Ok(_) => since = tokio::time::Instant::now(),
+                Err(error) => {
+                    metrics::frame_refused();
+                    info!(peer = %self.peer, %error, "connection closed: impossible frame");
+                    return "impossible frame";
+                }
             }
             if buffer.capacity() > 4 * READ_BYTES && buffer.is_empty() {
                 buffer = Vec::with_capacity(READ_BYTES);
@@ -104,8 +111,12 @@ impl Reader {
         }
     }
 
-    /// Starts a task for each whole frame in the buffer.
-    async fn take_frames(&self, buffer: &mut Vec<u8>, limit: FrameLimit) -> Result<(), iso8583::FrameError> {
+    /// Starts a task for each whole frame in the buffer; says how many bytes that took.
+    async fn take_frames(
+        &self,
+        buffer: &mut Vec<u8>,
+        limit: FrameLimit,
+    ) -> Result<usize, iso8583::FrameError> {
         let received = Instant::now();
         let mut taken = 0;
         while let Some(frame) = self.link.framing.split(&buffer[taken..], limit)? {
@@ -124,7 +135,7 @@ impl Reader {
             ));
         }
         buffer.drain(..taken);
-        Ok(())
+        Ok(taken)
     }
 }
 

@@ -23,10 +23,10 @@ mod reply;
 mod sandbox;
 mod stages;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use authorization::Products;
-use hsm::SecurityModule;
+use hsm::{ModuleError, SecurityModule};
 use model::Timestamp;
 use store::Store;
 use tokio::sync::watch;
@@ -68,6 +68,16 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Waits for the security module, but no longer than one verb may take.
+    pub(crate) async fn patiently<T>(
+        &self,
+        verb: impl Future<Output = Result<T, ModuleError>>,
+    ) -> Result<T, ModuleError> {
+        let patience = Duration::from_millis(self.settings.module_timeout_ms);
+        let answered = tokio::time::timeout(patience, verb).await;
+        answered.unwrap_or_else(|_| Err(ModuleError::Away("no answer in time".to_owned())))
     }
 }
 

@@ -73,7 +73,8 @@ pub(crate) async fn compose(
         None => builder.encode(&asked.link.dialect, &mut frame)?,
         Some(tak) => {
             let slot = builder.encode_for_mac(&asked.link.dialect, &mut frame)?;
-            let mac = shared.module.generate_mac(tak, asked.link.mac, &frame[slot.covered.clone()]).await?;
+            let signing = shared.module.generate_mac(tak, asked.link.mac, &frame[slot.covered.clone()]);
+            let mac = shared.patiently(signing).await?;
             slot.fill(&mut frame, &mac);
         }
     }

@@ -314,14 +314,15 @@ impl Seeder<'_> {
     }
 }
 
-/// A PIN that no sandbox lever uses: not all digits equal.
+/// A PIN in which no digit comes more than twice: not one that a guesser tries first, and long enough for a keypad with
+/// a dead key.
 fn random_pin(digits: usize) -> anyhow::Result<String> {
-    const ATTEMPTS: usize = 64; // a PIN of equal digits comes once in 10^5, or 10^3 with four digits
+    const ATTEMPTS: usize = 256; // one in six PINs is turned down
     for _ in 0..ATTEMPTS {
         let mut bytes = [0; 12];
         getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
         let pin: String = bytes.iter().take(digits).map(|b| char::from(b'0' + b % 10)).collect();
-        if pin.bytes().any(|b| b != pin.as_bytes()[0]) {
+        if pin.bytes().all(|digit| pin.bytes().filter(|other| *other == digit).count() <= 2) {
             return Ok(pin);
         }
     }

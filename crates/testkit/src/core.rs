@@ -464,8 +464,7 @@ impl CardWork for Paying<'_> {
             assert!(matches!(self.pin, Pin::Right), "only a right PIN is verified");
         }
         let code = decision.forced.unwrap_or_else(|| self.profile.code(decision.reason, policy.pick_up));
-        let mut after = card.state.clone();
-        after.apply(card.state.seq + 1, 0, self.now, &decision.effects);
+        let after = card.state.with_effects(self.now, &decision.effects);
         let transaction = Transaction {
             role: Role::Financial(self.request.kind),
             key: self.request.key,

@@ -38,7 +38,8 @@ async fn is_valid(
     covered: &[u8],
     mac: &[u8; 8],
 ) -> Result<bool, ReasonCode> {
-    match work.shared.module.verify_mac(tak, work.link.mac, covered, mac).await {
+    let verifying = work.shared.module.verify_mac(tak, work.link.mac, covered, mac);
+    match work.shared.patiently(verifying).await {
         Ok(outcome) => Ok(outcome == MacOutcome::Valid),
         Err(error) => Err(fault(&error)),
     }

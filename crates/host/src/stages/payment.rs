@@ -163,8 +163,7 @@ impl Deciding<'_> {
             .forced
             .unwrap_or_else(|| self.work.link.profile.codes.code(decision.reason, policy.pick_up));
         let approved = matches!(decision.verdict, Verdict::Approved(_));
-        let mut after = card.state.clone();
-        after.apply(card.state.seq + 1, 0, self.work.now, &decision.effects);
+        let after = card.state.with_effects(self.work.now, &decision.effects);
         let answer = Answer {
             code: Some(code),
             references: Some(self.references),

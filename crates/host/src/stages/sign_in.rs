@@ -19,7 +19,8 @@ use crate::reply::{Answer, ReplyError, compose};
 pub(crate) async fn sign_in(work: &Work<'_>, terminal: &Arc<Terminal>, track_key: bool) -> Answered {
     let layout =
         if track_key { WorkKeyLayout::DoubleLengthWithTrackKey } else { WorkKeyLayout::DoubleLength };
-    match work.shared.module.generate_work_keys(&terminal.record.tmk, layout).await {
+    let generating = work.shared.module.generate_work_keys(&terminal.record.tmk, layout);
+    match work.shared.patiently(generating).await {
         Ok(keys) => change(work, terminal, Some(keys)).await,
         Err(error) => refuse(work, Some(terminal), authenticate::fault(&error)).await,
     }
