@@ -16,6 +16,7 @@ pub mod keypad;
 mod keys;
 mod link;
 pub mod memory;
+pub mod outcome;
 mod reply;
 mod request;
 pub mod sandbox;
