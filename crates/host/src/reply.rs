@@ -48,6 +48,8 @@ pub(crate) enum ReplyError {
 pub(crate) struct Asked<'a> {
     pub(crate) link: &'a Link,
     pub(crate) message: &'a Message<'a>,
+    /// Was all of it readable?
+    pub(crate) readable: bool,
     pub(crate) tpdu: Option<Tpdu>,
     pub(crate) header: Option<Header>,
 }
@@ -90,8 +92,19 @@ fn header(asked: Option<Header>, answer: &Answer) -> Header {
 fn repeat(builder: &mut MessageBuilder, asked: Asked<'_>) {
     let repeated = if asked.link.profile.batches { REPEATED_TO_TERMINALS } else { REPEATED_TO_HOSTS };
     for n in repeated {
-        builder.copy(asked.message, *n);
+        if asked.readable || is_readable_alone(asked, *n) {
+            builder.copy(asked.message, *n);
+        }
     }
+}
+
+/// Of an unreadable message an answer repeats what is readable by itself, so that it is not unreadable too.
+fn is_readable_alone(asked: Asked<'_>, n: u8) -> bool {
+    let mut alone = Vec::new();
+    let encoded = MessageBuilder::new(asked.message.mti())
+        .copy(asked.message, n)
+        .encode(&asked.link.dialect, &mut alone);
+    encoded.is_ok() && asked.link.dialect.decode(&alone).is_ok()
 }
 
 fn say(builder: &mut MessageBuilder, shared: &Shared, asked: Asked<'_>, answer: &Answer, now: Timestamp) {

@@ -95,7 +95,13 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: SocketAddr, arriv
         link,
         message,
         identity,
-        asked: Asked { link, message, tpdu: arrived.tpdu, header: arrived.header },
+        asked: Asked {
+            link,
+            message,
+            readable: unreadable.is_none(),
+            tpdu: arrived.tpdu,
+            header: arrived.header,
+        },
         received: arrived.received,
         now: shared.now(),
     };
