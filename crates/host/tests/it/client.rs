@@ -125,11 +125,7 @@ impl Pos {
 
     fn mac(&self, covered: &[u8]) -> [u8; 8] {
         let tak = TdesKey::double(&self.keys.map_or([0x22; 16], |(_, tak)| tak));
-        if self.unionpay {
-            mac::union_pay_ecb(&tak.first_part(), covered)
-        } else {
-            mac::x9_19(&tak, covered)
-        }
+        if self.unionpay { mac::union_pay_ecb(&tak.first_part(), covered) } else { mac::x9_19(&tak, covered) }
     }
 
     pub(crate) fn frame(&self, body: &[u8]) -> Vec<u8> {

@@ -38,7 +38,9 @@ async fn what_cannot_be_answered_closes_its_connection() {
     let anonymous = pos.unsigned(pos.sale(1, 1000, 0, PIN).remove(41));
     let traceless = pos.unsigned(pos.sale(1, 1000, 0, PIN).remove(11).set_bytes(55, b"\x9f\x02\x06\x00"));
     let answers_itself = [&[0x02, 0x10], &sale[2..]].concat();
-    for body in [&sale[..1], &sale[..9], &sale[..30], &anonymous, &traceless, &answers_itself, &[0xFF; 60][..]] {
+    for body in
+        [&sale[..1], &sale[..9], &sale[..30], &anonymous, &traceless, &answers_itself, &[0xFF; 60][..]]
+    {
         check_closed(pos.frame(body)).await;
     }
 }

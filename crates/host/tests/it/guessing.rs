@@ -31,9 +31,11 @@ async fn a_card_gives_as_many_tries_as_it_has_however_many_ask_at_once() {
 
     let card = world.card(0).await;
     assert!(card.lock.is_some());
-    let proven = world.journal().await.into_iter().filter(|entry| {
-        matches!(&entry.event, Event::Transaction(t) if t.pin == PinVerdict::Mismatch)
-    });
+    let proven = world
+        .journal()
+        .await
+        .into_iter()
+        .filter(|entry| matches!(&entry.event, Event::Transaction(t) if t.pin == PinVerdict::Mismatch));
     assert_eq!((card.tries.used(), proven.count()), (3, 3));
     assert_eq!(wire.ask(&pos.sealed(&pos.sale(99, 1000, 0, PIN))).await.code(), "75", "locked is locked");
     assert_eq!(wire.ask(&pos.sealed(&pos.sale(98, 1000, 1, PIN))).await.code(), "00", "other cards are not");

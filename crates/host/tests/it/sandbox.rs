@@ -5,7 +5,8 @@ use model::Amount;
 use crate::world::{OPENING, PIN, World};
 
 /// Amount, answer, wrong PINs counted after it.
-const LEVERS: [(i64, &str, u8); 5] = [(151, "51", 0), (155, "55", 1), (175, "75", 0), (194, "94", 0), (110, "10", 0)];
+const LEVERS: [(i64, &str, u8); 5] =
+    [(151, "51", 0), (155, "55", 1), (175, "75", 0), (194, "94", 0), (110, "10", 0)];
 
 #[tokio::test]
 async fn cents_ask_for_answers_in_a_sandbox() {

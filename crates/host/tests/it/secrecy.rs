@@ -77,7 +77,7 @@ async fn neither_log_nor_store_holds_what_must_not_be_written_down() {
     }
     assert_eq!(codes, ["00", "55", "03", "30", "97", "94", "00"]);
     let mut broken = world.wire().await;
-    broken.send(&pos.frame(&pos.signed(pos.sale(7, 1000, 0, PIN).set(35, &track))[..60])).await;
+    broken.send(&pos.frame(&pos.signed(pos.sale(7, 1000, 0, PIN).set(35, &track))[..45])).await;
     broken.expect_closed().await;
     let (mut host, mut gateway) = world.signed_in_host().await;
     assert_eq!(gateway.ask(&host.sealed(&host.sale(2, 1000, 0, PIN))).await.code(), "00");
@@ -97,7 +97,9 @@ async fn neither_log_nor_store_holds_what_must_not_be_written_down() {
 fn assert_absent(bytes: &[u8], what: &str, secret: &[u8], place: &str) {
     let upper: String = secret.iter().map(|b| format!("{b:02X}")).collect();
     let list = format!("{secret:?}");
-    for form in [secret, upper.as_bytes(), upper.to_lowercase().as_bytes(), list.trim_matches(['[', ']']).as_bytes()] {
+    for form in
+        [secret, upper.as_bytes(), upper.to_lowercase().as_bytes(), list.trim_matches(['[', ']']).as_bytes()]
+    {
         assert!(!find(bytes, form), "{what} stands in {place}");
     }
 }
