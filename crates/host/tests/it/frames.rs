@@ -9,18 +9,15 @@ use crate::{
 };
 
 /// Bytes after which the host closes; a neighbour on the same port goes on.
-#[track_caller]
-fn check_closed(bytes: Vec<u8>) -> impl Future<Output = ()> {
-    async move {
-        let world = World::new().await;
-        let (pos, mut neighbour) = world.signed_in().await;
-        let mut wire = world.wire().await;
-        wire.send(&bytes).await;
-        wire.expect_closed().await;
-        let sale = pos.sealed(&pos.sale(2, 1000, 0, PIN));
-        assert_eq!(neighbour.ask(&sale).await.code(), "00");
-        assert_eq!(world.transactions().await, 1);
-    }
+async fn check_closed(bytes: Vec<u8>) {
+    let world = World::new().await;
+    let (pos, mut neighbour) = world.signed_in().await;
+    let mut wire = world.wire().await;
+    wire.send(&bytes).await;
+    wire.expect_closed().await;
+    let sale = pos.sealed(&pos.sale(2, 1000, 0, PIN));
+    assert_eq!(neighbour.ask(&sale).await.code(), "00");
+    assert_eq!(world.transactions().await, 1);
 }
 
 #[tokio::test]
@@ -88,7 +85,14 @@ async fn every_tpdu_comes_back_swapped() {
 
 #[tokio::test]
 async fn fifty_frames_in_one_write_are_all_answered() {
-    let world = World::new().await;
+    for under_way in [64, 4] {
+        fifty_frames(under_way).await;
+    }
+}
+
+/// However few of them are worked on at once.
+async fn fifty_frames(under_way: usize) {
+    let world = World::with(|s| s.limits.in_flight_per_connection = under_way).await;
     let (pos, mut wire) = world.signed_in().await;
     let heap: Vec<u8> = (2..52).flat_map(|stan| pos.sealed(&pos.sale(stan, 1000, 0, PIN))).collect();
     wire.send(&heap).await;
@@ -105,11 +109,19 @@ async fn fifty_frames_in_one_write_are_all_answered() {
 }
 
 #[tokio::test]
+async fn a_full_listener_takes_no_more_and_keeps_what_it_has() {
+    let world = World::with(|s| s.limits.connections = 1).await;
+    let (pos, mut wire) = world.signed_in().await;
+    world.wire().await.expect_closed().await;
+    assert_eq!(wire.ask(&pos.echo(2)).await.code(), "00");
+}
+
+#[tokio::test]
 async fn a_connection_without_a_frame_is_closed() {
-    let world = World::with(|s| s.limits.idle_ms = 150).await;
+    let world = World::with(|s| s.limits.idle_ms = 800).await;
     let (pos, mut wire) = world.signed_in().await;
     for stan in 2..5 {
-        tokio::time::sleep(Duration::from_millis(80)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(wire.ask(&pos.echo(stan)).await.code(), "00", "each frame buys more time");
     }
     wire.expect_closed().await;
@@ -137,7 +149,6 @@ async fn half_a_frame_holds_its_place_only_for_a_while() {
     assert!(begun.elapsed() >= Duration::from_millis(250));
 }
 
-/// Bytes of the next frame behind a whole one start their own clock.
 #[tokio::test]
 async fn a_frame_in_pieces_is_a_frame() {
     let world = World::new().await;

@@ -8,7 +8,7 @@ use crate::{
 };
 
 async fn world() -> World {
-    World::with(|s| s.module_timeout_ms = 80).await
+    World::with(|s| s.module_timeout_ms = 300).await
 }
 
 #[tokio::test]

@@ -28,10 +28,23 @@ async fn a_lost_answer_is_lost_after_the_decision() {
     let world = World::with(|s| s.sandbox = true).await;
     let (pos, mut wire) = world.signed_in().await;
     wire.send(&pos.sealed(&pos.sale(2, 198, 0, PIN))).await;
-    wire.expect_silence(300).await;
-    assert_eq!((world.transactions().await, world.card(0).await.balance), (1, Amount(OPENING.0 - 198)));
+    while world.transactions().await == 0 {
+        tokio::task::yield_now().await;
+    }
+    wire.expect_silence(200).await;
+    assert_eq!(world.card(0).await.balance, Amount(OPENING.0 - 198));
     assert_eq!(wire.ask(&pos.sealed(&pos.reversal(2, 198))).await.code(), "00");
     assert_eq!(world.card(0).await.balance, OPENING);
+}
+
+/// `.68`: the answer comes, but after the terminal has given up.
+#[tokio::test]
+async fn a_late_answer_is_late() {
+    let world = World::with(|s| (s.sandbox, s.sandbox_late_reply_ms) = (true, 400)).await;
+    let (pos, mut wire) = world.signed_in().await;
+    wire.send(&pos.sealed(&pos.sale(2, 168, 0, PIN))).await;
+    wire.expect_silence(200).await;
+    assert_eq!(wire.answer().await.code(), "00");
 }
 
 #[tokio::test]
