@@ -184,7 +184,8 @@ pub fn decide<'e>(case: &Case<'_>, evidence: PinEvidence<'e>) -> Outcome<'e> {
     if !case.request.kind.asks_for_pin() {
         return Outcome::Decided(case.without_pin(effects, evidence));
     }
-    if let Err(reason) = eligibility::ladder(case.policy, case.state, case.request, case.now) {
+    let released = !effects.is_empty();
+    if let Err(reason) = eligibility::ladder(case.policy, case.state, case.request, released, case.now) {
         return Outcome::Decided(case.conclude(effects, evidence, Err(reason)));
     }
     if !case.request.has_pin {

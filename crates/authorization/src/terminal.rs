@@ -118,7 +118,7 @@ pub enum TerminalEffect {
     /// Signed out: keys are dropped.
     #[n(1)]
     SignOut,
-    /// The batch was settled; the next sign-in opens another one.
+    /// The batch was settled; the next one is open.
     #[n(2)]
     Settle {
         /// The settled batch.

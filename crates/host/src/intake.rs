@@ -84,7 +84,7 @@ pub(crate) fn pan(message: &Message<'_>) -> Option<Pan> {
     let keyed = message.short(2).and_then(|text| Pan::new(text.as_bytes()).ok());
     keyed.or_else(|| track_2(message).map(|track| track.pan)).or_else(|| {
         let digits = |tag: u32| Tag::new(tag).and_then(|t| message.tag(55, t)).map(packed_digits);
-        let application = digits(0x5A)?;
+        let application = digits(0x5A).or_else(|| digits(0x57))?;
         Pan::new(application.as_bytes()).ok()
     })
 }

@@ -33,7 +33,7 @@ use tokio::sync::watch;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Limits, ListenerConfig, Settings};
-pub use listener::StartError;
+pub use listener::{StartError, check};
 pub use profile::Profile;
 
 /// Everything a host needs from the rest of the program.

@@ -78,6 +78,17 @@ pub(crate) async fn bind_all(
     Ok(bound)
 }
 
+/// Everything that is wrong with listeners and settings, without binding anything.
+#[must_use]
+pub fn check(configs: &[ListenerConfig], settings: &Settings) -> Vec<String> {
+    let mut problems: Vec<String> =
+        configs.iter().filter_map(|config| link(config, settings).err()).map(|e| e.to_string()).collect();
+    if jiff::tz::TimeZone::get(&settings.time_zone).is_err() {
+        problems.push(StartError::TimeZone(settings.time_zone.clone()).to_string());
+    }
+    problems
+}
+
 fn link(config: &ListenerConfig, settings: &Settings) -> Result<Link, StartError> {
     let wrong = |problem: String| StartError::Config { address: config.address, problem };
     if settings.sandbox && !config.address.ip().is_loopback() {

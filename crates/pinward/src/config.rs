@@ -71,11 +71,7 @@ impl Config {
                 self.console.address
             ));
         }
-        for listener in &self.listener {
-            if self.host.sandbox && !listener.address.ip().is_loopback() {
-                problems.push(format!("listener {}: a sandbox listens on loopback only", listener.address));
-            }
-        }
+        problems.extend(host::check(&self.listener, &self.host));
         if let Err(error) = self.products() {
             problems.push(error);
         }
@@ -110,9 +106,20 @@ fn override_from(
                 place.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
             place = entry.as_table_mut().ok_or_else(|| format!("{name}: {section:?} is no section"))?;
         }
-        place.insert(last.clone(), scalar(&text));
+        let value = if is_text(&keys) { toml::Value::String(text) } else { scalar(&text) };
+        place.insert(last.clone(), value);
     }
     Ok(())
+}
+
+/// Settings that are text even when they look like a number.
+fn is_text(keys: &[String]) -> bool {
+    let defaults = toml::Table::try_from(host::Settings::default()).unwrap_or_default();
+    match keys {
+        [section, key] if section == "host" => defaults.get(key).is_some_and(toml::Value::is_str),
+        [key] => key == "data" || key == "products",
+        _ => false,
+    }
 }
 
 /// Numbers and booleans as such, everything else as text.
@@ -137,12 +144,14 @@ mod tests {
         let environment = [
             ("PINWARD__HOST__MODULE_TIMEOUT_MS".to_owned(), "7".to_owned()),
             ("PINWARD__DATA".to_owned(), "b".to_owned()),
+            ("PINWARD__HOST__ACQUIRER".to_owned(), "01020001".to_owned()),
             ("HOME".to_owned(), "/".to_owned()),
         ];
         override_from(&mut table, environment.into_iter()).unwrap();
         let config: Config = table.try_into().unwrap();
         assert_eq!(config.host.module_timeout_ms, 7);
         assert_eq!(config.data, PathBuf::from("b"));
+        assert_eq!(config.host.acquirer, "01020001");
     }
 
     #[test]

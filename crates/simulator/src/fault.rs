@@ -44,8 +44,7 @@ pub struct Habits {
 }
 
 impl Habits {
-    /// The habits of the sandbox's four known terminals; all others have none. (The design writes `T00000075` with nine
-    /// characters; DE 41 has eight.)
+    /// The habits of the sandbox's four known terminals; all others have none.
     #[must_use]
     pub fn of(id: TerminalId) -> Habits {
         let none = Habits::default();

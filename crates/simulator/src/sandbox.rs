@@ -141,8 +141,7 @@ impl Sandbox {
 }
 
 impl Card {
-    /// A PIN of the same length that is not this card's: every digit is one more. Never `000000`, which a sandbox
-    /// treats specially, unless the PIN is all nines.
+    /// A PIN of the same length that is not this card's: every digit is one more.
     #[must_use]
     pub fn wrong_pin(&self) -> Secret<String> {
         let next = |c: char| c.to_digit(10).map_or('1', |d| char::from(b'0' + ((d + 1) % 10) as u8));

@@ -75,6 +75,20 @@ fn the_third_lock_in_a_row_waits_for_staff_where_the_policy_says_so() {
 }
 
 #[test]
+fn a_release_ends_a_step_up_that_ran_out_during_the_lock() {
+    let mut bench = Bench::new("debit-careful");
+    for stan in 1..=3 {
+        bench.sale(stan, 100, Pin::Wrong);
+    }
+    assert_eq!(bench.sale(4, 100, Pin::Right).reason, ReasonCode::StepUpRequired);
+    let effects = act(&bench.state, Action::PassStepUp, bench.now).unwrap();
+    bench.state.apply(bench.state.seq + 1, 99, bench.now, &effects);
+    assert_eq!(bench.sale(5, 100, Pin::Wrong).reason, ReasonCode::PinTriesExceeded);
+    bench.now = bench.now.plus_s(24 * 3600);
+    assert_eq!(bench.sale(6, 100, Pin::Right).reason, ReasonCode::Approved);
+}
+
+#[test]
 fn a_busy_card_still_knows_its_latest_repeats() {
     let mut bench = Bench::new("debit-standard");
     for stan in 1..=400 {

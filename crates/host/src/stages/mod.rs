@@ -138,7 +138,7 @@ async fn dispatch(work: &Work<'_>, delivery: &mut Delivery) -> Answered {
         Some(Task::SignIn { track_key }) => sign_in::sign_in(work, &terminal, track_key).await,
         Some(Task::SignOut) => sign_in::sign_out(work).await,
         Some(Task::Echo) => notice::echo(work).await,
-        Some(Task::Advice) => notice::advice(work).await,
+        Some(Task::Advice) => notice::advice(work, &terminal).await,
         Some(Task::Settlement) => settle::stage(work, &terminal).await,
         None => refuse::refuse(work, Some(&terminal), ReasonCode::NotSupported).await,
     }

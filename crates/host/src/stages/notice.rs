@@ -1,11 +1,13 @@
 //! Messages that decide nothing: the line test, and facts that a terminal reports.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use authorization::{decide::References, terminal::TerminalEffect};
 use model::ReasonCode;
 use store::{Entry, Event, Step, Subject, Terminal, TerminalWork, journal::TerminalEvent};
 
-use super::{Answered, Work, count, refuse::refuse, sign_in::reason};
+use super::{Answered, Work, authenticate, count, refuse::refuse, sign_in::reason};
 use crate::reply::{Answer, ReplyError, compose};
 
 /// Answers a line test (回响). Nothing is journalled: nothing happened.
@@ -23,7 +25,10 @@ pub(crate) async fn echo(work: &Work<'_>) -> Answered {
 }
 
 /// Takes note of a fact (batch upload, script results): stored before it is answered (docs/reference/rules.md T10).
-pub(crate) async fn advice(work: &Work<'_>) -> Answered {
+pub(crate) async fn advice(work: &Work<'_>, terminal: &Arc<Terminal>) -> Answered {
+    if let Err(reason) = authenticate::verify_if_present(work, terminal).await {
+        return refuse(work, Some(terminal), reason).await;
+    }
     let references = work.shared.references.next(work.now, &work.shared.zone);
     let mut noting = Noting { work, references };
     match work.shared.store.with_terminal(&work.identity.terminal, &mut noting).await {

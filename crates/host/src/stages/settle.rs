@@ -13,7 +13,7 @@ use model::{BatchNumber, ReasonCode};
 use store::{Entry, Event, Step, Subject, Terminal, TerminalWork, journal::TerminalEvent};
 use tracing::info;
 
-use super::{Answered, Work, count, refuse::refuse, sign_in::reason, terminal};
+use super::{Answered, Work, authenticate, count, refuse::refuse, sign_in::reason, terminal};
 use crate::{
     intake,
     reply::{Answer, ReplyError, compose},
@@ -22,6 +22,9 @@ use crate::{
 /// Compares and closes.
 pub(crate) async fn stage(work: &Work<'_>, known: &Arc<Terminal>) -> Answered {
     if let Err(reason) = terminal::ready_to_pay(work, known) {
+        return refuse(work, Some(known), reason).await;
+    }
+    if let Err(reason) = authenticate::verify_if_present(work, known).await {
         return refuse(work, Some(known), reason).await;
     }
     let theirs = match intake::totals(work.message) {

@@ -47,7 +47,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
     );
     for (what, key) in [("decode", "decode"), ("encode", "encode")] {
         let figures = &own[key];
-        println!("{what:<8}{:>8} ns{:>12} a second", figures["ns"], figures["per_s"]);
+        println!("{what:<8}{:>8} ns{:>12} a second", figures["ns"].to_string(), figures["per_s"].to_string());
     }
     println!();
     match peers {
@@ -141,9 +141,11 @@ fn print_peers(report: &Value) {
             println!("{name:<20}  absent: {why}");
             continue;
         }
-        let (decode, encode) = (&row["decode_ns"], &row["encode_ns"]);
-        let (decode_ratio, encode_ratio) = (&row["decode_ratio"], &row["encode_ratio"]);
-        let rate = &row["decodes_per_s"];
+        // A JSON value pays no heed to widths; text does.
+        let text = |key: &str| row[key].to_string();
+        let (decode, encode) = (text("decode_ns"), text("encode_ns"));
+        let (decode_ratio, encode_ratio) = (text("decode_ratio"), text("encode_ratio"));
+        let rate = text("decodes_per_s");
         println!("{name:<20}{decode:>11}{rate:>12}{decode_ratio:>8}x{encode:>11}{encode_ratio:>8}x");
     }
 }

@@ -1,4 +1,4 @@
-//! `pinward card`: find cards, look at one, unlock one. People name a card by its last four digits, its masked number
+//! `pinward card`: find cards, look at one, change one at the command line. People name a card by its last four digits, its masked number
 //! or its id; a clear number is taken but never printed.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
@@ -46,25 +46,65 @@ enum What {
         /// Last four digits, masked number, or id.
         card: String,
     },
-    /// End a card's lock and give all tries back. The host must be stopped: until staff accounts exist, nobody reaches a
-    /// running one to change a card.
-    Unlock {
-        /// Last four digits, masked number, or id.
-        card: String,
-        /// Why; kept in the journal.
-        #[arg(long)]
-        reason: String,
-        /// Show what would change, and change nothing.
-        #[arg(long)]
-        dry_run: bool,
+    /// End a card's lock and give all tries back.
+    Unlock(Change),
+    /// Take note that the holder gave the second proof of identity that the ladder asked for.
+    PassStepUp(Change),
+    /// Lift the restriction after wrong PINs.
+    Unrestrict(Change),
+    /// Refuse a card from now on.
+    Block {
+        #[command(flatten)]
+        change: Change,
+        /// What the holder reported.
+        #[arg(long, value_enum, default_value = "staff")]
+        because: Because,
     },
+    /// Lift a block.
+    Unblock(Change),
+}
+
+/// A change of one card. The host must be stopped: until staff accounts exist, nobody reaches a running one to change a
+/// card.
+#[derive(clap::Args)]
+struct Change {
+    /// Last four digits, masked number, or id.
+    card: String,
+    /// Why; kept in the journal.
+    #[arg(long)]
+    reason: String,
+    /// Show what would change, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Why a card is blocked.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Because {
+    /// Reported lost (41).
+    Lost,
+    /// Reported stolen (43).
+    Stolen,
+    /// The issuer's staff decided so (62).
+    Staff,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     match &options.what {
         What::List { locked } => list(&options, *locked).await,
         What::Show { card } => show(&options, card).await,
-        What::Unlock { card, reason, dry_run } => unlock(&options, card, reason, *dry_run).await,
+        What::Unlock(wanted) => change(&options, wanted, Action::Unlock).await,
+        What::PassStepUp(wanted) => change(&options, wanted, Action::PassStepUp).await,
+        What::Unrestrict(wanted) => change(&options, wanted, Action::Unrestrict).await,
+        What::Unblock(wanted) => change(&options, wanted, Action::Unblock).await,
+        What::Block { change: wanted, because } => {
+            let action = match because {
+                Because::Lost => Action::BlockLost,
+                Because::Stolen => Action::BlockStolen,
+                Because::Staff => Action::Block,
+            };
+            change(&options, wanted, action).await
+        }
     }
 }
 
@@ -106,48 +146,58 @@ async fn show(options: &Options, wanted: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn unlock(options: &Options, wanted: &str, why: &str, dry_run: bool) -> anyhow::Result<ExitCode> {
-    if why.trim().is_empty() {
+async fn change(options: &Options, wanted: &Change, action: Action) -> anyhow::Result<ExitCode> {
+    if wanted.reason.trim().is_empty() {
         return Err(Usage("--reason must say why".to_owned()).into());
     }
     let archive = archive(options)?;
-    let Some(card) = find(&archive, wanted).await? else { return Ok(not_found(wanted)) };
+    let Some(card) = find(&archive, &wanted.card).await? else { return Ok(not_found(&wanted.card)) };
     drop(archive);
-    if dry_run {
-        println!("would unlock {}: {}", card.record.pan, pin_state(&card, &Products::builtin(), now()));
-        return Ok(ExitCode::SUCCESS);
+    let (name, pan) = (DeskAction::name(action), &card.record.pan);
+    if wanted.dry_run {
+        return Ok(match desk::act(&card.state, action, now()) {
+            Ok(_) => {
+                println!("would do {name} on {pan}: {}", pin_state(&card, &Products::builtin(), now()));
+                ExitCode::SUCCESS
+            }
+            Err(error) => not_applicable(pan, error),
+        });
     }
     let engine = crate::runtime::open_store(&options.data).context("stop the host first")?;
     let store = Store::new(Arc::clone(&engine) as Arc<dyn store::Engine>);
-    let mut work = Unlocking { why: why.to_owned(), now: now() };
+    let mut work = Acting { action, why: wanted.reason.clone(), now: now() };
     let done = store.with_card(&card.id, &mut work).await;
     tokio::task::spawn_blocking(move || engine.close()).await?;
     match done {
         Ok(_) => {
-            eprintln!("{} is unlocked; all tries are back", card.record.pan);
+            eprintln!("{pan}: {name} done");
             Ok(ExitCode::SUCCESS)
         }
-        Err(WorkError::Decide(error)) => {
-            eprintln!("pinward: {}: {error}", card.record.pan);
-            Ok(ExitCode::from(5))
-        }
+        Err(WorkError::Decide(error)) => Ok(not_applicable(pan, error)),
         Err(error) => Err(anyhow::anyhow!("{error}")),
     }
 }
 
-struct Unlocking {
+fn not_applicable(pan: &model::MaskedPan, error: desk::NotApplicable) -> ExitCode {
+    const CONFLICT: u8 = 5;
+    eprintln!("pinward: {pan}: {error}");
+    ExitCode::from(CONFLICT)
+}
+
+struct Acting {
+    action: Action,
     why: String,
     now: Timestamp,
 }
 
 #[async_trait]
-impl CardWork for Unlocking {
+impl CardWork for Acting {
     type Error = desk::NotApplicable;
 
     async fn decide(&mut self, card: &Card) -> Result<Step, desk::NotApplicable> {
-        let effects = desk::act(&card.state, Action::Unlock, self.now)?;
+        let effects = desk::act(&card.state, self.action, self.now)?;
         let action = DeskAction {
-            action: DeskAction::name(Action::Unlock).to_owned(),
+            action: DeskAction::name(self.action).to_owned(),
             actor: "operator at the command line".to_owned(),
             why: self.why.clone(),
             effects,

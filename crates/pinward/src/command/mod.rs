@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Decode(decode::Options),
     /// What a response code or reason means, and what to do.
     Explain(explain::Options),
-    /// Cards: find, show, unlock.
+    /// Cards: find, show, unlock, block.
     Card(card::Options),
     /// Follow decisions as they are made.
     Tail(tail::Options),
