@@ -18,6 +18,7 @@ mod intake;
 mod listener;
 pub mod metrics;
 pub mod profile;
+mod recent_keys;
 mod references;
 mod reply;
 mod sandbox;
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) zone: jiff::tz::TimeZone,
     pub(crate) references: references::References,
     pub(crate) in_flight: in_flight::InFlight,
+    pub(crate) recent_keys: recent_keys::RecentKeys,
     pub(crate) refusals: stages::refuse::Throttle,
 }
 
@@ -106,6 +108,7 @@ impl Host {
             zone,
             references,
             in_flight: in_flight::InFlight::default(),
+            recent_keys: recent_keys::RecentKeys::default(),
             refusals: stages::refuse::Throttle::default(),
         });
         let (stop, stopped) = watch::channel(false);

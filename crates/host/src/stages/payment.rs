@@ -57,10 +57,17 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
         *delivery = lever.delivery;
     }
     let card = engine.card_id(&payment.pan);
+    let key = payment.request.key;
+    if work.shared.recent_keys.is_anothers(&key, card) {
+        return refuse(work, Some(&terminal), ReasonCode::DuplicateTrace).await;
+    }
     let references = work.shared.references.next(work.now, &work.shared.zone);
     let mut decision = Deciding { work, payment, keys, references, pin: None };
     match work.shared.store.with_card(&card, &mut decision).await {
-        Ok(journaled) => Answered::Decided(journaled),
+        Ok(journaled) => {
+            work.shared.recent_keys.note(key, card);
+            Answered::Decided(journaled)
+        }
         Err(error) => refuse(work, Some(&terminal), reason(error)).await,
     }
 }

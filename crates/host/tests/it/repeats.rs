@@ -42,19 +42,16 @@ async fn a_trace_number_means_one_thing() {
     assert_eq!(world.module.asked_about_pins(), asked, "nobody looked at the other PIN block");
 }
 
-/// Not as it should be (94): what a card remembers is per card, so one trace number can buy with two cards, and a
-/// reversal without a card number finds the later one only. The terminal breaks the rule; nothing is lost silently,
-/// both entries carry the key.
 #[tokio::test]
-async fn a_trace_number_used_for_another_card_is_not_noticed_yet() {
+async fn a_trace_number_used_for_another_card_is_94_and_the_reversal_undoes_the_first() {
     let world = World::new().await;
     let (pos, mut wire) = world.signed_in().await;
-    for card in [0, 1] {
-        assert_eq!(wire.ask(&pos.sealed(&pos.sale(2, 1000, card, PIN))).await.code(), "00");
-    }
+    assert_eq!(wire.ask(&pos.sealed(&pos.sale(2, 1000, 0, PIN))).await.code(), "00");
+    assert_eq!(wire.ask(&pos.sealed(&pos.sale(2, 1000, 1, WRONG))).await.code(), "94");
+    assert_eq!(world.card(1).await.tries.used(), 0);
     assert_eq!(wire.ask(&pos.sealed(&pos.reversal(2, 1000))).await.code(), "00");
     let balances = (world.card(0).await.balance, world.card(1).await.balance);
-    assert_eq!(balances, (Amount(OPENING.0 - 1000), OPENING));
+    assert_eq!(balances, (OPENING, OPENING));
 }
 
 #[tokio::test]
