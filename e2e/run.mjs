@@ -73,8 +73,8 @@ const screens = async () => {
 const badText = (text) => {
   const key = text.match(/\u00ab[a-z0-9-]+\u00bb/);
   if (key) return `untranslated ${key[0]}`;
-  const merchants = /\b\d{15}\b/g;
-  const digits = text.replace(merchants, "").match(/(?<![0-9a-f])\d{13,19}(?![0-9a-f])/);
+  // The cards of a sandbox begin with 62 or 91 (crates/pinward/sandbox/sandbox.toml); DE 60 has as many digits as a card.
+  const digits = text.match(/(?<![0-9a-f])(?:62|91)\d{11,17}(?![0-9a-f])/);
   return digits && `looks like a card number: ${digits[0].slice(0, 6)}…`;
 };
 

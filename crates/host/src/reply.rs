@@ -113,7 +113,9 @@ fn say(builder: &mut MessageBuilder, shared: &Shared, asked: Asked<'_>, answer: 
         let here = references::at(now, &shared.zone);
         builder.set(12, &format!("{:02}{:02}{:02}", here.hour(), here.minute(), here.second()));
         builder.set(13, &format!("{:02}{:02}", here.month(), here.day()));
-        builder.set(32, &shared.settings.acquirer);
+        if answer.references.is_some() {
+            builder.set(32, &shared.settings.acquirer);
+        }
         if builder.has(4) {
             builder.set(15, &format!("{:02}{:02}", here.month(), here.day()));
             builder.set(63, "CUP");
