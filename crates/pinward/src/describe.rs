@@ -15,14 +15,24 @@ impl MessageDescriber for Describer {
             Err(error) => error.describe_partial(false),
         };
         let field = |f: iso8583::DescribedField| DescribedField {
+            value: readable(&f.path, f.value),
             path: f.path,
             name_en: f.name_en,
             name_zh: f.name_zh,
-            value: f.value,
             offset: f.offset,
         };
         described.into_iter().map(field).collect()
     }
+}
+
+/// Security control (53) and MAC (64, 128) in groups of four: sixteen digits in a row look like a card number.
+fn readable(path: &str, value: String) -> String {
+    if !matches!(path, "53" | "64" | "128") || !value.is_ascii() {
+        return value;
+    }
+    let groups: Vec<&str> =
+        value.as_bytes().chunks(4).filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join(" ")
 }
 
 /// A stored answer begins with TPDU and header where the dialect is a terminal's.
