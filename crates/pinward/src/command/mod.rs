@@ -4,6 +4,7 @@
 
 mod bench;
 mod bench_codec;
+mod calc;
 mod card;
 mod config;
 mod decode;
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Config(config::Options),
     /// Run a file of cryptographic test vectors.
     Vectors(vectors::Options),
+    /// Calculate PIN blocks, keys and MACs, step by step.
+    Calc(calc::Options),
     /// Measure.
     Bench(bench::Options),
     /// Put load on a sandbox.
@@ -85,6 +88,7 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Decode(options) => Ok(decode::run(options)),
         Command::Explain(options) => Ok(explain::run(options)),
         Command::Vectors(options) => Ok(vectors::run(options)),
+        Command::Calc(options) => calc::run(options),
         Command::Bench(options) => bench::run(options),
         Command::Config(options) => config::run(options),
         Command::Completions { shell } => {
