@@ -202,9 +202,10 @@ fn every_code_of_every_profile_is_explained_and_moves_the_counter_as_its_reason_
             let expect = match name.parse().unwrap() {
                 ReasonCode::WrongPin => CounterEffect::PlusOne,
                 ReasonCode::PinTriesExceeded | ReasonCode::CardLocked => CounterEffect::Locked,
-                ReasonCode::Approved | ReasonCode::Reversed | ReasonCode::InsufficientFunds => {
-                    CounterEffect::ResetIfVerified
-                }
+                ReasonCode::Approved
+                | ReasonCode::Reversed
+                | ReasonCode::StaffAction
+                | ReasonCode::InsufficientFunds => CounterEffect::ResetIfVerified,
                 _ => CounterEffect::None,
             };
             assert_eq!(entry.counter_effect(), expect, "{}: {name}", path.display());

@@ -81,39 +81,72 @@ pub(crate) async fn bind_all(
 /// Everything that is wrong with listeners and settings, without binding anything.
 #[must_use]
 pub fn check(configs: &[ListenerConfig], settings: &Settings) -> Vec<String> {
-    let mut problems: Vec<String> =
-        configs.iter().filter_map(|config| link(config, settings).err()).map(|e| e.to_string()).collect();
+    let mut problems = Vec::new();
+    for (index, config) in configs.iter().enumerate() {
+        let place = format!("listener {} ({})", index + 1, config.address);
+        problems.extend(wrong_in(config, settings).into_iter().map(|problem| format!("{place}: {problem}")));
+        let taken = configs[..index].iter().any(|other| other.address == config.address);
+        if taken && config.address.port() != 0 {
+            problems.push(format!("{place}: another listener has this address"));
+        }
+    }
     if jiff::tz::TimeZone::get(&settings.time_zone).is_err() {
         problems.push(StartError::TimeZone(settings.time_zone.clone()).to_string());
     }
     problems
 }
 
+/// Each of a listener's settings by itself.
+fn wrong_in(config: &ListenerConfig, settings: &Settings) -> Vec<String> {
+    let name = config.profile.as_deref().unwrap_or_else(|| Profile::for_dialect(&config.dialect));
+    let checks = [
+        address(config, settings).err(),
+        dialect(&config.dialect).err(),
+        framing(config).err(),
+        config.mac.parse::<MacAlgorithm>().err(),
+        profile(name).err(),
+    ];
+    checks.into_iter().flatten().collect()
+}
+
 fn link(config: &ListenerConfig, settings: &Settings) -> Result<Link, StartError> {
     let wrong = |problem: String| StartError::Config { address: config.address, problem };
-    if settings.sandbox && !config.address.ip().is_loopback() {
-        return Err(wrong(
-            "sandbox keys are public: in sandbox mode only loopback addresses are bound".to_owned(),
-        ));
-    }
-    let dialect = if config.dialect.ends_with(".toml") {
-        let text = std::fs::read_to_string(&config.dialect)
-            .map_err(|e| wrong(format!("{}: {e}", config.dialect)))?;
-        Arc::new(Dialect::from_toml(&text).map_err(|e| wrong(format!("{}: {e}", config.dialect)))?)
-    } else {
-        Dialect::builtin(&config.dialect).ok_or_else(|| {
-            let known: Vec<&str> = Dialect::names().collect();
-            wrong(format!("unknown dialect {:?}: known are {}", config.dialect, known.join(", ")))
-        })?
-    };
-    let profile = config.profile.as_deref().unwrap_or_else(|| Profile::for_dialect(&config.dialect));
+    let name = config.profile.as_deref().unwrap_or_else(|| Profile::for_dialect(&config.dialect));
+    address(config, settings).map_err(wrong)?;
     Ok(Link {
-        framing: config.framing.parse().map_err(|e: iso8583::UnknownFraming| wrong(e.to_string()))?,
+        dialect: dialect(&config.dialect).map_err(wrong)?,
+        framing: framing(config).map_err(wrong)?,
         mac: config.mac.parse().map_err(wrong)?,
-        profile: Profile::builtin(profile)
-            .ok_or_else(|| wrong(format!("unknown profile {profile:?}: known are unionpay, iso87, iso93")))?,
-        dialect,
+        profile: profile(name).map_err(wrong)?,
     })
+}
+
+fn address(config: &ListenerConfig, settings: &Settings) -> Result<(), String> {
+    if settings.sandbox && !config.address.ip().is_loopback() {
+        return Err("sandbox keys are public: in sandbox mode only loopback addresses are bound".to_owned());
+    }
+    Ok(())
+}
+
+/// A dialect by name, or from a file.
+fn dialect(name: &str) -> Result<Arc<Dialect>, String> {
+    if name.ends_with(".toml") {
+        let text = std::fs::read_to_string(name).map_err(|e| format!("{name}: {e}"))?;
+        return Dialect::from_toml(&text).map(Arc::new).map_err(|e| format!("{name}: {e}"));
+    }
+    Dialect::builtin(name).ok_or_else(|| {
+        let known: Vec<&str> = Dialect::names().collect();
+        format!("unknown dialect {name:?}: known are {}", known.join(", "))
+    })
+}
+
+fn framing(config: &ListenerConfig) -> Result<Framing, String> {
+    config.framing.parse().map_err(|e: iso8583::UnknownFraming| e.to_string())
+}
+
+fn profile(name: &str) -> Result<Profile, String> {
+    Profile::builtin(name)
+        .ok_or_else(|| format!("unknown profile {name:?}: known are unionpay, iso87, iso93"))
 }
 
 /// Accepts until it is told to stop, then waits for what is under way.

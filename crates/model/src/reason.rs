@@ -39,6 +39,8 @@ reasons! {
     Approved = 0 "approved" Ok,
     /// A reversal was carried out, or there was nothing to undo.
     Reversed = 1 "reversed" Ok,
+    /// Staff changed the card; nobody paid.
+    StaffAction = 2 "staff-action" Ok,
 
     /// A proven mismatch; tries remain.
     WrongPin = 10 "wrong-pin" Warn,

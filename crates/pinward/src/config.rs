@@ -56,7 +56,7 @@ impl Config {
         override_from(&mut value, std::env::vars()).map_err(in_file)?;
         let config: Self = value.try_into().map_err(|e: toml::de::Error| in_file(e.to_string()))?;
         let problems = config.problems();
-        if problems.is_empty() { Ok(config) } else { Err(in_file(problems.join("; "))) }
+        if problems.is_empty() { Ok(config) } else { Err(in_file(format!("\n  {}", problems.join("\n  ")))) }
     }
 
     /// Everything that makes no sense, at once.

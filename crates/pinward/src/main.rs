@@ -25,12 +25,26 @@ pub(crate) struct Cli {
 }
 
 fn main() -> ExitCode {
+    end_quietly_without_a_reader();
     let cli = Cli::parse();
     match command::run(cli.command, Cli::command) {
         Ok(code) => code,
+        Err(error) if command::reader_went_away(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pinward: {}", command::sentence(&error));
             ExitCode::from(command::exit_code(&error))
         }
     }
+}
+
+/// `pinward card list | head`: when the reader goes away, `println!` panics; that is an end, not a failure.
+fn end_quietly_without_a_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if message.starts_with("failed printing to stdout") {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
 }

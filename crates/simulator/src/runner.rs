@@ -4,6 +4,7 @@
 //! exit code. Only a host that is not there stops a story.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -132,7 +133,7 @@ struct Claimed<'a> {
     card: &'a Card,
     at: usize,
     /// The lock lasts as long as this is open.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 /// How many cards are tried before a story gives up: each costs an exchange.
@@ -160,7 +161,7 @@ impl<'a> Stage<'a> {
             Some(claimed) => Ok(claimed.card),
             None => Err(RunError::NoCard(self.story.cards[*at].name.clone())),
         };
-        Ok(match &act.verb {
+        let outcome = match &act.verb {
             Verb::SignIn => terminal.sign_in().await?,
             Verb::SignOut => terminal.sign_out().await?,
             Verb::Echo => terminal.echo().await?,
@@ -182,7 +183,12 @@ impl<'a> Stage<'a> {
             Verb::PreAuth { card: at, amount, pin } => {
                 pay(terminal, Kind::PreAuth, card(at)?, *amount, pin).await?
             }
-        })
+        };
+        let claimed = card_of(&act.verb).and_then(|at| self.cards[at].as_ref());
+        if let Some(claimed) = claimed.filter(|_| is_locked(&outcome)) {
+            claimed.set_aside();
+        }
+        Ok(outcome)
     }
 
     /// The first card that fits, is not in use, and is proven to be in good order.
@@ -193,7 +199,11 @@ impl<'a> Stage<'a> {
         let sandbox = self.sandbox;
         let wish = &self.story.cards[wanted];
         let mut tried = 0;
-        for (at, card) in sandbox.cards.iter().enumerate().filter(|(_, card)| fits(wish, card)) {
+        // The first cards of the list are for people; stories take from the second half, and only then from the first.
+        let half = sandbox.cards.len() / 2;
+        let (first, second) = sandbox.cards.split_at(half);
+        let in_order = (half..).zip(second).chain((0..).zip(first));
+        for (at, card) in in_order.filter(|(_, card)| fits(wish, card)) {
             let in_story = self.cards.iter().flatten().any(|claimed| claimed.at == at);
             let Some(lock) = (if in_story { None } else { claim(sandbox.directory.as_deref(), at) }) else {
                 continue;
@@ -201,9 +211,10 @@ impl<'a> Stage<'a> {
             let pin = Some(card.pin.reveal().as_str());
             let outcome = self.terminals[terminal].pay_with(Kind::Balance, card, Amount::ZERO, pin).await?;
             if outcome.answer.is_approval() {
-                self.cards[wanted] = Some(Claimed { card, at, _lock: lock });
+                self.cards[wanted] = Some(Claimed { card, at, lock });
                 return Ok(());
             }
+            Claimed { card, at, lock }.set_aside();
             tried += 1;
             if tried >= CARDS_TRIED_MAX {
                 break;
@@ -282,11 +293,31 @@ fn fits(wish: &CardWish, card: &Card) -> bool {
         && wish.pin_has.is_none_or(|digit| card.pin.reveal().contains(digit))
 }
 
-/// Takes the card for this process. Without a directory there are no other processes; outer `None`: it is in use.
+/// Takes the card for this process. Without a directory there are no other processes; outer `None`: it is in use, or was
+/// found locked less than a day ago.
 fn claim(directory: Option<&Path>, at: usize) -> Option<Option<File>> {
+    const SET_ASIDE: Duration = Duration::from_secs(24 * 3600);
     let Some(directory) = directory else { return Some(None) };
-    let file = File::create(directory.join("pos").join(format!("card-{at}.lock"))).ok()?;
-    file.try_lock().ok().map(|()| Some(file))
+    let path = directory.join("pos").join(format!("card-{at}.lock"));
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(path).ok()?;
+    file.try_lock().ok()?;
+    let marked = file.metadata().ok()?;
+    let lately = marked.modified().ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age < SET_ASIDE);
+    (marked.len() == 0 || !lately).then_some(Some(file))
+}
+
+fn is_locked(outcome: &Outcome) -> bool {
+    outcome.answer.code().is_some_and(|code| matches!(code.as_str(), "75" | "38"))
+}
+
+impl Claimed<'_> {
+    /// Marks the card as locked, so that the next story does not begin by asking it.
+    fn set_aside(&self) {
+        if let Some(mut file) = self.lock.as_ref() {
+            // A mark that cannot be written costs the next story one inquiry.
+            let _ = file.set_len(0).and_then(|()| file.write_all(b"locked\n"));
+        }
+    }
 }
 
 /// What is wrong with what came; `None` if nothing. A host that is not there ends the story.

@@ -126,12 +126,12 @@ fn transaction(blank: TransactionRow, t: &Transaction) -> Line {
     }
 }
 
-/// Staff have no answer on the wire; the reason stays `approved`, because it was done.
+/// Staff have no answer on the wire.
 fn desk(blank: TransactionRow, action: &DeskAction, pan: Option<MaskedPan>) -> Line {
     let row = TransactionRow {
         kind: action.action.clone(),
         pan,
-        reason: ReasonCode::Approved.name().to_owned(),
+        reason: ReasonCode::StaffAction.name().to_owned(),
         family: Family::Ok,
         ..blank
     };

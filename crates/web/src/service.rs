@@ -213,7 +213,9 @@ fn search(text: &str) -> Result<Option<String>, Failure> {
     if text.chars().count() > SEARCH_LEN_MAX {
         return Err(Failure::not_understood("q", "at most 64 characters"));
     }
-    Ok((!text.is_empty()).then(|| text.to_owned()))
+    // A whole card number is looked up by its masked form, and goes no further.
+    let masked = text.parse::<model::Pan>().map_or_else(|_| text.to_owned(), |pan| pan.masked().to_string());
+    Ok((!text.is_empty()).then_some(masked))
 }
 
 fn value<T: FromStr>(name: &str, text: &str, expected: &str) -> Result<Option<T>, Failure> {

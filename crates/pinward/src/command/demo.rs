@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
@@ -42,14 +43,15 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
-    log::start(if options.quiet { "error" } else { "warn" });
+    // What the soft module is stands in the banner.
+    log::start("error");
     refuse_open_doors(&options)?;
     if options.reset {
         reset(&options.data)?;
     }
     let (engine, seeded, is_new) = prepare(&options.data).await?;
     let config = Config {
-        data: options.data.clone(),
+        data: std::path::absolute(&options.data)?,
         products: None,
         console: Console { address: options.console },
         host: host::Settings { sandbox: true, ..host::Settings::default() },
@@ -67,12 +69,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let running = runtime::start(&config, engine).await?;
-    let listening: Vec<host::ListenerConfig> = config
-        .listener
-        .iter()
-        .zip(running.addresses())
-        .map(|(listener, address)| host::ListenerConfig { address: *address, ..listener.clone() })
-        .collect();
+    let listening = listening(&config.listener, running.addresses());
     let sandbox = with_addresses(&seeded.public, &listening, running.console());
     let path = seed::publish(&options.data, &sandbox)?;
     if !options.quiet {
@@ -89,6 +86,18 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     running.stop().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The listeners with the ports that they were given.
+pub(crate) fn listening(
+    configs: &[host::ListenerConfig],
+    addresses: &[SocketAddr],
+) -> Vec<host::ListenerConfig> {
+    let bound = |(config, address): (&host::ListenerConfig, &SocketAddr)| host::ListenerConfig {
+        address: *address,
+        ..config.clone()
+    };
+    configs.iter().zip(addresses).map(bound).collect()
 }
 
 /// Sandbox keys are public: nothing listens beyond this machine.
@@ -111,6 +120,8 @@ fn reset(data: &Path) -> anyhow::Result<()> {
     if !data.join("sandbox-seed.json").exists() {
         return Err(Usage(format!("{} is not a sandbox: not wiped", data.display())).into());
     }
+    // Opening takes the folder's lock: a sandbox that somebody runs on is not wiped under it.
+    runtime::open_store(data)?.close();
     fs::remove_dir_all(data).with_context(|| format!("cannot wipe {}", data.display()))
 }
 
@@ -126,14 +137,18 @@ async fn prepare(data: &Path) -> anyhow::Result<(std::sync::Arc<store_sql::Sqlit
         ))
         .into());
     }
-    fs::create_dir_all(data).map_err(|e| Usage(format!("cannot create {}: {e}", data.display())))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .map_err(|e| Usage(format!("cannot create {}: {e}", data.display())))?;
     seed::create_keys(data)?;
     let engine = runtime::open_store(data)?;
     let seeded = seed::seed(data, &*engine).await?;
     Ok((engine, seeded, true))
 }
 
-fn with_addresses(
+pub(crate) fn with_addresses(
     sandbox: &SandboxJson,
     listeners: &[host::ListenerConfig],
     console: SocketAddr,
@@ -164,7 +179,7 @@ fn banner(options: &Options, sandbox: &SandboxJson, path: &Path, is_new: bool, s
     println!("  console    {}/        REST {0}/api/v1   docs {0}/docs", sandbox.console);
     println!("  terminals, cards and their test keys: {}", path.display());
     println!(
-        "ready in {:.2} s with {} terminals and {} cards; the soft module is not a secure cryptographic device",
+        "ready in {:.2} s; {} terminals and {} cards are in that file; the soft module is not a secure cryptographic device",
         started.elapsed().as_secs_f64(),
         sandbox.terminals.len(),
         sandbox.cards.len()

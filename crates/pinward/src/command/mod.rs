@@ -125,6 +125,12 @@ pub(crate) fn sentence(error: &anyhow::Error) -> String {
     parts.join(": ")
 }
 
+/// Did whoever read our output stop reading?
+pub(crate) fn reader_went_away(error: &anyhow::Error) -> bool {
+    let is_broken_pipe = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(is_broken_pipe)
+}
+
 /// 2 for the caller's mistakes, 1 for the rest.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use crate::{config::Config, log, runtime};
+use crate::{config::Config, log, runtime, seed};
 
 /// Options of `pinward serve`.
 #[derive(clap::Args)]
@@ -17,6 +17,13 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     log::start("info");
     let engine = runtime::open_store(&config.data)?;
     let running = runtime::start(&config, engine).await?;
+    if config.host.sandbox
+        && let Some(seeded) = seed::read(&config.data)?
+    {
+        let listening = super::demo::listening(&config.listener, running.addresses());
+        let sandbox = super::demo::with_addresses(&seeded.public, &listening, running.console());
+        seed::publish(&config.data, &sandbox)?;
+    }
     for address in running.addresses() {
         eprintln!("ISO 8583   {address}");
     }

@@ -2,7 +2,7 @@
 
 lang-own-name = 中文
 skip = 跳到正文
-sandbox = 沙盒
+sandbox = 沙箱
 sandbox-sentence = 测试密钥和虚构的卡，不会动用真实资金。
 
 nav = 主导航

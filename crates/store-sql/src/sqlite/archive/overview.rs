@@ -17,8 +17,14 @@ use crate::{
 const ATTENTION_ROWS: usize = 7;
 const DECLINE_ROWS: u32 = 8;
 
+/// The end of the slot that `now` is in: columns begin at whole minutes and do not shift with every look.
+fn end_of_slot(window_s: u32, now: Timestamp) -> Timestamp {
+    let slot_ms = (i64::from(window_s) * 1000 / 60).max(1);
+    Timestamp((now.0.div_euclid(slot_ms) + 1) * slot_ms)
+}
+
 pub(crate) fn overview(conn: &Connection, window_s: u32, now: Timestamp) -> Result<Overview, StoreError> {
-    let mut windows = Windows::new(window_s, now);
+    let mut windows = Windows::new(window_s, end_of_slot(window_s, now));
     count(conn, &mut windows, now)?;
     let from = windows.from();
     let (current, before, slots) = windows.finish();
