@@ -198,8 +198,10 @@ async fn play(opening: &SandboxJson, console: SocketAddr) {
 
 fn next_steps(data: &Path) {
     let data = data.display();
-    println!(
-        "next:  pinward trigger --list --data {data} | pinward pos --data {data} | pinward tail --data {data}"
-    );
-    println!("       pinward explain 75 | Ctrl-C stops");
+    println!("next, in another window:");
+    println!("  pinward trigger --list --data {data}");
+    println!("  pinward pos --data {data}");
+    println!("  pinward tail --data {data}");
+    println!("  pinward explain 75");
+    println!("Ctrl-C stops");
 }
