@@ -20,7 +20,10 @@ use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use iso8583::Message;
 use model::{ReasonCode, Timestamp};
-use store::{Exchange, Journaled, Terminal};
+use store::{
+    Card, Entry, Event, Exchange, Journaled, Step, Subject, Terminal,
+    journal::{TerminalEvent, Transaction},
+};
 use tracing::{debug, info};
 
 use crate::{
@@ -62,8 +65,30 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// The next entry of a terminal's journal.
+    pub(crate) fn terminal_step(&self, terminal: &Terminal, event: TerminalEvent, reply: Vec<u8>) -> Step {
+        Step::Append(Box::new(Entry {
+            subject: Subject::Terminal(terminal.record.id),
+            seq: terminal.state.seq + 1,
+            at: self.now,
+            event: Event::Terminal(event),
+            exchange: Some(self.exchange(reply)),
+        }))
+    }
+
+    /// The next entry of a card's journal.
+    pub(crate) fn card_step(&self, card: &Card, transaction: Transaction, reply: Vec<u8>) -> Step {
+        Step::Append(Box::new(Entry {
+            subject: Subject::Card(card.id),
+            seq: card.state.seq + 1,
+            at: self.now,
+            event: Event::Transaction(Box::new(transaction)),
+            exchange: Some(self.exchange(reply)),
+        }))
+    }
+
     /// Request and answer for the journal. The request is wiped of everything that must not be stored.
-    pub(crate) fn exchange(&self, reply: Vec<u8>) -> Exchange {
+    fn exchange(&self, reply: Vec<u8>) -> Exchange {
         Exchange {
             dialect: self.link.dialect.name().to_owned(),
             request: self.link.dialect.sanitized(self.message.body()).unwrap_or_default(),

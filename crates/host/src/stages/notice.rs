@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use authorization::{decide::References, terminal::TerminalEffect};
 use model::ReasonCode;
-use store::{Entry, Event, Step, Subject, Terminal, TerminalWork, journal::TerminalEvent};
+use store::{Step, Terminal, TerminalWork, journal::TerminalEvent};
 
 use super::{Answered, Work, authenticate, count, refuse::refuse, sign_in::reason};
 use crate::reply::{Answer, ReplyError, compose};
@@ -62,12 +62,6 @@ impl TerminalWork for Noting<'_> {
             pan: None,
             amount: None,
         };
-        Ok(Step::Append(Box::new(Entry {
-            subject: Subject::Terminal(terminal.record.id),
-            seq: terminal.state.seq + 1,
-            at: work.now,
-            event: Event::Terminal(event),
-            exchange: Some(work.exchange(reply)),
-        })))
+        Ok(work.terminal_step(terminal, event, reply))
     }
 }

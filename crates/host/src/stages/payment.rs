@@ -10,7 +10,7 @@ use authorization::{
 use hsm::{EncryptedPinBlock, PinBlockFormat, VerifyPin};
 use model::{Kind, Pan, PinOutcome, ReasonCode, Unverifiable};
 use store::{
-    Card, CardWork, Entry, Event, Step, Subject, WorkError,
+    Card, CardWork, Step, WorkError,
     journal::{LockedUntil, Transaction},
 };
 use tracing::{error, info};
@@ -204,13 +204,7 @@ impl Deciding<'_> {
             movement: decision.movement,
             original: decision.original,
         };
-        Ok(Step::Append(Box::new(Entry {
-            subject: Subject::Card(card.id),
-            seq: card.state.seq + 1,
-            at: self.work.now,
-            event: Event::Transaction(Box::new(transaction)),
-            exchange: Some(self.work.exchange(reply)),
-        })))
+        Ok(self.work.card_step(card, transaction, reply))
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use authorization::{decide::References, terminal::TerminalEffect};
 use model::{KeyBlock, ReasonCode, ResponseCode, TerminalId, Timestamp};
-use store::{Entry, Event, Step, Subject, Terminal, TerminalWork, journal::TerminalEvent};
+use store::{Step, Terminal, TerminalWork, journal::TerminalEvent};
 use tracing::{info, warn};
 
 use super::{Answered, Work, count, signing_key};
@@ -119,13 +119,7 @@ impl TerminalWork for Journalling<'_> {
             pan: intake::pan(work.message).map(|pan| pan.masked()),
             amount: intake::amount(work.message),
         };
-        Ok(Step::Append(Box::new(Entry {
-            subject: Subject::Terminal(terminal.record.id),
-            seq: terminal.state.seq + 1,
-            at: work.now,
-            event: Event::Terminal(event),
-            exchange: Some(work.exchange(self.reply.to_vec())),
-        })))
+        Ok(work.terminal_step(terminal, event, self.reply.to_vec()))
     }
 }
 

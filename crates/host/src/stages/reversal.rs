@@ -8,7 +8,7 @@ use authorization::{
 };
 use model::{CardId, MerchantId, ReasonCode};
 use store::{
-    Card, CardWork, Entry, Event, Step, Subject, Terminal, TerminalWork, WorkError,
+    Card, CardWork, Step, Terminal, TerminalWork, WorkError,
     journal::{LockedUntil, TerminalEvent, Transaction},
 };
 use tracing::info;
@@ -142,13 +142,7 @@ impl CardWork for Undoing<'_> {
             movement: decision.movement,
             original: decision.original,
         };
-        Ok(Step::Append(Box::new(Entry {
-            subject: Subject::Card(card.id),
-            seq: card.state.seq + 1,
-            at: self.work.now,
-            event: Event::Transaction(Box::new(transaction)),
-            exchange: Some(self.work.exchange(reply)),
-        })))
+        Ok(self.work.card_step(card, transaction, reply))
     }
 }
 
@@ -172,12 +166,6 @@ impl TerminalWork for Undoing<'_> {
             pan: intake::pan(self.work.message).map(|pan| pan.masked()),
             amount: Some(self.request.amount),
         };
-        Ok(Step::Append(Box::new(Entry {
-            subject: Subject::Terminal(terminal.record.id),
-            seq: terminal.state.seq + 1,
-            at: self.work.now,
-            event: Event::Terminal(event),
-            exchange: Some(self.work.exchange(reply)),
-        })))
+        Ok(self.work.terminal_step(terminal, event, reply))
     }
 }

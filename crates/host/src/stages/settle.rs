@@ -10,7 +10,7 @@ use authorization::{
     terminal::{TerminalEffect, is_balanced},
 };
 use model::{BatchNumber, ReasonCode};
-use store::{Entry, Event, Step, Subject, Terminal, TerminalWork, journal::TerminalEvent};
+use store::{Step, Terminal, TerminalWork, journal::TerminalEvent};
 use tracing::info;
 
 use super::{Answered, Work, authenticate, count, refuse::refuse, sign_in::reason, terminal};
@@ -84,12 +84,6 @@ impl TerminalWork for Settling<'_> {
             pan: None,
             amount: Some(self.ours.debit_sum),
         };
-        Ok(Step::Append(Box::new(Entry {
-            subject: Subject::Terminal(terminal.record.id),
-            seq: terminal.state.seq + 1,
-            at: work.now,
-            event: Event::Terminal(event),
-            exchange: Some(work.exchange(reply)),
-        })))
+        Ok(work.terminal_step(terminal, event, reply))
     }
 }

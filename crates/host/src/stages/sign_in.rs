@@ -10,7 +10,7 @@ use authorization::{
 };
 use hsm::{GeneratedWorkKeys, WorkKeyLayout};
 use model::ReasonCode;
-use store::{Entry, Event, Step, Subject, Terminal, TerminalWork, WorkError, journal::TerminalEvent};
+use store::{Step, Terminal, TerminalWork, WorkError, journal::TerminalEvent};
 
 use super::{Answered, Work, authenticate, count, refuse::refuse, terminal};
 use crate::reply::{Answer, ReplyError, compose};
@@ -106,12 +106,6 @@ impl TerminalWork for Change<'_> {
             pan: None,
             amount: None,
         };
-        Ok(Step::Append(Box::new(Entry {
-            subject: Subject::Terminal(terminal.record.id),
-            seq: terminal.state.seq + 1,
-            at: work.now,
-            event: Event::Terminal(event),
-            exchange: Some(work.exchange(reply)),
-        })))
+        Ok(work.terminal_step(terminal, event, reply))
     }
 }
