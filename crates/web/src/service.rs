@@ -33,6 +33,7 @@ const SEARCH_LEN_MAX: usize = 64;
 #[into_params(parameter_in = Query)]
 pub(crate) struct TransactionFilter {
     /// Card's last four digits or masked number, RRN, terminal, merchant number or name, response code.
+    #[serde(deserialize_with = "without_card_number")]
     pub(crate) q: String,
     /// Only this response code, such as `55`.
     #[param(min_length = 2, max_length = 3, required = false)]
@@ -83,6 +84,7 @@ impl TransactionFilter {
 #[into_params(parameter_in = Query)]
 pub(crate) struct CardFilter {
     /// Last four digits or masked number.
+    #[serde(deserialize_with = "without_card_number")]
     pub(crate) q: String,
     /// Only locked cards when `true` or `1`.
     #[param(value_type = Option<bool>)]
@@ -208,14 +210,24 @@ pub(crate) fn messages(state: &Shared, detail: &TransactionDetail) -> [Option<Ve
     [describe(&detail.request, false), describe(&detail.reply, true)]
 }
 
+/// A whole card number in the search box becomes its masked form before anything looks at it. References have 12 digits
+/// and merchant numbers 15, so only 16 to 19 digits are taken for one.
+fn without_card_number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    Ok(match text.trim() {
+        number if number.len() >= 16 => {
+            number.parse::<model::Pan>().map_or(text, |pan| pan.masked().to_string())
+        }
+        _ => text,
+    })
+}
+
 fn search(text: &str) -> Result<Option<String>, Failure> {
     let text = text.trim();
     if text.chars().count() > SEARCH_LEN_MAX {
         return Err(Failure::not_understood("q", "at most 64 characters"));
     }
-    // A whole card number is looked up by its masked form, and goes no further.
-    let masked = text.parse::<model::Pan>().map_or_else(|_| text.to_owned(), |pan| pan.masked().to_string());
-    Ok((!text.is_empty()).then_some(masked))
+    Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
 fn value<T: FromStr>(name: &str, text: &str, expected: &str) -> Result<Option<T>, Failure> {
@@ -272,5 +284,24 @@ fn limit(text: &str) -> Result<u32, Failure> {
         None => Ok(LIMIT),
         Some(n) if (1..=LIMIT_MAX).contains(&n) => Ok(n),
         Some(_) => Err(Failure::not_understood("limit", EXPECTED)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn searched(typed: &str, looked_up: &str) {
+        let filter: TransactionFilter = serde_json::from_value(serde_json::json!({ "q": typed })).unwrap();
+        assert_eq!(filter.check().unwrap().search.as_deref(), Some(looked_up));
+    }
+
+    #[test]
+    fn a_card_number_is_looked_up_masked_and_references_as_they_are() {
+        searched("6216261000000000018", "621626*********0018");
+        searched("632676497850", "632676497850");
+        searched("898510154110283", "898510154110283");
+        searched("0018", "0018");
     }
 }
