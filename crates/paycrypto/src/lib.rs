@@ -26,3 +26,6 @@ pub mod mac;
 pub mod kcv;
 pub mod key_block;
 pub mod thales;
+
+#[doc(hidden)]
+pub mod fuzzing;

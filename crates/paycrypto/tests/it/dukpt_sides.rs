@@ -22,8 +22,8 @@ fn check_tdes_device(transactions: usize) -> tdes::Device {
 }
 
 #[test]
-fn tdes_device_and_host_agree_on_the_first_ten_thousand_counters() {
-    check_tdes_device(10_000);
+fn tdes_device_and_host_agree_on_the_first_twenty_thousand_counters() {
+    check_tdes_device(20_000);
 }
 
 /// Every valid counter and the end of the device's life: 1,048,575 transactions.
@@ -31,7 +31,9 @@ fn tdes_device_and_host_agree_on_the_first_ten_thousand_counters() {
 #[ignore = "a minute without optimisation; run with --release -- --ignored"]
 fn tdes_device_and_host_agree_on_every_counter() {
     let mut device = check_tdes_device(1_048_575);
-    assert_eq!(device.next_transaction().err(), Some(DukptError::Exhausted));
+    for _ in 0..3 {
+        assert_eq!(device.next_transaction().err(), Some(DukptError::Exhausted)); // and stays so: it never wraps
+    }
 }
 
 #[test]
@@ -69,7 +71,7 @@ fn aes_device_and_host_agree_for_each_key_length() {
         let bdk = AesKey::new(&[BDK, BDK].concat()[..length]).unwrap();
         let initial_key = aes::InitialKey::of_base_key(&bdk, AES_DEVICE).unwrap();
         let mut device = aes::Device::load(&initial_key);
-        for expected in 1u32..=3_000 {
+        for expected in 1u32..=20_000 {
             let (ksn, key) = device.next_transaction().unwrap();
             assert_eq!(ksn.counter(), expected); // none of these has more than sixteen one-bits
             assert_eq!(key.expose_bytes(), initial_key.transaction_key(&ksn).expose_bytes(), "{ksn:?}");

@@ -1,5 +1,7 @@
 //! The integration tests of `paycrypto`, one binary.
 
+mod corpus;
+mod dukpt_rederived;
 mod dukpt_sides;
 mod pin_block_range;
 mod pin_verify_range;

@@ -3,13 +3,14 @@
 use paycrypto::key::{AesKey, Sm4Key, TdesKey};
 use paycrypto::pin::{PanForPin, Pin};
 use paycrypto::pin_block::{self, ClearPinBlock, Format3Fill, PinBlockError};
+use paycrypto::thales;
 use proptest::prelude::*;
 
 fn digits(pin: &Pin) -> String {
     pin.expose_digits().iter().map(|digit| char::from(b'0' + digit)).collect()
 }
 
-/// Puts a PIN through every format and both SM4 layouts and gets it back.
+/// Puts a PIN through every format, both SM4 layouts and the Diebold block, and gets it back.
 fn check_round_trips(pin: &str, pan: &str, random: [u8; 8]) {
     let (clear, pan) = (Pin::from_ascii(pin.as_bytes()).unwrap(), PanForPin::new(pan).unwrap());
     let account = pan.account12();
@@ -33,6 +34,8 @@ fn check_round_trips(pin: &str, pan: &str, random: [u8; 8]) {
     assert_eq!(digits(&pin_block::decrypt_sm4_layout_1(&sm4, &block, &account).unwrap()), pin);
     let block = pin_block::encrypt_sm4_layout_2(&sm4, &clear, &account);
     assert_eq!(digits(&pin_block::decrypt_sm4_layout_2(&sm4, &block, &account).unwrap()), pin);
+    let block = through(thales::encode_diebold(&clear));
+    assert_eq!(digits(&thales::decode_diebold(&block).unwrap()), pin);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! PVV and IBM 3624 over all PIN lengths, with right and wrong PINs.
 
 use paycrypto::key::TdesKey;
-use paycrypto::pin::{PanForPin, Pin};
+use paycrypto::pin::{Account12, PanForPin, Pin};
 use paycrypto::pin_verify::ibm3624::{self, DecimalisationTable, Ibm3624Error, Offset, ValidationData};
 use paycrypto::pin_verify::{Verdict, pvv};
 use proptest::prelude::*;
@@ -87,4 +87,42 @@ fn decimalisation_tables_are_judged() {
     check("0000123456700000", false);
     assert_eq!(DecimalisationTable::new("012345678901234A").err(), Some(Ibm3624Error::Table));
     assert_eq!(DecimalisationTable::new("0123").err(), Some(Ibm3624Error::Table));
+}
+
+/// The PVV by the book, over other people's DES: scan for decimal digits from the left, and if four do not come together,
+/// scan again for A to F, each less ten. The second value says whether the second scan was needed.
+fn pvv_by_the_book(key: [u8; 16], account: &str, index: u8, pin: &str) -> (String, bool) {
+    use des::cipher::{BlockCipherEncrypt, KeyInit};
+    let parameter = format!("{}{index}{}", &account[1..], &pin[..4]);
+    let mut block: [u8; 8] = hex::decode(parameter).unwrap().try_into().unwrap();
+    des::TdesEde2::new(&key.into()).encrypt_block((&mut block).into());
+    let digits = hex::encode_upper(block);
+    let mut pvv: String = digits.chars().filter(char::is_ascii_digit).take(4).collect();
+    let second = pvv.len() < 4;
+    let letters =
+        digits.bytes().filter(u8::is_ascii_alphabetic).map(|letter| char::from(letter - b'A' + b'0'));
+    pvv.extend(letters.take(4 - pvv.len()));
+    (pvv, second)
+}
+
+#[test]
+fn the_second_decimalisation_pass_is_that_of_the_book() {
+    let key = *b"0123456789abcdef";
+    let (prepared, account) = (TdesKey::double(&key), "660100772688");
+    let mut second_passes = 0;
+    for number in 0..10_000 {
+        for index in 1..=3 {
+            let digits = format!("{number:04}");
+            let (expected, second) = pvv_by_the_book(key, account, index, &digits);
+            let found = pvv::generate(
+                &prepared,
+                pvv::Pvki::new(index).unwrap(),
+                &pin(&digits),
+                &Account12::new(account).unwrap(),
+            );
+            assert_eq!(found.expose_ascii(), expected.as_bytes(), "{index} {digits}");
+            second_passes += usize::from(second);
+        }
+    }
+    assert!(second_passes >= 3, "of 30,000 about a dozen need the second pass, not {second_passes}");
 }
