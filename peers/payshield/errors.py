@@ -1,0 +1,48 @@
+"""Error codes of the host commands."""
+
+
+class HsmError(Exception):
+    """Ends a command with an error code and no fields."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+VERIFICATION_FAILED = "01"
+KEY_PARITY_ADVICE = "01"
+NOT_SINGLE_LENGTH = "02"
+MAC_MODE = "02"
+COUNT = "03"
+INPUT_FORMAT = "03"
+MAC_ALGORITHM = "04"
+MAC_KEY_TYPE = "05"
+MESSAGE_LENGTH = "06"
+MAC_PADDING = "09"
+FIRST_KEY_PARITY = "10"
+SECOND_KEY_PARITY = "11"
+NO_SUCH_LMK = "13"
+PIN_UNDER_LMK = "14"
+INPUT_DATA = "15"
+PIN_BLOCK = "20"
+ACCOUNT = "22"
+PIN_BLOCK_FORMAT = "23"
+PIN_LENGTH = "24"
+DECIMALISATION_TABLE = "25"
+KEY_SCHEME = "26"
+KEY_LENGTH = "27"
+KEY_TYPE = "28"
+UNKNOWN_COMMAND = "67"
+FORMAT_DISABLED = "69"
+DATA_LENGTH = "80"
+EXCLUDED_PIN_LENGTH = "81"
+EXCLUDED_PIN = "86"
+LMK_SCHEME = "A1"
+KEY_BLOCK = "A4"
+BLOCK_KEY_LENGTH = "A5"
+BLOCK_USAGE = "A6"
+BLOCK_ALGORITHM = "A7"
+BLOCK_MODE = "A8"
+BLOCK_KEY_VERSION = "A9"
+BLOCK_EXPORTABILITY = "AA"
+BLOCK_OPTIONAL = "AB"
