@@ -200,7 +200,7 @@ def value_tr31(name: str, inputs: Inputs) -> bytes | str:
         "algorithm": lambda: header.algorithm,
         "mode_of_use": lambda: header.mode_of_use,
         "exportability": lambda: header.exportability,
-        "kcv": lambda: (check_values.aes_cmac if header.algorithm == "A" else check_values.tdes_zeros)(key)[:3],
+        "kcv": lambda: (check_values.aes_cmac if header.algorithm == "A" else check_values.tdes_zeros)(key),
         "result": lambda: "accept",
     }
     return values[name]()
