@@ -497,6 +497,7 @@ fn reason_for(cause: Unverifiable) -> ReasonCode {
         Unverifiable::Key | Unverifiable::Unsupported => ReasonCode::KeyFault,
         Unverifiable::NoReference => ReasonCode::PinReferenceMissing,
         Unverifiable::ModuleUnavailable => ReasonCode::SecurityModuleAway,
+        Unverifiable::KsnReplayed => ReasonCode::KsnReplayed,
     }
 }
 

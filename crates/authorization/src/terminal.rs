@@ -1,12 +1,17 @@
-//! A terminal's session: signed in with fresh working keys, in a batch, until it settles.
+//! A terminal's session: signed in, in a batch, until it settles; and the key sets under which it may speak.
 
 use std::collections::VecDeque;
 
 use minicbor::{Decode, Encode};
-use model::{BatchNumber, KeyBlock, MerchantId, ReasonCode, TerminalId, Timestamp, TransactionKey};
+use model::{
+    BatchNumber, KeyBlock, KeyScheme, Ksn, MerchantId, ReasonCode, TerminalId, Timestamp, TransactionKey,
+};
 use serde::Serialize;
 
-use crate::settlement::Totals;
+use crate::{
+    key_set::{KeySet, KeySetEffect, KeySets},
+    settlement::Totals,
+};
 
 /// A terminal as the acquirer registered it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -20,9 +25,9 @@ pub struct TerminalRecord {
     /// Merchant's name, for people and receipts (DE 43).
     #[n(2)]
     pub merchant_name: String,
-    /// Terminal master key.
+    /// The keys that it was registered with. What a migration changed since is in the state.
     #[n(3)]
-    pub tmk: KeyBlock,
+    pub keys: KeySet,
 }
 
 /// Everything about a terminal that its journal has changed.
@@ -43,6 +48,9 @@ pub struct TerminalState {
     /// Reversals that came without a card number and found no original, newest last: their originals are refused.
     #[n(4)]
     pub tombstones: VecDeque<Tombstone>,
+    /// What migrations made of its keys, and which key serial numbers are used up.
+    #[n(5)]
+    pub key_sets: KeySets,
 }
 
 /// A reversal that overtook its original.
@@ -62,38 +70,49 @@ pub struct Tombstone {
 /// Terminals reverse before their next transaction, so a handful would do.
 const TOMBSTONES_KEPT: usize = 64;
 
-/// Working keys of a session, sealed.
+/// A session since its sign-in.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Session {
     /// When the terminal signed in.
     #[n(0)]
     pub since: Timestamp,
-    /// Terminal PIN key.
+    /// The scheme of the key set that it signed in with.
     #[n(1)]
-    pub tpk: KeyBlock,
-    /// Terminal MAC key.
+    pub scheme: KeyScheme,
+    /// Working keys, sealed; none with DUKPT, where every transaction has its own.
     #[n(2)]
-    pub tak: KeyBlock,
-    /// Terminal track data key.
-    #[n(3)]
-    pub tdk: Option<KeyBlock>,
+    pub work: Option<WorkKeys>,
     /// Keys of the session before: a message that crossed the sign-in on the wire still verifies for a grace time.
-    #[n(4)]
+    #[n(3)]
     pub previous: Option<PreviousKeys>,
     /// Check values of the current keys, for people.
-    #[n(5)]
+    #[n(4)]
     pub check_values: Vec<String>,
 }
 
-/// The keys that a sign-in replaced.
+/// Working keys, sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct PreviousKeys {
+pub struct WorkKeys {
     /// Terminal PIN key.
     #[n(0)]
     pub tpk: KeyBlock,
     /// Terminal MAC key.
     #[n(1)]
     pub tak: KeyBlock,
+    /// Terminal track data key.
+    #[n(2)]
+    pub tdk: Option<KeyBlock>,
+}
+
+/// The keys that a sign-in replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct PreviousKeys {
+    /// Their scheme.
+    #[n(0)]
+    pub scheme: KeyScheme,
+    /// The keys.
+    #[n(1)]
+    pub work: WorkKeys,
     /// Accepted until then.
     #[n(2)]
     pub until: Timestamp,
@@ -158,6 +177,19 @@ pub enum TerminalEffect {
         #[n(0)]
         suspended: bool,
     },
+    /// A step of a migration to other keys.
+    #[n(7)]
+    KeySet(#[n(0)] KeySetEffect),
+    /// A key serial number was used for a PIN; it is never accepted for another.
+    #[n(8)]
+    UseKsn {
+        /// The number.
+        #[n(0)]
+        ksn: Ksn,
+        /// The transaction that used it.
+        #[n(1)]
+        by: TransactionKey,
+    },
 }
 
 impl TerminalState {
@@ -167,10 +199,9 @@ impl TerminalState {
         self.seq = seq;
         match effect {
             TerminalEffect::SignIn { session, batch, grace_ms } => {
-                let previous = self.session.take().map(|old| PreviousKeys {
-                    tpk: old.tpk,
-                    tak: old.tak,
-                    until: at.plus_ms(i64::from(*grace_ms)),
+                let previous = self.session.take().and_then(|old| {
+                    let until = at.plus_ms(i64::from(*grace_ms));
+                    old.work.map(|work| PreviousKeys { scheme: old.scheme, work, until })
                 });
                 self.session = Some(Session { previous, ..session.clone() });
                 self.batch = *batch;
@@ -188,6 +219,8 @@ impl TerminalState {
                     journal_seq,
                 });
             }
+            TerminalEffect::KeySet(effect) => self.key_sets.apply(at, effect),
+            TerminalEffect::UseKsn { ksn, by } => self.key_sets.note_ksn(*ksn, *by),
             TerminalEffect::Refused { .. } | TerminalEffect::Noted => {}
         }
     }
@@ -222,12 +255,14 @@ pub fn is_balanced(ours: &Totals, theirs: &Totals) -> bool {
 pub struct SessionView {
     /// When the terminal signed in.
     pub since: Timestamp,
+    /// Name of the key set's scheme.
+    pub scheme: KeyScheme,
     /// Check values of PIN key, MAC key and, if there is one, track key.
     pub check_values: Vec<String>,
 }
 
 impl From<&Session> for SessionView {
     fn from(session: &Session) -> Self {
-        Self { since: session.since, check_values: session.check_values.clone() }
+        Self { since: session.since, scheme: session.scheme, check_values: session.check_values.clone() }
     }
 }

@@ -7,7 +7,7 @@ use authorization::{
 use hsm::EncryptedPinBlock;
 use iso8583::{Message, Tag};
 use model::{
-    Amount, ApprovalCode, BatchNumber, Currency, Expiry, Kind, MerchantId, Pan, Rrn, Stan, TerminalId,
+    Amount, ApprovalCode, BatchNumber, Currency, Expiry, Kind, Ksn, MerchantId, Pan, Rrn, Stan, TerminalId,
     TransactionKey,
 };
 use store::Engine;
@@ -155,6 +155,17 @@ pub(crate) fn totals(message: &Message<'_>) -> Result<Totals, Unusable> {
         credit_sum: Amount(number(15, 27)?),
         credit_count: count(27, 30)?,
     })
+}
+
+/// The key serial number of a DUKPT terminal: 10 or 12 bytes, or twice as many hexadecimal digits.
+pub(crate) fn ksn(profile: &Profile, message: &Message<'_>) -> Result<Option<Ksn>, Unusable> {
+    let Some(field) = profile.ksn_field else { return Ok(None) };
+    let Some(raw) = message.raw(field) else { return Ok(None) };
+    let read = match raw.len() {
+        Ksn::TDES_LEN | Ksn::AES_LEN => Ksn::new(raw).ok(),
+        _ => message.text(field).and_then(|text| text.to_string().trim().parse().ok()),
+    };
+    read.map(Some).ok_or(Unusable(field))
 }
 
 /// The message's amount, for the line that people see.

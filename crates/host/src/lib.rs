@@ -112,7 +112,7 @@ impl Host {
             refusals: stages::refuse::Throttle::default(),
         });
         let (stop, stopped) = watch::channel(false);
-        let bound = listener::bind_all(listeners, &shared.settings).await?;
+        let bound = listener::bind_all(listeners, &shared.settings, &*shared.module).await?;
         let addresses = bound.iter().map(listener::Bound::address).collect();
         let serve = |bound: listener::Bound| {
             tokio::spawn(listener::serve(bound, Arc::clone(&shared), stopped.clone()))

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use hsm::MacAlgorithm;
+use hsm::{MacAlgorithm, SecurityModule};
 use iso8583::{Dialect, Framing};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -66,8 +66,15 @@ impl Bound {
 pub(crate) async fn bind_all(
     configs: &[ListenerConfig],
     settings: &Settings,
+    module: &dyn SecurityModule,
 ) -> Result<Vec<Bound>, StartError> {
     let links = configs.iter().map(|config| link(config, settings)).collect::<Result<Vec<_>, _>>()?;
+    for (config, link) in configs.iter().zip(&links) {
+        if !module.supports_mac(link.mac) {
+            let problem = format!("mac {}: the {} does not make it", link.mac.name(), module.describe());
+            return Err(StartError::Config { address: config.address, problem });
+        }
+    }
     let mut bound = Vec::with_capacity(configs.len());
     for (config, link) in configs.iter().zip(links) {
         let failed = |source| StartError::Bind { address: config.address, source };

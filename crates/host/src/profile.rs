@@ -1,5 +1,6 @@
 //! A network profile: which message asks for what (`profiles/*.toml`), and which codes answer it.
 
+use hsm::WorkKeyLayout;
 use iso8583::Mti;
 use model::Kind;
 use serde::Deserialize;
@@ -12,10 +13,7 @@ pub enum Task {
     /// Undo.
     Reversal,
     /// Fresh working keys.
-    SignIn {
-        /// With a track data key?
-        track_key: bool,
-    },
+    SignIn(WorkKeyLayout),
     /// End of the session.
     SignOut,
     /// Is the line alive?
@@ -37,6 +35,8 @@ pub struct Profile {
     pub batches: bool,
     /// Does the reply header order a sign-in when keys or batch are out of step?
     pub sign_in_again: bool,
+    /// The data element in which DUKPT terminals send their key serial number, binary or as hexadecimal text.
+    pub ksn_field: Option<u8>,
     rows: Vec<Row>,
 }
 
@@ -55,6 +55,7 @@ struct File {
     codes: String,
     batches: bool,
     sign_in_again: bool,
+    ksn_field: Option<u8>,
     message: Vec<FileRow>,
 }
 
@@ -116,6 +117,7 @@ impl Profile {
             codes,
             batches: file.batches,
             sign_in_again: file.sign_in_again,
+            ksn_field: file.ksn_field,
             rows,
         })
     }
@@ -169,8 +171,9 @@ fn task(name: &str) -> Option<Task> {
     ];
     let other = match name {
         "reversal" => Task::Reversal,
-        "sign-in-double" => Task::SignIn { track_key: false },
-        "sign-in-double-track" => Task::SignIn { track_key: true },
+        "sign-in-double" => Task::SignIn(WorkKeyLayout::DoubleLength),
+        "sign-in-double-track" => Task::SignIn(WorkKeyLayout::DoubleLengthWithTrackKey),
+        "sign-in-sm4" => Task::SignIn(WorkKeyLayout::Sm4),
         "sign-out" => Task::SignOut,
         "echo" => Task::Echo,
         "settlement" => Task::Settlement,
@@ -220,8 +223,9 @@ mod tests {
         check("unionpay", "0100", "200000", "06", "", pay(Kind::PreAuthVoid));
         check("unionpay", "0200", "310000", "00", "", pay(Kind::Balance));
         check("unionpay", "0400", "000000", "00", "", Some(Task::Reversal));
-        check("unionpay", "0800", "", "", "003", Some(Task::SignIn { track_key: false }));
-        check("unionpay", "0800", "", "", "004", Some(Task::SignIn { track_key: true }));
+        check("unionpay", "0800", "", "", "003", Some(Task::SignIn(WorkKeyLayout::DoubleLength)));
+        check("unionpay", "0800", "", "", "004", Some(Task::SignIn(WorkKeyLayout::DoubleLengthWithTrackKey)));
+        check("unionpay", "0800", "", "", "006", Some(Task::SignIn(WorkKeyLayout::Sm4)));
         check("unionpay", "0800", "", "", "001", None);
         check("unionpay", "0820", "", "", "301", Some(Task::Echo));
         check("iso87", "0420", "000000", "", "", Some(Task::Reversal));

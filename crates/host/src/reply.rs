@@ -1,8 +1,9 @@
 //! The way out: an answer's data elements, its MAC, and the frame that is stored and sent.
 
 use authorization::{decide::References, settlement::Totals};
+use hsm::{MacAlgorithm, MacKey};
 use iso8583::{EncodeError, Header, Message, MessageBuilder, Tpdu};
-use model::{Amount, Currency, KeyBlock, ResponseCode, Timestamp};
+use model::{Amount, Currency, ResponseCode, Timestamp};
 
 use crate::{Shared, listener::Link, references};
 
@@ -54,13 +55,20 @@ pub(crate) struct Asked<'a> {
     pub(crate) header: Option<Header>,
 }
 
+/// What an answer is signed with.
+#[derive(Clone, Copy)]
+pub(crate) struct Signer<'a> {
+    pub(crate) key: MacKey<'a>,
+    pub(crate) algorithm: MacAlgorithm,
+}
+
 /// Makes the answer's frame without its length prefix, signed when there is a key.
 pub(crate) async fn compose(
     shared: &Shared,
     asked: Asked<'_>,
     answer: &Answer,
     now: Timestamp,
-    tak: Option<&KeyBlock>,
+    signer: Option<Signer<'_>>,
 ) -> Result<Vec<u8>, ReplyError> {
     let reply_type = asked.message.mti().reply().ok_or(ReplyError::NoReplyType(asked.message.mti()))?;
     let mut builder = MessageBuilder::new(reply_type);
@@ -71,11 +79,11 @@ pub(crate) async fn compose(
         frame.extend_from_slice(&asked.tpdu.map_or([0x60, 0, 0, 0, 0], |tpdu| tpdu.swapped().0));
         frame.extend_from_slice(&header(asked.header, answer).0);
     }
-    match tak {
+    match signer {
         None => builder.encode(&asked.link.dialect, &mut frame)?,
-        Some(tak) => {
+        Some(Signer { key, algorithm }) => {
             let slot = builder.encode_for_mac(&asked.link.dialect, &mut frame)?;
-            let signing = shared.module.generate_mac(tak, asked.link.mac, &frame[slot.covered.clone()]);
+            let signing = shared.module.generate_mac(key, algorithm, &frame[slot.covered.clone()]);
             let mac = shared.patiently(signing).await?;
             slot.fill(&mut frame, &mac);
         }

@@ -1,12 +1,16 @@
-//! The verbs of a security module, as an HSM's host commands speak them: generate, verify, MAC.
+//! The verbs of a security module, as an HSM's host commands speak them: generate, translate, verify, MAC.
 //!
 //! Keys go in and out only as key blocks. The PAN comes from the transaction, never from a caller's argument of its
-//! own; decimalisation tables and PVK indexes come from the module's configuration by name. Whatever is wrong with a
-//! PIN block, the caller learns one thing: [`Unverifiable::PinBlockFormat`] or [`PinOutcome::Mismatch`]; the exact
-//! cause stays in the module's counters.
+//! own, so no verb has room for a second one; decimalisation tables and PVK indexes come from the module's configuration
+//! by name. Whatever is wrong with a PIN block, the caller learns one thing: [`Unverifiable::PinBlockFormat`] or
+//! [`PinOutcome::Mismatch`]; the exact cause stays in the module's counters. A PIN block under a derived key is looked at
+//! only with proof that its key serial number was never used before ([`AdmittedKsn`]).
 
 use async_trait::async_trait;
-use model::{CardId, KeyBlock, Pan, PinOutcome, PinReference, Unverifiable};
+use model::{
+    AdmittedKsn, CardId, KeyBlock, KeyScheme, Ksn, Pan, PinBlockFormat, PinOutcome, PinReference,
+    Unverifiable,
+};
 use zeroize::Zeroize;
 
 /// A security module: soft, or a host security module behind a socket.
@@ -17,6 +21,12 @@ pub trait SecurityModule: Send + Sync {
 
     /// Is it a secure cryptographic device (ISO 13491)? The soft module says no, everywhere.
     fn is_secure_device(&self) -> bool;
+
+    /// Can it make this authentication code? Asked once, before a listener is opened.
+    fn supports_mac(&self, algorithm: MacAlgorithm) -> bool;
+
+    /// Can it work under keys of this scheme?
+    fn supports_scheme(&self, scheme: KeyScheme) -> bool;
 
     /// Asks the module whether it works.
     ///
@@ -41,7 +51,7 @@ pub trait SecurityModule: Send + Sync {
     /// [`ModuleError`] when the key's block is refused or the module is away; a wrong code is not an error.
     async fn verify_mac(
         &self,
-        tak: &KeyBlock,
+        key: MacKey<'_>,
         algorithm: MacAlgorithm,
         message: &[u8],
         mac: &[u8; 8],
@@ -53,7 +63,7 @@ pub trait SecurityModule: Send + Sync {
     /// [`ModuleError`] when the key's block is refused or the module is away.
     async fn generate_mac(
         &self,
-        tak: &KeyBlock,
+        key: MacKey<'_>,
         algorithm: MacAlgorithm,
         message: &[u8],
     ) -> Result<[u8; 8], ModuleError>;
@@ -61,6 +71,60 @@ pub trait SecurityModule: Send + Sync {
     /// Decrypts a PIN block, checks its form against the transaction's PAN, and compares the PIN with the card's
     /// reference. Only a well-formed block whose PIN is wrong is a mismatch; every fault is `Unverifiable`.
     async fn verify_pin(&self, request: VerifyPin<'_>) -> PinOutcome;
+
+    /// Decrypts a PIN block, checks its form against the transaction's PAN, and encrypts the PIN for the next zone, for
+    /// the same PAN: the PAN of both blocks is the one of the transaction. Which formats may become which is PCI PIN
+    /// 3-3, as data in `policy/translation.toml`.
+    ///
+    /// # Errors
+    /// [`Unverifiable`]: one uniform refusal for every block that is none; a forbidden pair is `Unsupported`.
+    async fn translate_pin(&self, request: TranslatePin<'_>) -> Result<EncryptedPinBlock, Unverifiable>;
+
+    /// Verifies a cardholder's PIN and, only if it is right, makes the reference for the new one: both in one call, so
+    /// that nobody can compute references for PIN blocks at will (Berkman and Ostrovsky, 2007).
+    ///
+    /// # Errors
+    /// [`PinChangeRefused`].
+    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinReference, PinChangeRefused>;
+}
+
+/// Under which key a PIN block is.
+pub enum PinKey<'a> {
+    /// A terminal or zone PIN key (usage P0).
+    Key(&'a KeyBlock),
+    /// The PIN key of one transaction (DUKPT), derived from a base derivation key (usage B0).
+    Derived {
+        /// The base derivation key.
+        bdk: &'a KeyBlock,
+        /// The transaction, used by this request alone.
+        ksn: &'a AdmittedKsn,
+    },
+}
+
+/// Under which key a message is authenticated. With DUKPT requests and answers have different keys (X9.24-1 A.4.1,
+/// X9.24-3 6.3.2).
+#[derive(Debug, Clone, Copy)]
+pub enum MacKey<'a> {
+    /// A terminal or zone MAC key.
+    Key(&'a KeyBlock),
+    /// The MAC key of one transaction.
+    Derived {
+        /// The base derivation key.
+        bdk: &'a KeyBlock,
+        /// The transaction.
+        ksn: Ksn,
+        /// Whose message it is.
+        direction: Direction,
+    },
+}
+
+/// Who made a message, seen from the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The terminal.
+    Request,
+    /// The host.
+    Answer,
 }
 
 /// What is needed to verify one PIN.
@@ -69,14 +133,49 @@ pub struct VerifyPin<'a> {
     pub card: CardId,
     /// The PAN of the transaction.
     pub pan: &'a Pan,
-    /// Terminal PIN key (usage P0).
-    pub tpk: &'a KeyBlock,
+    /// Under which key.
+    pub key: PinKey<'a>,
     /// DE 52.
     pub block: EncryptedPinBlock,
-    /// The format that the terminal's profile uses.
+    /// The format that the terminal's key set uses.
     pub format: PinBlockFormat,
     /// What the PIN is compared with.
     pub reference: &'a PinReference,
+}
+
+/// What is needed to translate one PIN block.
+pub struct TranslatePin<'a> {
+    /// The PAN of the transaction: of both blocks.
+    pub pan: &'a Pan,
+    /// Under which key it came.
+    pub from: PinKey<'a>,
+    /// DE 52.
+    pub block: EncryptedPinBlock,
+    /// Its format.
+    pub from_format: PinBlockFormat,
+    /// The next zone's PIN key (usage P0, encrypt).
+    pub zone_key: &'a KeyBlock,
+    /// The format that the next zone wants.
+    pub to_format: PinBlockFormat,
+}
+
+/// What is needed to change one PIN.
+pub struct ChangePin<'a> {
+    /// The PIN as it is: verified first.
+    pub verify: VerifyPin<'a>,
+    /// The block of the new PIN, under the same key and in the same format.
+    pub new_block: EncryptedPinBlock,
+}
+
+/// A PIN was not changed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PinChangeRefused {
+    /// The old PIN is wrong: counts as a try.
+    Mismatch,
+    /// Nothing was learnt about the old PIN, or the new block is none: nothing is counted.
+    Unverifiable(Unverifiable),
+    /// The old PIN is right and the new one is not allowed: guessable, or of the wrong length.
+    NewPinRefused,
 }
 
 /// DE 52 as it came: 8 bytes under TDES, 16 under AES and SM4. Wiped after use, prints as stars, never stored.
@@ -116,13 +215,6 @@ impl std::fmt::Debug for EncryptedPinBlock {
     }
 }
 
-/// PIN block formats that a terminal profile may name (ISO 9564-1:2017).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PinBlockFormat {
-    /// Format 0 (ANSI X9.8, "with PAN" in UnionPay's words), 9.3.2.
-    Iso0,
-}
-
 /// How messages are authenticated with a terminal (listener profile).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MacAlgorithm {
@@ -132,6 +224,10 @@ pub enum MacAlgorithm {
     CupEcb16,
     /// ANSI X9.19 retail MAC, 8 binary bytes (`x919`).
     X919,
+    /// CMAC with AES (NIST SP 800-38B), its leftmost 8 bytes (`cmac`).
+    Cmac,
+    /// UnionPay's MAC with SM4: 8 upper-case hex characters (`cup-sm4`).
+    CupSm4,
 }
 
 impl MacAlgorithm {
@@ -142,6 +238,19 @@ impl MacAlgorithm {
             Self::CupEcb8 => "cup-ecb-8",
             Self::CupEcb16 => "cup-ecb-16",
             Self::X919 => "x919",
+            Self::Cmac => "cmac",
+            Self::CupSm4 => "cup-sm4",
+        }
+    }
+
+    /// The algorithm under keys of a scheme: the listener's own for TDES work keys, else the scheme's.
+    #[must_use]
+    pub fn under(scheme: KeyScheme, of_listener: Self) -> Self {
+        match scheme {
+            KeyScheme::Tdes => of_listener,
+            KeyScheme::TdesDukpt => Self::X919,
+            KeyScheme::AesDukpt => Self::Cmac,
+            KeyScheme::Sm4 => Self::CupSm4,
         }
     }
 }
@@ -150,6 +259,7 @@ impl std::str::FromStr for MacAlgorithm {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        // What a listener may name; the others belong to their key schemes.
         [Self::CupEcb8, Self::CupEcb16, Self::X919]
             .into_iter()
             .find(|a| a.name() == text)
@@ -164,23 +274,25 @@ pub enum WorkKeyLayout {
     DoubleLength,
     /// NMIC 004: TPK, TAK and TDK, double length, 60 bytes.
     DoubleLengthWithTrackKey,
+    /// NMIC 006: TPK and TAK for SM4, 40 bytes. Which layout UnionPay has here no public source tells.
+    Sm4,
 }
 
 /// Working keys fresh from the module.
 pub struct GeneratedWorkKeys {
     /// Terminal PIN key (usage P0).
     pub tpk: KeyBlock,
-    /// Terminal MAC key (usage M3 for X9.19 and UnionPay ECB).
+    /// Terminal MAC key (usage M3 for X9.19 and UnionPay ECB, M1 for SM4).
     pub tak: KeyBlock,
     /// Terminal track data key (usage D0), when the layout has one.
     pub tdk: Option<KeyBlock>,
-    /// Each key under the TMK (TDES ECB) with its 4-byte check value, in the order of DE 62.
+    /// Each key under the TMK (ECB) with its 4-byte check value, in the order of DE 62.
     pub for_terminal: Vec<u8>,
     /// Check values in the same order, for people.
     pub check_values: Vec<CheckValue>,
 }
 
-/// The leftmost bytes of a zero block under a key (TDES): names a key without revealing it.
+/// The leftmost bytes of a zero block under a key (TDES, SM4): names a key without revealing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CheckValue(pub [u8; 4]);
 

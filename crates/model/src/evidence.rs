@@ -60,4 +60,7 @@ pub enum Unverifiable {
     /// The module is unreachable, too slow or refuses to work.
     #[n(4)]
     ModuleUnavailable,
+    /// The key serial number was used before, or is too old: a PIN block that is sent again proves nothing.
+    #[n(5)]
+    KsnReplayed,
 }

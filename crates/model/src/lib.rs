@@ -21,7 +21,7 @@ mod text;
 pub use amount::{Amount, Currency};
 pub use card::{CardId, Expiry, MaskedPan, Pan};
 pub use evidence::{PinOutcome, PinVerified, Unverifiable};
-pub use key::KeyBlock;
+pub use key::{AdmittedKsn, KeyBlock, KeyScheme, Ksn, PinBlockFormat};
 pub use merchant::MerchantId;
 pub use pin_reference::PinReference;
 pub use reason::{ReasonCode, ResponseCode};

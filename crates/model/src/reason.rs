@@ -72,6 +72,9 @@ reasons! {
     /// The host sheds load instead of queueing without end.
     Overloaded = 27 "overloaded" Sys,
 
+    /// The key serial number (KSN) was used before, or is too old: a PIN block that was sent again. Not counted.
+    KsnReplayed = 28 "ksn-replayed" Bad,
+
     /// No such card here.
     UnknownCard = 30 "unknown-card" Neutral,
     /// Past its expiry date.

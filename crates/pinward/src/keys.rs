@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::Context;
-use hsm::soft::{Configuration, KeyPolicy, MasterKey, SoftModule};
+use hsm::soft::{Configuration, KeyAttributes, KeyPolicy, MasterKey, SoftModule};
 use model::KeyBlock;
 use paycrypto::key_block::KeyUsage;
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,7 @@ pub(crate) fn create(data: &Path, rules: &IssuerRules<'_>) -> anyhow::Result<()>
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let master = MasterKey::create_file(&folder.join("master.key"))?;
     let maker = SoftModule::new(master, KeyPolicy::Sandbox, Configuration::default());
-    let block = |usage| maker.generate_key(usage).map(|block| block.as_str().to_owned());
+    let block = |usage| maker.generate_key(KeyAttributes::tdes(usage)).map(|block| block.as_str().to_owned());
     let pvv = PvvKey { key_block: block(KeyUsage::PinVerificationVisaPvv)? };
     let ibm3624 = Ibm3624Key {
         key_block: block(KeyUsage::PinVerificationIbm3624)?,

@@ -9,6 +9,7 @@ mod keys;
 mod log;
 mod runtime;
 mod seed;
+mod test_keys;
 
 use std::process::ExitCode;
 

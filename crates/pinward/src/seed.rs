@@ -11,20 +11,26 @@ use std::{
 
 use anyhow::Context;
 use authorization::{CardRecord, terminal::TerminalRecord};
-use hsm::soft::{KeyPolicy, SoftModule};
-use model::{Amount, Currency, Expiry, Pan};
-use paycrypto::{key::adjust_parity, key_block::KeyUsage};
+use hsm::soft::{KeyPolicy, ReferenceMethod, SoftModule};
+use model::{Amount, Currency, Expiry, KeyScheme, Pan};
 use serde::{Deserialize, Serialize};
 use store::{Engine, Registration};
 
-use crate::keys;
+use crate::{
+    keys,
+    test_keys::{TerminalKeysJson, TestKeys},
+};
 
 /// `sandbox.json`, as others read it. Test keys and PINs of test cards: the file is for its owner alone all the same.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SandboxJson {
     pub(crate) listeners: Vec<ListenerJson>,
     pub(crate) console: String,
+    /// Terminals with a TDES master key.
     pub(crate) terminals: Vec<TerminalJson>,
+    /// Terminals of the other key schemes. A list of their own: who reads the first one finds a `tmk` in every entry.
+    #[serde(default)]
+    pub(crate) scheme_terminals: Vec<TerminalJson>,
     pub(crate) cards: Vec<CardJson>,
 }
 
@@ -40,9 +46,20 @@ pub(crate) struct ListenerJson {
 pub(crate) struct TerminalJson {
     pub(crate) tid: String,
     pub(crate) mid: String,
-    pub(crate) tmk: String,
+    #[serde(flatten)]
+    pub(crate) keys: TerminalKeysJson,
     pub(crate) listener: usize,
     pub(crate) merchant: String,
+    /// Keys that a migration loaded into the terminal; it has not moved yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<NextKeysJson>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct NextKeysJson {
+    #[serde(flatten)]
+    pub(crate) keys: TerminalKeysJson,
+    pub(crate) listener: usize,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -126,6 +143,16 @@ struct MerchantPlan {
 struct TerminalsPlan {
     per_listener: Vec<u32>,
     special: Vec<String>,
+    scheme: Vec<SchemePlan>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SchemePlan {
+    scheme: KeyScheme,
+    listener: usize,
+    count: u32,
+    first: u32,
 }
 
 #[derive(Deserialize)]
@@ -169,7 +196,8 @@ pub(crate) fn create_keys(data: &Path) -> anyhow::Result<()> {
 pub(crate) async fn seed(data: &Path, engine: &dyn Engine) -> anyhow::Result<Seeded> {
     let plan = plan()?;
     let module = keys::open(data, KeyPolicy::Sandbox)?;
-    let seeder = Seeder { plan: &plan, module: &module, registrations: Vec::new() };
+    let keys = TestKeys::new(&module)?;
+    let seeder = Seeder { plan: &plan, module: &module, keys, registrations: Vec::new() };
     let (seeded, registrations) = seeder.run()?;
     engine.register(registrations).await.context("cannot register the sandbox's cards and terminals")?;
     write_private(&seed_path(data), &serde_json::to_vec(&seeded)?)?;
@@ -216,6 +244,7 @@ fn write_private(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
 struct Seeder<'a> {
     plan: &'a Plan,
     module: &'a SoftModule,
+    keys: TestKeys<'a>,
     registrations: Vec<Registration>,
 }
 
@@ -223,17 +252,19 @@ impl Seeder<'_> {
     fn run(mut self) -> anyhow::Result<(Seeded, Vec<Registration>)> {
         let cards = self.cards()?;
         let terminals = self.terminals()?;
+        let scheme_terminals = self.scheme_terminals()?;
         let opening_plan = &self.plan.opening;
         let opening_card = self.card(&opening_plan.pan, &opening_plan.pin, &opening_plan.product)?;
-        let opening_terminal = self.terminal(&opening_plan.tid, 0, 0)?;
-        let sandbox = |terminals, cards| SandboxJson {
+        let opening_terminal = self.terminal(&opening_plan.tid, 0, 0, KeyScheme::Tdes)?;
+        let sandbox = |terminals, scheme_terminals, cards| SandboxJson {
             listeners: Vec::new(),
             console: String::new(),
             terminals,
+            scheme_terminals,
             cards,
         };
-        let public = sandbox(terminals, cards);
-        let opening = sandbox(vec![opening_terminal], vec![opening_card]);
+        let public = sandbox(terminals, scheme_terminals, cards);
+        let opening = sandbox(vec![opening_terminal], Vec::new(), vec![opening_card]);
         Ok((Seeded { public, opening }, self.registrations))
     }
 
@@ -257,11 +288,12 @@ impl Seeder<'_> {
     fn card(&mut self, number: &str, pin: &str, product: &str) -> anyhow::Result<CardJson> {
         let pan: Pan = number.parse()?;
         let issuer = &self.plan.issuer;
-        let reference = if pin.len() == 4 {
-            self.module.test_reference_pvv(&issuer.pvv_key, 1, &pan, pin)?
+        let method = if pin.len() == 4 {
+            ReferenceMethod::Pvv { key: issuer.pvv_key.clone(), pvki: 1 }
         } else {
-            self.module.test_reference_ibm3624(&issuer.ibm3624_key, &pan, pin)?
+            ReferenceMethod::Ibm3624 { key: issuer.ibm3624_key.clone() }
         };
+        let reference = self.module.test_reference(&method, &pan, pin)?;
         let expiry: Expiry = EXPIRY.parse()?;
         let record = CardRecord {
             pan: pan.masked(),
@@ -284,32 +316,48 @@ impl Seeder<'_> {
         for (listener, count) in self.plan.terminals.per_listener.iter().enumerate() {
             for index in 1..=*count {
                 let tid = format!("{:08}", 10_000_000 * (listener + 1) + index as usize);
-                terminals.push(self.terminal(&tid, index as usize, listener)?);
+                terminals.push(self.terminal(&tid, index as usize, listener, KeyScheme::Tdes)?);
             }
         }
         for (index, tid) in self.plan.terminals.special.iter().enumerate() {
-            terminals.push(self.terminal(tid, index, 0)?);
+            terminals.push(self.terminal(tid, index, 0, KeyScheme::Tdes)?);
         }
         Ok(terminals)
     }
 
-    fn terminal(&mut self, tid: &str, index: usize, listener: usize) -> anyhow::Result<TerminalJson> {
+    fn scheme_terminals(&mut self) -> anyhow::Result<Vec<TerminalJson>> {
+        let mut terminals = Vec::new();
+        for group in &self.plan.terminals.scheme {
+            for index in 0..group.count {
+                let tid = format!("{:08}", group.first + index);
+                terminals.push(self.terminal(&tid, index as usize, group.listener, group.scheme)?);
+            }
+        }
+        Ok(terminals)
+    }
+
+    fn terminal(
+        &mut self,
+        tid: &str,
+        index: usize,
+        listener: usize,
+        scheme: KeyScheme,
+    ) -> anyhow::Result<TerminalJson> {
         let merchant = &self.plan.merchants[index % self.plan.merchants.len()];
-        let mut tmk = [0; 16];
-        getrandom::fill(&mut tmk).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
-        adjust_parity(&mut tmk);
+        let (key_set, keys) = self.keys.make(scheme)?;
         self.registrations.push(Registration::Terminal(TerminalRecord {
             id: tid.parse()?,
             merchant: merchant.mid.parse()?,
             merchant_name: merchant.name.clone(),
-            tmk: self.module.import_test_key(KeyUsage::KeyEncryption, &tmk)?,
+            keys: key_set,
         }));
         Ok(TerminalJson {
             tid: tid.to_owned(),
             mid: merchant.mid.clone(),
-            tmk: hex::encode_upper(tmk),
+            keys,
             listener,
             merchant: merchant.name.clone(),
+            next: None,
         })
     }
 }

@@ -13,11 +13,12 @@ use std::{
 };
 
 use authorization::{
-    CardRecord, Effect, PinVerdict, Role, Status, Trace, settlement::Movement, terminal::TerminalRecord,
+    CardRecord, Effect, PinVerdict, Role, Status, Trace, key_set::KeySet, settlement::Movement,
+    terminal::TerminalRecord,
 };
 use model::{
-    Amount, BatchNumber, CardId, Currency, Expiry, KeyBlock, Kind, Pan, ReasonCode, ResponseCode, Stan,
-    Timestamp, TransactionKey,
+    Amount, BatchNumber, CardId, Currency, Expiry, KeyBlock, KeyScheme, Kind, Pan, ReasonCode, ResponseCode,
+    Stan, Timestamp, TransactionKey,
 };
 use store::{Archive, Card, Engine, Entry, Event, Exchange, Registration, Subject, journal::Transaction};
 use store_sql::{Limits, SqliteEngine, sqlite::open_with};
@@ -155,7 +156,13 @@ fn terminal(n: u32) -> Result<Registration, model::Invalid> {
         id: format!("{n:08}").parse()?,
         merchant: "898411070110001".parse()?,
         merchant_name: "Noodles".into(),
-        tmk: KeyBlock::new("D0112K0AB00E0000".into()),
+        keys: KeySet {
+            scheme: KeyScheme::Tdes,
+            key: KeyBlock::new("D0112K0AB00E0000".into()),
+            format: KeyScheme::Tdes.usual_format(),
+            device: None,
+            check_value: "A1B2C3D4".into(),
+        },
     }))
 }
 

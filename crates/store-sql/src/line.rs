@@ -1,7 +1,7 @@
 //! From a journal entry to the line that people read. A pure projection: the same entry gives the same line, so the
 //! look-up tables can be filled again at any time. Everything in it is masked.
 
-use authorization::{Effect, PinVerdict, Role, terminal::TerminalEffect};
+use authorization::{Effect, PinVerdict, Role, key_set::KeySetEffect, terminal::TerminalEffect};
 use model::{Amount, CardId, MaskedPan, ReasonCode, Unverifiable, reason::Family};
 use serde_json::{Value, json};
 use store::{
@@ -61,6 +61,11 @@ pub(crate) fn line(journal_seq: u64, entry: &Entry, names: Names) -> Line {
         Event::Desk(action) => desk(blank, action, names.pan),
         Event::Terminal(event) => terminal(blank, event),
     }
+}
+
+/// Is there a line for it? Key serial numbers are used up before a card's decision, which has its own line.
+pub(crate) fn is_shown(entry: &Entry) -> bool {
+    !matches!(&entry.event, Event::Terminal(event) if matches!(event.effect, TerminalEffect::UseKsn { .. }))
 }
 
 /// What every line has.
@@ -148,6 +153,8 @@ fn terminal(blank: TransactionRow, event: &TerminalEvent) -> Line {
         TerminalEffect::Noted => ("noted", None, false),
         TerminalEffect::Suspend { suspended: true } => ("suspended", None, false),
         TerminalEffect::Suspend { suspended: false } => ("resumed", None, false),
+        TerminalEffect::KeySet(step) => (key_set_step(step), None, false),
+        TerminalEffect::UseKsn { .. } => ("key-serial-number", None, false),
     };
     let row = TransactionRow {
         rrn: event.rrn.map_or(blank.rrn, |rrn| rrn.as_str().to_owned()),
@@ -164,6 +171,16 @@ fn terminal(blank: TransactionRow, event: &TerminalEvent) -> Line {
     };
     let approved = event.code.map_or(event.reason.family() == Family::Ok, |code| code.is_approval());
     Line { counted, ..uncounted(row, approved, None) }
+}
+
+fn key_set_step(step: &KeySetEffect) -> &'static str {
+    match step {
+        KeySetEffect::Stage { .. } => "keys-staged",
+        KeySetEffect::Unstage => "keys-unstaged",
+        KeySetEffect::Adopt => "keys-adopted",
+        KeySetEffect::FallBack => "keys-fell-back",
+        KeySetEffect::Retire => "keys-retired",
+    }
 }
 
 fn uncounted(row: TransactionRow, approved: bool, lock: Option<Option<i64>>) -> Line {
@@ -196,6 +213,7 @@ fn cause_name(cause: Unverifiable) -> &'static str {
         Unverifiable::NoReference => "no-reference",
         Unverifiable::Unsupported => "unsupported",
         Unverifiable::ModuleUnavailable => "module-unavailable",
+        Unverifiable::KsnReplayed => "ksn-replayed",
     }
 }
 
@@ -233,5 +251,10 @@ fn terminal_change(effect: &TerminalEffect) -> Value {
         }
         TerminalEffect::Noted => json!("noted"),
         TerminalEffect::Suspend { suspended } => json!({"suspend": {"suspended": suspended}}),
+        TerminalEffect::KeySet(KeySetEffect::Stage { plan, set }) => {
+            json!({"keys-staged": {"plan": plan, "scheme": set.scheme, "check_value": set.check_value}})
+        }
+        TerminalEffect::KeySet(step) => json!(key_set_step(step)),
+        TerminalEffect::UseKsn { ksn, .. } => json!({"key-serial-number": {"ksn": ksn}}),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use authorization::{CardRecord, CardState, terminal::SessionView};
+use authorization::{CardRecord, CardState, key_set::KeySetView, terminal::SessionView};
 use model::{Amount, CardId, MaskedPan, Timestamp, reason::Family};
 use serde::{Deserialize, Serialize};
 
@@ -204,6 +204,8 @@ pub struct TerminalView {
     pub batch: u32,
     /// Session, if signed in: check values only.
     pub session: Option<SessionView>,
+    /// Key set, and how far a migration is: check values only.
+    pub keys: KeySetView,
     /// Suspended by staff?
     pub suspended: bool,
     /// Last line of any kind.

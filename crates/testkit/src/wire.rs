@@ -11,12 +11,16 @@ use std::{
 
 use anyhow::Context;
 use async_trait::async_trait;
-use authorization::{CardRecord, Products, terminal::TerminalRecord};
+use authorization::{CardRecord, Products, key_set::KeySet, terminal::TerminalRecord};
 use hsm::{
-    GeneratedWorkKeys, MacAlgorithm, MacOutcome, ModuleError, SecurityModule, VerifyPin, WorkKeyLayout,
-    soft::{Configuration, KeyPolicy, MasterKey, SoftModule},
+    ChangePin, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacKey, MacOutcome, ModuleError,
+    PinChangeRefused, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
+    soft::{Configuration, KeyAttributes, KeyPolicy, MasterKey, ReferenceMethod, SoftModule},
 };
-use model::{Amount, Currency, Expiry, KeyBlock, Pan, PinOutcome, Secret, Timestamp, Unverifiable};
+use model::{
+    Amount, Currency, Expiry, KeyBlock, KeyScheme, Pan, PinOutcome, PinReference, Secret, Timestamp,
+    Unverifiable,
+};
 use paycrypto::{key::TdesKey, key_block::KeyUsage};
 use simulator::{
     Answer, Outcome, Sandbox, Terminal,
@@ -215,7 +219,8 @@ async fn register(scenario: &Scenario, engine: &dyn Engine, soft: &SoftModule) -
             currency: Currency::CNY,
             opening_balance: Amount(10_000_000),
         };
-        let reference = Some(soft.test_reference_ibm3624("issuer", &pan, pin)?);
+        let reference =
+            Some(soft.test_reference(&ReferenceMethod::Ibm3624 { key: "issuer".to_owned() }, &pan, pin)?);
         registrations.push(Registration::Card { pan: pan.clone(), record, reference });
         cards.push(Card { pan, expiry, pin: Secret::new(pin.to_owned()), product });
     }
@@ -224,7 +229,13 @@ async fn register(scenario: &Scenario, engine: &dyn Engine, soft: &SoftModule) -
             id: terminal_id(scenario, index)?,
             merchant: MERCHANT.parse()?,
             merchant_name: "testkit".to_owned(),
-            tmk: soft.import_test_key(KeyUsage::KeyEncryption, &TMK)?,
+            keys: KeySet {
+                scheme: KeyScheme::Tdes,
+                key: soft.import_test_key(KeyAttributes::tdes(KeyUsage::KeyEncryption), &TMK)?,
+                format: KeyScheme::Tdes.usual_format(),
+                device: None,
+                check_value: "made up".to_owned(),
+            },
         }));
     }
     engine.register(registrations).await?;
@@ -274,7 +285,7 @@ struct Switched {
 impl Switched {
     fn new() -> anyhow::Result<Self> {
         let maker = SoftModule::new(MasterKey::new(&[5; 32]), KeyPolicy::Sandbox, Configuration::default());
-        let key = maker.generate_key(KeyUsage::PinVerificationIbm3624)?;
+        let key = maker.generate_key(KeyAttributes::tdes(KeyUsage::PinVerificationIbm3624))?;
         let configuration =
             Configuration::default().with_ibm3624("issuer", key, "0123456789012345", "1234567N")?;
         let soft = SoftModule::new(MasterKey::new(&[5; 32]), KeyPolicy::Sandbox, configuration);
@@ -292,6 +303,22 @@ impl SecurityModule for Switched {
         false
     }
 
+    fn supports_mac(&self, algorithm: MacAlgorithm) -> bool {
+        self.soft.supports_mac(algorithm)
+    }
+
+    fn supports_scheme(&self, scheme: KeyScheme) -> bool {
+        self.soft.supports_scheme(scheme)
+    }
+
+    async fn translate_pin(&self, request: TranslatePin<'_>) -> Result<EncryptedPinBlock, Unverifiable> {
+        self.soft.translate_pin(request).await
+    }
+
+    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinReference, PinChangeRefused> {
+        self.soft.change_pin(request).await
+    }
+
     async fn check(&self) -> Result<(), ModuleError> {
         self.soft.check().await
     }
@@ -306,21 +333,21 @@ impl SecurityModule for Switched {
 
     async fn verify_mac(
         &self,
-        tak: &KeyBlock,
+        key: MacKey<'_>,
         algorithm: MacAlgorithm,
         message: &[u8],
         mac: &[u8; 8],
     ) -> Result<MacOutcome, ModuleError> {
-        self.soft.verify_mac(tak, algorithm, message, mac).await
+        self.soft.verify_mac(key, algorithm, message, mac).await
     }
 
     async fn generate_mac(
         &self,
-        tak: &KeyBlock,
+        key: MacKey<'_>,
         algorithm: MacAlgorithm,
         message: &[u8],
     ) -> Result<[u8; 8], ModuleError> {
-        self.soft.generate_mac(tak, algorithm, message).await
+        self.soft.generate_mac(key, algorithm, message).await
     }
 
     async fn verify_pin(&self, request: VerifyPin<'_>) -> PinOutcome {

@@ -1,13 +1,14 @@
 //! The stages of a message, one file each, in the order in which a payment passes them:
 //!
 //! 1. [`terminal`]      known, not suspended, at its merchant, signed in, in the right batch?
-//! 2. [`authenticate`]  is the MAC right, and under which keys?
+//! 2. [`authenticate`]  is the MAC right, and under which keys? ([`key_set`]: it moved to others)
 //! 3. [`payment`]       card, duplicate, lock, PIN, funds: one decision, appended to the card's journal
 //! 4. [`reversal`]      undo, or remember that there was nothing to undo yet
 //! 5. [`sign_in`], [`settle`], [`notice`]   the terminal's own life
 //! 6. [`refuse`]        whatever stops earlier: answered, journalled at the terminal, no counter moved
 
 pub(crate) mod authenticate;
+pub(crate) mod key_set;
 pub(crate) mod notice;
 pub(crate) mod payment;
 pub(crate) mod refuse;
@@ -16,7 +17,7 @@ pub(crate) mod settle;
 pub(crate) mod sign_in;
 pub(crate) mod terminal;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, time::Instant};
 
 use iso8583::Message;
 use model::{ReasonCode, Timestamp};
@@ -160,18 +161,13 @@ async fn dispatch(work: &Work<'_>, delivery: &mut Delivery) -> Answered {
     match task {
         Some(Task::Payment(kind)) => payment::stage(work, kind, delivery).await,
         Some(Task::Reversal) => reversal::stage(work).await,
-        Some(Task::SignIn { track_key }) => sign_in::sign_in(work, &terminal, track_key).await,
+        Some(Task::SignIn(layout)) => sign_in::sign_in(work, &terminal, layout).await,
         Some(Task::SignOut) => sign_in::sign_out(work).await,
         Some(Task::Echo) => notice::echo(work).await,
         Some(Task::Advice) => notice::advice(work, &terminal).await,
         Some(Task::Settlement) => settle::stage(work, &terminal).await,
         None => refuse::refuse(work, Some(&terminal), ReasonCode::NotSupported).await,
     }
-}
-
-/// The terminal's keys, if it has any: for signing refusals.
-pub(crate) fn signing_key(terminal: Option<&Arc<Terminal>>) -> Option<&model::KeyBlock> {
-    terminal.and_then(|t| t.state.session.as_ref()).map(|session| &session.tak)
 }
 
 /// Counts an answer.

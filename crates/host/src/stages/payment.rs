@@ -7,8 +7,8 @@ use authorization::{
     Decision, Outcome, PinEvidence, ProductPolicy, Role, Verdict,
     decide::{Case, References, decide},
 };
-use hsm::{EncryptedPinBlock, PinBlockFormat, VerifyPin};
-use model::{Kind, Pan, PinOutcome, ReasonCode, Unverifiable};
+use hsm::{EncryptedPinBlock, PinKey, VerifyPin};
+use model::{Kind, PinOutcome, ReasonCode, Unverifiable};
 use store::{
     Card, CardWork, Step, WorkError,
     journal::{LockedUntil, Transaction},
@@ -17,8 +17,8 @@ use tracing::{error, info};
 
 use super::{
     Answered, Work,
-    authenticate::{self, Keys},
-    count,
+    authenticate::{self, Keys, Under},
+    count, key_set,
     refuse::refuse,
     terminal,
 };
@@ -155,7 +155,7 @@ impl Deciding<'_> {
             return PinOutcome::Unverifiable(Unverifiable::PinBlockFormat);
         };
         let started = Instant::now();
-        let outcome = verify(self.work, &self.payment.pan, &self.keys, card, block, reference).await;
+        let outcome = self.verify(card, block, reference).await;
         metrics::pin_verified(started.elapsed());
         outcome
     }
@@ -182,8 +182,14 @@ impl Deciding<'_> {
                 && decision.reason == ReasonCode::PinBlockUnreadable,
             ..Answer::default()
         };
-        let reply =
-            compose(self.work.shared, self.work.asked, &answer, self.work.now, Some(&self.keys.tak)).await?;
+        let reply = compose(
+            self.work.shared,
+            self.work.asked,
+            &answer,
+            self.work.now,
+            Some(self.keys.signer(self.work)),
+        )
+        .await?;
         count(self.work, code.as_str(), decision.reason);
         let transaction = Transaction {
             role: Role::Financial(request.kind),
@@ -206,21 +212,32 @@ impl Deciding<'_> {
         };
         Ok(self.work.card_step(card, transaction, reply))
     }
-}
 
-async fn verify(
-    work: &Work<'_>,
-    pan: &Pan,
-    keys: &Keys,
-    card: &Card,
-    block: EncryptedPinBlock,
-    reference: &model::PinReference,
-) -> PinOutcome {
-    let request =
-        VerifyPin { card: card.id, pan, tpk: &keys.tpk, block, format: PinBlockFormat::Iso0, reference };
-    let patience = Duration::from_millis(work.shared.settings.module_timeout_ms);
-    match tokio::time::timeout(patience, work.shared.module.verify_pin(request)).await {
-        Ok(outcome) => outcome,
-        Err(_) => PinOutcome::Unverifiable(Unverifiable::ModuleUnavailable),
+    /// A key of this one transaction is used for one PIN and never again.
+    async fn verify(
+        &self,
+        card: &Card,
+        block: EncryptedPinBlock,
+        reference: &model::PinReference,
+    ) -> PinOutcome {
+        let (work, payment) = (self.work, &self.payment);
+        let admitted;
+        let key = match &self.keys.under {
+            Under::Work { tpk, .. } => PinKey::Key(tpk),
+            Under::Derived { bdk, ksn } => {
+                match key_set::use_ksn(work, *ksn, payment.request.key).await {
+                    Ok(proof) => admitted = proof,
+                    Err(cause) => return PinOutcome::Unverifiable(cause),
+                }
+                PinKey::Derived { bdk, ksn: &admitted }
+            }
+        };
+        let request =
+            VerifyPin { card: card.id, pan: &payment.pan, key, block, format: self.keys.format, reference };
+        let patience = Duration::from_millis(work.shared.settings.module_timeout_ms);
+        match tokio::time::timeout(patience, work.shared.module.verify_pin(request)).await {
+            Ok(outcome) => outcome,
+            Err(_) => PinOutcome::Unverifiable(Unverifiable::ModuleUnavailable),
+        }
     }
 }

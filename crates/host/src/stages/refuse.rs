@@ -9,11 +9,15 @@ use std::{
 
 use async_trait::async_trait;
 use authorization::{decide::References, terminal::TerminalEffect};
-use model::{KeyBlock, ReasonCode, ResponseCode, TerminalId, Timestamp};
+use model::{ReasonCode, ResponseCode, TerminalId, Timestamp};
 use store::{Step, Terminal, TerminalWork, journal::TerminalEvent};
 use tracing::{info, warn};
 
-use super::{Answered, Work, count, signing_key};
+use super::{
+    Answered, Work,
+    authenticate::{self, Keys},
+    count,
+};
 use crate::{
     intake, metrics,
     reply::{Answer, compose},
@@ -34,7 +38,8 @@ pub(crate) async fn refuse(
     };
     let references = work.shared.references.next(work.now, &work.shared.zone);
     let refusal = Refusal { work, reason, code, references };
-    let reply = refusal.reply(signing_key(found.as_ref())).await;
+    let keys = found.as_deref().and_then(|terminal| authenticate::claimed(work, terminal));
+    let reply = refusal.reply(keys.as_ref()).await;
     match found {
         Some(_) if decides_nothing_durable(reason) => Answered::Undecided(reply),
         Some(terminal) if work.shared.refusals.admits(terminal.record.id, work) => {
@@ -62,7 +67,7 @@ struct Refusal<'a> {
 
 impl Refusal<'_> {
     /// The answer, signed if it can be; without a MAC a terminal still reads the code.
-    async fn reply(&self, tak: Option<&KeyBlock>) -> Vec<u8> {
+    async fn reply(&self, keys: Option<&Keys>) -> Vec<u8> {
         let out_of_step = matches!(
             self.reason,
             ReasonCode::MacInvalid | ReasonCode::BatchMismatch | ReasonCode::SignInRequired
@@ -74,8 +79,8 @@ impl Refusal<'_> {
             ..Answer::default()
         };
         let wants_mac = self.work.message.mac_field().is_some();
-        let tak = tak.filter(|_| wants_mac);
-        match compose(self.work.shared, self.work.asked, &answer, self.work.now, tak).await {
+        let signer = keys.filter(|_| wants_mac).map(|keys| keys.signer(self.work));
+        match compose(self.work.shared, self.work.asked, &answer, self.work.now, signer).await {
             Ok(frame) => frame,
             Err(error) => {
                 warn!(%error, "refusal without MAC");

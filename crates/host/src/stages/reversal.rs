@@ -100,8 +100,14 @@ impl Undoing<'_> {
         let code = self.work.link.profile.codes.code(reason, false);
         count(self.work, code.as_str(), reason);
         let answer = Answer { code: Some(code), references: Some(self.references), ..Answer::default() };
-        let frame =
-            compose(self.work.shared, self.work.asked, &answer, self.work.now, Some(&self.keys.tak)).await?;
+        let frame = compose(
+            self.work.shared,
+            self.work.asked,
+            &answer,
+            self.work.now,
+            Some(self.keys.signer(self.work)),
+        )
+        .await?;
         Ok((frame, code))
     }
 }

@@ -6,22 +6,39 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use authorization::{
     decide::References,
-    terminal::{Session, TerminalEffect},
+    terminal::{Session, TerminalEffect, WorkKeys},
 };
 use hsm::{GeneratedWorkKeys, WorkKeyLayout};
-use model::ReasonCode;
+use model::{KeyScheme, ReasonCode};
 use store::{Step, Terminal, TerminalWork, WorkError, journal::TerminalEvent};
 
 use super::{Answered, Work, authenticate, count, refuse::refuse, terminal};
 use crate::reply::{Answer, ReplyError, compose};
 
-/// Hands out fresh keys.
-pub(crate) async fn sign_in(work: &Work<'_>, terminal: &Arc<Terminal>, track_key: bool) -> Answered {
-    let layout =
-        if track_key { WorkKeyLayout::DoubleLengthWithTrackKey } else { WorkKeyLayout::DoubleLength };
-    let generating = work.shared.module.generate_work_keys(&terminal.record.tmk, layout);
+/// Hands out fresh keys. A terminal that sends a key serial number has keys of its own for every transaction and asks
+/// for its batch alone.
+pub(crate) async fn sign_in(work: &Work<'_>, terminal: &Arc<Terminal>, layout: WorkKeyLayout) -> Answered {
+    match authenticate::ksn(work) {
+        Ok(Some(ksn)) => match authenticate::named_by(terminal, ksn) {
+            Some((set, _)) => change(work, terminal, Some(Opening { scheme: set.scheme, keys: None })).await,
+            None => refuse(work, Some(terminal), ReasonCode::KeyFault).await,
+        },
+        Ok(None) => with_work_keys(work, terminal, layout).await,
+        Err(reason) => refuse(work, Some(terminal), reason).await,
+    }
+}
+
+async fn with_work_keys(work: &Work<'_>, terminal: &Arc<Terminal>, layout: WorkKeyLayout) -> Answered {
+    let scheme = match layout {
+        WorkKeyLayout::DoubleLength | WorkKeyLayout::DoubleLengthWithTrackKey => KeyScheme::Tdes,
+        WorkKeyLayout::Sm4 => KeyScheme::Sm4,
+    };
+    let Some((set, _)) = authenticate::at_sign_in(terminal, scheme) else {
+        return refuse(work, Some(terminal), ReasonCode::KeyFault).await;
+    };
+    let generating = work.shared.module.generate_work_keys(&set.key, layout);
     match work.shared.patiently(generating).await {
-        Ok(keys) => change(work, terminal, Some(keys)).await,
+        Ok(keys) => change(work, terminal, Some(Opening { scheme, keys: Some(keys) })).await,
         Err(error) => refuse(work, Some(terminal), authenticate::fault(&error)).await,
     }
 }
@@ -34,9 +51,15 @@ pub(crate) async fn sign_out(work: &Work<'_>) -> Answered {
     }
 }
 
-async fn change(work: &Work<'_>, terminal: &Arc<Terminal>, keys: Option<GeneratedWorkKeys>) -> Answered {
+/// A session that begins.
+struct Opening {
+    scheme: KeyScheme,
+    keys: Option<GeneratedWorkKeys>,
+}
+
+async fn change(work: &Work<'_>, terminal: &Arc<Terminal>, opening: Option<Opening>) -> Answered {
     let references = work.shared.references.next(work.now, &work.shared.zone);
-    let mut change = Change { work, keys, references };
+    let mut change = Change { work, opening, references };
     match work.shared.store.with_terminal(&terminal.record.id, &mut change).await {
         Ok(journaled) => {
             count(work, "00", ReasonCode::Approved);
@@ -61,7 +84,7 @@ pub(crate) fn reason(error: &WorkError<ReplyError>) -> ReasonCode {
 
 struct Change<'a> {
     work: &'a Work<'a>,
-    keys: Option<GeneratedWorkKeys>,
+    opening: Option<Opening>,
     references: References,
 }
 
@@ -76,22 +99,15 @@ impl TerminalWork for Change<'_> {
         let answer = Answer {
             code: Some(code),
             references: Some(self.references),
-            work_keys: self.keys.as_ref().map(|keys| keys.for_terminal.clone()),
-            batch: (self.keys.is_some() && work.link.profile.batches).then_some(batch),
+            work_keys: self.opening.as_ref().and_then(|o| o.keys.as_ref()).map(|k| k.for_terminal.clone()),
+            batch: (self.opening.is_some() && work.link.profile.batches).then_some(batch),
             ..Answer::default()
         };
         let reply = compose(work.shared, work.asked, &answer, work.now, None).await?;
-        let effect = match &self.keys {
+        let effect = match &self.opening {
             None => TerminalEffect::SignOut,
-            Some(keys) => TerminalEffect::SignIn {
-                session: Session {
-                    since: work.now,
-                    tpk: keys.tpk.clone(),
-                    tak: keys.tak.clone(),
-                    tdk: keys.tdk.clone(),
-                    previous: None,
-                    check_values: keys.check_values.iter().map(ToString::to_string).collect(),
-                },
+            Some(opening) => TerminalEffect::SignIn {
+                session: session(work, opening),
                 batch,
                 grace_ms: work.shared.settings.key_grace_ms,
             },
@@ -107,5 +123,21 @@ impl TerminalWork for Change<'_> {
             amount: None,
         };
         Ok(work.terminal_step(terminal, event, reply))
+    }
+}
+
+fn session(work: &Work<'_>, opening: &Opening) -> Session {
+    let keys = opening.keys.as_ref();
+    Session {
+        since: work.now,
+        scheme: opening.scheme,
+        work: keys.map(|keys| WorkKeys {
+            tpk: keys.tpk.clone(),
+            tak: keys.tak.clone(),
+            tdk: keys.tdk.clone(),
+        }),
+        previous: None,
+        check_values: keys
+            .map_or_else(Vec::new, |k| k.check_values.iter().map(ToString::to_string).collect()),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::ReasonCode;
 use store::{StoreError, Terminal};
 
-use super::Work;
+use super::{Work, authenticate};
 use crate::intake;
 
 /// Finds the terminal; every message needs this.
@@ -23,7 +23,9 @@ pub(crate) async fn find(work: &Work<'_>) -> Result<Arc<Terminal>, ReasonCode> {
 
 /// May it pay now? Batches are checked where the network has them.
 pub(crate) fn ready_to_pay(work: &Work<'_>, terminal: &Terminal) -> Result<(), ReasonCode> {
-    if terminal.state.session.is_none() {
+    // With DUKPT no session is needed where there are no batches: every transaction brings its own keys.
+    let has_own_keys = !work.link.profile.batches && matches!(authenticate::ksn(work), Ok(Some(_)));
+    if terminal.state.session.is_none() && !has_own_keys {
         return Err(ReasonCode::SignInRequired);
     }
     let batch = intake::batch(work.message);

@@ -10,13 +10,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use authorization::{CardRecord, CardState, Products, terminal::TerminalRecord};
+use authorization::{CardRecord, CardState, Products, key_set::KeySet, terminal::TerminalRecord};
 use host::{Host, ListenerConfig, ManualClock, Parts, Settings};
 use hsm::{
-    GeneratedWorkKeys, MacAlgorithm, MacOutcome, ModuleError, SecurityModule, VerifyPin, WorkKeyLayout,
-    soft::{Configuration, KeyPolicy, MasterKey, SoftModule},
+    ChangePin, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacKey, MacOutcome, ModuleError,
+    PinChangeRefused, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
+    soft::{Configuration, KeyAttributes, KeyPolicy, MasterKey, ReferenceMethod, SoftModule},
 };
-use model::{Amount, Currency, KeyBlock, Pan, PinOutcome, Timestamp};
+use model::{Amount, Currency, KeyBlock, KeyScheme, Pan, PinOutcome, PinReference, Timestamp, Unverifiable};
 use paycrypto::key_block::KeyUsage;
 use store::{Engine, Entry, Event, Registration, Store, memory::MemoryEngine};
 
@@ -149,7 +150,9 @@ async fn register(engine: &dyn Engine, soft: &SoftModule) {
             currency: Currency::CNY,
             opening_balance: OPENING,
         };
-        let reference = Some(soft.test_reference_ibm3624("issuer", &pan, PIN).unwrap());
+        let reference = Some(
+            soft.test_reference(&ReferenceMethod::Ibm3624 { key: "issuer".to_owned() }, &pan, PIN).unwrap(),
+        );
         registrations.push(Registration::Card { pan, record, reference });
     }
     for index in 1..=TERMINALS {
@@ -157,10 +160,20 @@ async fn register(engine: &dyn Engine, soft: &SoftModule) {
             id: format!("{:08}", 10_000_000 + index).parse().unwrap(),
             merchant: MERCHANT.parse().unwrap(),
             merchant_name: "corner shop".to_owned(),
-            tmk: soft.import_test_key(KeyUsage::KeyEncryption, &TMK).unwrap(),
+            keys: master_key(soft),
         }));
     }
     engine.register(registrations).await.unwrap();
+}
+
+fn master_key(soft: &SoftModule) -> KeySet {
+    KeySet {
+        scheme: KeyScheme::Tdes,
+        key: soft.import_test_key(KeyAttributes::tdes(KeyUsage::KeyEncryption), &TMK).unwrap(),
+        format: KeyScheme::Tdes.usual_format(),
+        device: None,
+        check_value: "made up".to_owned(),
+    }
 }
 
 /// The soft module behind switches.
@@ -179,7 +192,9 @@ pub(crate) struct Switched {
 impl Switched {
     fn new() -> Self {
         let soft = |c| SoftModule::new(MasterKey::new(&[5; 32]), KeyPolicy::Sandbox, c);
-        let key = soft(Configuration::default()).generate_key(KeyUsage::PinVerificationIbm3624).unwrap();
+        let key = soft(Configuration::default())
+            .generate_key(KeyAttributes::tdes(KeyUsage::PinVerificationIbm3624))
+            .unwrap();
         let configuration =
             Configuration::default().with_ibm3624("issuer", key, "0123456789012345", "1234567N").unwrap();
         Self {
@@ -217,6 +232,24 @@ impl SecurityModule for Switched {
         self.soft.check().await
     }
 
+    fn supports_mac(&self, algorithm: MacAlgorithm) -> bool {
+        self.soft.supports_mac(algorithm)
+    }
+
+    fn supports_scheme(&self, scheme: KeyScheme) -> bool {
+        self.soft.supports_scheme(scheme)
+    }
+
+    async fn translate_pin(&self, request: TranslatePin<'_>) -> Result<EncryptedPinBlock, Unverifiable> {
+        self.up().await;
+        self.soft.translate_pin(request).await
+    }
+
+    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinReference, PinChangeRefused> {
+        self.up().await;
+        self.soft.change_pin(request).await
+    }
+
     async fn generate_work_keys(
         &self,
         tmk: &KeyBlock,
@@ -228,23 +261,23 @@ impl SecurityModule for Switched {
 
     async fn verify_mac(
         &self,
-        tak: &KeyBlock,
+        key: MacKey<'_>,
         algorithm: MacAlgorithm,
         message: &[u8],
         mac: &[u8; 8],
     ) -> Result<MacOutcome, ModuleError> {
         self.up().await;
-        self.soft.verify_mac(tak, algorithm, message, mac).await
+        self.soft.verify_mac(key, algorithm, message, mac).await
     }
 
     async fn generate_mac(
         &self,
-        tak: &KeyBlock,
+        key: MacKey<'_>,
         algorithm: MacAlgorithm,
         message: &[u8],
     ) -> Result<[u8; 8], ModuleError> {
         self.up().await;
-        self.soft.generate_mac(tak, algorithm, message).await
+        self.soft.generate_mac(key, algorithm, message).await
     }
 
     async fn verify_pin(&self, request: VerifyPin<'_>) -> PinOutcome {

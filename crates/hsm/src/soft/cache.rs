@@ -6,33 +6,36 @@ use std::{
 };
 
 use model::KeyBlock;
-use paycrypto::{key::TdesKey, key_block::KeyUsage};
+use paycrypto::key_block::Header;
 
+use super::opened_key::{OpenedKey, Purpose};
 use crate::module::ModuleError;
 
 /// Keys of ten thousand terminals (PIN, MAC, previous ones) fit.
 const KEYS_LIMIT: usize = 40_000;
 
+/// A key with the header that says what it may be used for.
+pub(super) type Opened = (Header, OpenedKey);
+
 #[derive(Default)]
 pub(super) struct KeyCache {
-    opened: RwLock<HashMap<KeyBlock, (KeyUsage, Arc<TdesKey>)>>,
+    opened: RwLock<HashMap<KeyBlock, Arc<Opened>>>,
 }
 
 impl KeyCache {
-    /// An opened key; it is opened once. The usage is checked on every call, cached or not.
+    /// An opened key; it is opened once. What it may be used for is checked on every call, cached or not.
     pub(super) fn get_or_open(
         &self,
         block: &KeyBlock,
-        usage: KeyUsage,
-        open: impl FnOnce() -> Result<TdesKey, ModuleError>,
-    ) -> Result<Arc<TdesKey>, ModuleError> {
+        purpose: Purpose,
+        open: impl FnOnce() -> Result<Opened, ModuleError>,
+    ) -> Result<Arc<Opened>, ModuleError> {
         let cached = {
             let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
-            opened.get(block).map(|(cached, key)| (*cached, Arc::clone(key)))
+            opened.get(block).map(Arc::clone)
         };
-        match cached {
-            Some((cached, key)) if cached == usage => Ok(key),
-            Some(_) => Err(ModuleError::KeyRefused("the key block has another usage".to_owned())),
+        let key = match cached {
+            Some(key) => key,
             None => {
                 let key = Arc::new(open()?);
                 let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
@@ -40,9 +43,11 @@ impl KeyCache {
                     // Start over rather than track age: reopening costs microseconds.
                     opened.clear();
                 }
-                opened.insert(block.clone(), (usage, Arc::clone(&key)));
-                Ok(key)
+                opened.insert(block.clone(), Arc::clone(&key));
+                key
             }
-        }
+        };
+        purpose.check(&key.0)?;
+        Ok(key)
     }
 }

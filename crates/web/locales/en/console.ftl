@@ -150,6 +150,11 @@ kind-pass-step-up = Second proof given
 kind-unrestrict = Restriction lifted
 kind-suspended = Terminal suspended
 kind-resumed = Terminal allowed again
+kind-keys-staged = New keys wait for the terminal
+kind-keys-unstaged = New keys taken back
+kind-keys-adopted = Moved to new keys
+kind-keys-fell-back = Back to the old keys
+kind-keys-retired = Old keys taken away
 kind-noted = Noted message
 
 # Empty lists.

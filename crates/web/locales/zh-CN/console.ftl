@@ -149,6 +149,11 @@ kind-pass-step-up = 二次核验通过
 kind-unrestrict = 解除限制
 kind-suspended = 终端停用
 kind-resumed = 终端恢复
+kind-keys-staged = 新密钥待启用
+kind-keys-unstaged = 新密钥已撤回
+kind-keys-adopted = 启用新密钥
+kind-keys-fell-back = 退回旧密钥
+kind-keys-retired = 旧密钥作废
 kind-noted = 已记录的报文
 
 # 空列表。

@@ -1,7 +1,7 @@
 //! The shapes of the API. They are its promise, so they are written out here and do not follow the store's types
 //! when those change. Times are RFC 3339 in UTC; amounts are in minor units of their currency.
 
-use authorization::{Block, Products, state::StepUp};
+use authorization::{Block, Products, key_set::KeySetView, state::StepUp};
 use handbook::{Audience, CodeEntry, Lang, ReasonText};
 use model::{Amount, Timestamp, reason::Family};
 use serde::Serialize;
@@ -379,6 +379,8 @@ pub(crate) struct Terminal {
     batch: String,
     /// The session; `null`: not signed in.
     session: Option<Session>,
+    /// Its keys, and how far a migration to others is.
+    keys: Keys,
     /// Suspended by staff?
     suspended: bool,
     /// Last line of any kind.
@@ -390,8 +392,40 @@ pub(crate) struct Terminal {
 pub(crate) struct Session {
     /// When the terminal signed in.
     since: String,
+    /// `tdes`, `tdes-dukpt`, `aes-dukpt` or `sm4`.
+    scheme: &'static str,
     /// Check values of PIN key, MAC key and, if there is one, track key; never keys.
     check_values: Vec<String>,
+}
+
+/// A terminal's key set. Check values only, never keys.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Keys {
+    /// The scheme in use: `tdes`, `tdes-dukpt`, `aes-dukpt` or `sm4`.
+    scheme: &'static str,
+    /// Check value of the terminal master key, or with DUKPT of the initial key.
+    check_value: String,
+    /// The last migration plan that reached the terminal.
+    plan: Option<String>,
+    /// `staged`, `fell-back`, `moved` or `finished`.
+    stage: Option<&'static str>,
+    /// The scheme that waits for the terminal.
+    next: Option<&'static str>,
+    /// How often it went back to its old keys in this plan.
+    fallbacks: u32,
+}
+
+impl From<KeySetView> for Keys {
+    fn from(view: KeySetView) -> Self {
+        Self {
+            scheme: view.scheme.name(),
+            check_value: view.check_value,
+            plan: view.plan,
+            stage: view.stage,
+            next: view.next.map(model::KeyScheme::name),
+            fallbacks: view.fallbacks,
+        }
+    }
 }
 
 impl From<archive::TerminalView> for Terminal {
@@ -401,7 +435,12 @@ impl From<archive::TerminalView> for Terminal {
             merchant: view.merchant,
             merchant_name: view.merchant_name,
             batch: format!("{:06}", view.batch),
-            session: view.session.map(|s| Session { since: rfc3339(s.since), check_values: s.check_values }),
+            session: view.session.map(|s| Session {
+                since: rfc3339(s.since),
+                scheme: s.scheme.name(),
+                check_values: s.check_values,
+            }),
+            keys: view.keys.into(),
             suspended: view.suspended,
             last_seen: view.last_seen.map(rfc3339),
         }

@@ -26,6 +26,7 @@ pub(crate) async fn page(State(state): State<Shared>, visit: Visit) -> Result<Ma
         parts::col("col-merchant", "grow"),
         parts::col("col-session", ""),
         parts::col("col-since", "mono num"),
+        parts::col("col-keys", ""),
         parts::col("col-check-values", "mono"),
         parts::col("col-batch", "mono num"),
         parts::col("col-last-seen", "mono num"),
@@ -43,6 +44,22 @@ pub(crate) async fn page(State(state): State<Shared>, visit: Visit) -> Result<Ma
     }))
 }
 
+/// The key scheme, and where a migration to another stands.
+fn keys(visit: &Visit, terminal: &TerminalView) -> Markup {
+    let (say, keys) = (visit.say, &terminal.keys);
+    let scheme = |scheme: model::KeyScheme| say.t(&format!("scheme-{scheme}"));
+    html! {
+        (scheme(keys.scheme))
+        @if let (Some(plan), Some(stage)) = (&keys.plan, keys.stage) {
+            " "
+            span class="quiet" title=(plan) {
+                @if let Some(next) = keys.next { "\u{2192} " (scheme(next)) ", " }
+                (say.t(&format!("stage-{stage}")))
+            }
+        }
+    }
+}
+
 fn row(visit: &Visit, terminal: &TerminalView) -> Vec<Markup> {
     let say = visit.say;
     let dash = || html! { span class="quiet" { "\u{2013}" } };
@@ -56,6 +73,7 @@ fn row(visit: &Visit, terminal: &TerminalView) -> Vec<Markup> {
             (false, None) => parts::chip(Family::Neutral, &say.t("terminal-signed-out")),
         },
         session.map_or_else(dash, |s| parts::time(&visit.clock, s.since)),
+        keys(visit, terminal),
         session.map_or_else(dash, |s| html! { (s.check_values.join(" ")) }),
         html! { (format!("{:06}", terminal.batch)) },
         terminal.last_seen.map_or_else(dash, |at| parts::time(&visit.clock, at)),

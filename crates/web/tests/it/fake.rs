@@ -8,10 +8,10 @@ use std::sync::{
 
 use async_trait::async_trait;
 use authorization::{
-    Block, CardRecord, CardState, Effect, Products, ReleasedBy, Status, effect::Restriction, lock::Lock,
-    pin_try::Counter, terminal::SessionView,
+    Block, CardRecord, CardState, Effect, Products, ReleasedBy, Status, effect::Restriction,
+    key_set::KeySetView, lock::Lock, pin_try::Counter, terminal::SessionView,
 };
-use model::{Amount, CardId, Currency, Pan, ReasonCode, ResponseCode, Timestamp, reason::Family};
+use model::{Amount, CardId, Currency, KeyScheme, Pan, ReasonCode, ResponseCode, Timestamp, reason::Family};
 use serde_json::json;
 use store::{
     Archive, StoreError,
@@ -412,8 +412,17 @@ impl Archive for FakeArchive {
                 batch: 1 + n as u32,
                 session: (n != 4).then(|| SessionView {
                     since: self.now.plus_s(-3_500),
+                    scheme: KeyScheme::Tdes,
                     check_values: vec!["8A1F2B".into(), "33C0D4".into()],
                 }),
+                keys: KeySetView {
+                    scheme: KeyScheme::Tdes,
+                    check_value: "5C1E0A97".into(),
+                    plan: (n == 1).then(|| "sm4-2026".to_owned()),
+                    stage: (n == 1).then_some("staged"),
+                    next: (n == 1).then_some(KeyScheme::Sm4),
+                    fallbacks: 0,
+                },
                 suspended: n == 5,
                 last_seen: (n != 4).then(|| self.now.plus_s(-30 * n as i64)),
             })

@@ -9,7 +9,7 @@ use std::{
 const FILES: [&str; 3] = ["console", "pages", "errors"];
 
 /// Keys that are put together from data, by their beginning.
-const FROM_DATA: [&str; 3] = ["kind-", "attention-", "error-"];
+const FROM_DATA: [&str; 5] = ["kind-", "attention-", "error-", "scheme-", "stage-"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

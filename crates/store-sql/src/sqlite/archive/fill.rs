@@ -88,6 +88,7 @@ impl Filler {
         let entries = self.read(core)?;
         let lines = entries
             .iter()
+            .filter(|(_, entry)| line::is_shown(entry))
             .map(|(journal_seq, entry)| self.line(core, *journal_seq, entry))
             .collect::<Result<Vec<_>, _>>()?;
         let Some((filled, _)) = entries.last() else { return Ok(false) };

@@ -170,6 +170,7 @@ pub(crate) fn terminals(source: &Source, conn: &Connection) -> Result<Vec<Termin
             merchant_name: terminal.record.merchant_name.clone(),
             batch: terminal.state.batch.get(),
             session: terminal.state.session.as_ref().map(Into::into),
+            keys: terminal.state.key_sets.view(&terminal.record.keys),
             suspended: terminal.state.suspended,
             last_seen: last_seen.map(Timestamp),
         });
