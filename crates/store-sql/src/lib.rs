@@ -7,11 +7,15 @@
 //!
 //! Knows no message format and no HTTP.
 
+pub mod postgres;
 pub mod sqlite;
 
+mod attention;
 mod body;
 mod figures;
 mod line;
+mod listing;
+mod row;
 mod seal;
 mod store_key;
 

@@ -31,9 +31,10 @@ pub use limits::Limits;
 pub use open::{OpenError, open, open_archive, open_with};
 
 use core::Core;
-use registers::Row;
 use threads::Threads;
 use writer::{Append, Work};
+
+use crate::row::Row;
 
 mod archive;
 mod checkpoint;

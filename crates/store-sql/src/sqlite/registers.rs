@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use authorization::{
-    CardRecord, CardState,
+    CardState,
     settlement::Totals,
     terminal::{TerminalRecord, TerminalState},
 };
-use minicbor::{Decode, Encode};
-use model::{BatchNumber, CardId, Pan, PinReference, TerminalId, TransactionKey};
+use model::{BatchNumber, CardId, TerminalId, TransactionKey};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-use store::{Card, Registration, StoreError, Terminal};
+use store::{Card, StoreError, Terminal};
 
 use super::{
     pool::{column, place, store_error},
@@ -19,7 +18,8 @@ use super::{
 };
 use crate::{
     body::transaction_key,
-    seal::{Purpose, Sealer},
+    row::{Row, decode, encode, open_reference},
+    seal::Sealer,
 };
 
 /// What a checkpoint writes.
@@ -30,22 +30,6 @@ pub(crate) struct Checkpoint {
     pub(crate) terminals: Vec<(TerminalId, Arc<Terminal>)>,
     pub(crate) sums: Vec<((TerminalId, BatchNumber), Arc<BatchSum>)>,
     pub(crate) keys: Vec<(TransactionKey, CardId)>,
-}
-
-/// A registration, encoded and sealed, ready to be written.
-pub(crate) enum Row {
-    Card(Box<CardRow>),
-    Terminal { record: Arc<TerminalRecord> },
-}
-
-/// A card's row before its first entry.
-pub(crate) struct CardRow {
-    pub(crate) id: CardId,
-    pub(crate) record: Arc<CardRecord>,
-    pub(crate) reference: Option<Arc<PinReference>>,
-    pan_masked: String,
-    pan_sealed: Vec<u8>,
-    reference_sealed: Option<Vec<u8>>,
 }
 
 pub(crate) fn card(conn: &Connection, sealer: &Sealer, id: &CardId) -> Result<Option<Card>, StoreError> {
@@ -147,54 +131,6 @@ fn save_rows(conn: &Connection, checkpoint: &Checkpoint) -> Result<(), StoreErro
     conn.execute(sql::SAVE_MARK, [column(checkpoint.mark)]).map(drop).map_err(store_error)
 }
 
-impl Row {
-    /// Encodes and seals a registration.
-    pub(crate) fn new(sealer: &Sealer, registration: Registration) -> Result<Self, StoreError> {
-        match registration {
-            Registration::Card { pan, record, reference } => {
-                CardRow::new(sealer, &pan, record, reference).map(Box::new).map(Self::Card)
-            }
-            Registration::Terminal(record) => Ok(Self::Terminal { record: Arc::new(record) }),
-        }
-    }
-
-    /// Neighbours in the file are registered together.
-    pub(crate) fn sort_key(&self) -> (u8, &[u8]) {
-        match self {
-            Self::Card(card) => (0, &card.id.0),
-            Self::Terminal { record } => (1, record.id.as_bytes()),
-        }
-    }
-}
-
-impl CardRow {
-    fn new(
-        sealer: &Sealer,
-        pan: &Pan,
-        record: CardRecord,
-        reference: Option<PinReference>,
-    ) -> Result<Self, StoreError> {
-        let id = sealer.card_id(pan);
-        let seal = |purpose, clear: &[u8]| {
-            sealer
-                .seal(purpose, &id.0, clear)
-                .map_err(|_| StoreError::Away("no randomness to seal a card".to_owned()))
-        };
-        let reference_sealed = match &reference {
-            Some(reference) => Some(seal(Purpose::Reference, &encode(reference)?)?),
-            None => None,
-        };
-        Ok(Self {
-            id,
-            pan_masked: pan.masked().as_str().to_owned(),
-            pan_sealed: seal(Purpose::Pan, pan.reveal().as_bytes())?,
-            reference_sealed,
-            record: Arc::new(record),
-            reference: reference.map(Arc::new),
-        })
-    }
-}
-
 /// Writes registrations in one transaction.
 pub(crate) fn register(conn: &mut Connection, rows: &[Row]) -> Result<(), StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
@@ -227,20 +163,4 @@ fn register_rows(conn: &Connection, rows: &[Row]) -> Result<(), StoreError> {
         .map_err(store_error)?;
     }
     Ok(())
-}
-
-fn open_reference(sealer: &Sealer, id: &CardId, sealed: &[u8]) -> Result<PinReference, StoreError> {
-    let clear = sealer
-        .open(Purpose::Reference, &id.0, sealed)
-        .map_err(|error| StoreError::Corrupt(format!("PIN reference of card {id}: {error}")))?;
-    decode("PIN reference", &clear)
-}
-
-fn encode<T: Encode<()>>(value: &T) -> Result<Vec<u8>, StoreError> {
-    minicbor::to_vec(value)
-        .map_err(|error| StoreError::Away(format!("a register row cannot be written: {error}")))
-}
-
-fn decode<T: for<'b> Decode<'b, ()>>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
-    minicbor::decode(bytes).map_err(|error| StoreError::Corrupt(format!("{what} cannot be read: {error}")))
 }

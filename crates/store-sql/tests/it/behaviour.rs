@@ -1,4 +1,4 @@
-//! One suite for every engine: what the memory store does, the embedded store does.
+//! One suite for every engine: what the memory store does, the others do.
 
 use std::sync::Arc;
 
@@ -13,10 +13,26 @@ async fn the_memory_store_behaves() {
     behaves(Arc::new(MemoryEngine::default())).await;
 }
 
+on_both_engines!(it_behaves);
+
+async fn it_behaves(bench: Bench) {
+    behaves(bench.engine.clone()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_embedded_store_behaves() {
+async fn a_store_on_a_database_behaves_with_no_room_in_memory_and_states_saved_all_the_time() {
+    let url = crate::server::Server::shared().database().await;
     let dir = tempfile::tempdir().unwrap();
-    behaves(open(dir.path())).await;
+    let limits = store_sql::postgres::Limits {
+        cards_cached: 1,
+        terminals_cached: 1,
+        batch_entries: 3,
+        save_after: 1,
+        archive_round: 2,
+        lanes: 5,
+        ..few_partitions()
+    };
+    behaves(store_sql::postgres::open(dir.path(), &url, limits).await.unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,11 +69,11 @@ async fn an_entry_continues_its_subject(engine: &dyn Engine) {
     assert_eq!(card.record.product, "debit");
     assert!(card.reference.is_some());
     let entry = sale(&card, Tx { stan: 1, amount: 100, ..Tx::default() });
-    assert_eq!(engine.append(entry.clone()).await, Ok(1));
+    let place = engine.append(entry.clone()).await.unwrap();
     assert_eq!(engine.append(entry).await, Err(AppendError::Collision));
     let after = get(engine, 1).await;
     assert_eq!((after.state.seq, after.state.balance), (1, Amount(999_900)));
-    assert_eq!(after.state.traces[0].journal_seq, 1);
+    assert_eq!(after.state.traces[0].journal_seq, place);
     let mut ahead = sale(&after, Tx { stan: 2, ..Tx::default() });
     ahead.seq = 3;
     assert_eq!(engine.append(ahead).await, Err(AppendError::Collision));

@@ -1,10 +1,14 @@
-//! The embedded store, from outside: the same behaviour as the memory store, and what only files can do to it.
+//! The stores over SQL, from outside: both engines behave like the memory store, and what only files and only a server
+//! can do to them.
 
 mod archive;
 mod behaviour;
 mod crash;
 mod limits;
+mod postgres;
+mod proxy;
 mod race;
 mod refusal;
 mod sealed;
+mod server;
 mod world;

@@ -4,20 +4,67 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use authorization::{
     CardRecord, Effect, PinVerdict, Role, Status, Trace,
-    key_set::KeySet,
     pin_try::Counter,
     settlement::Movement,
     terminal::{TerminalEffect, TerminalRecord},
 };
 use model::{
-    Amount, BatchNumber, Currency, Expiry, KeyBlock, KeyScheme, Kind, MerchantId, Pan, PinReference,
-    ReasonCode, ResponseCode, Rrn, Stan, TerminalId, Timestamp, TransactionKey,
+    Amount, BatchNumber, Currency, Expiry, KeyBlock, Kind, MerchantId, Pan, PinReference, ReasonCode,
+    ResponseCode, Rrn, Stan, TerminalId, Timestamp, TransactionKey,
 };
 use store::{
-    Card, Engine, Entry, Event, Exchange, Registration, Subject,
+    Archive, Card, Engine, Entry, Event, Exchange, Registration, Subject,
     journal::{DeskAction, TerminalEvent, Transaction},
 };
-use store_sql::{Limits, SqliteEngine};
+use store_sql::{Limits, SqliteEngine, postgres};
+
+use crate::server::Server;
+
+/// Runs each case on both engines.
+macro_rules! on_both_engines {
+    ($($case:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $case() {
+                super::$case($crate::world::embedded()).await;
+            })*
+        }
+
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $case() {
+                super::$case($crate::world::on_postgres().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_engines;
+
+/// Decides and looks up.
+pub(crate) trait Whole: Engine + Archive {}
+impl<T: Engine + Archive> Whole for T {}
+
+/// An engine with nothing in it, and where its files or its key are.
+pub(crate) struct Bench {
+    pub(crate) engine: Arc<dyn Whole>,
+    _dir: tempfile::TempDir,
+}
+
+pub(crate) fn embedded() -> Bench {
+    let dir = tempfile::tempdir().unwrap();
+    Bench { engine: open(dir.path()), _dir: dir }
+}
+
+pub(crate) async fn on_postgres() -> Bench {
+    let url = Server::shared().database().await;
+    let dir = tempfile::tempdir().unwrap();
+    Bench { engine: postgres::open(dir.path(), &url, few_partitions()).await.unwrap(), _dir: dir }
+}
+
+/// Few, so that a new database is made in a moment; several, so that every test crosses them.
+pub(crate) fn few_partitions() -> postgres::Limits {
+    postgres::Limits { partitions: 5, ..postgres::Limits::default() }
+}
 
 pub(crate) const T0: i64 = 1_795_000_000_000;
 
@@ -53,13 +100,7 @@ pub(crate) fn terminal(n: u32) -> Registration {
         id: terminal_id(n),
         merchant: merchant(),
         merchant_name: format!("面馆 Noodles {n}"),
-        keys: KeySet {
-            scheme: KeyScheme::Tdes,
-            key: KeyBlock::new("D0112K0AB00E0000".into()),
-            format: KeyScheme::Tdes.usual_format(),
-            device: None,
-            check_value: "A1B2C3D4".into(),
-        },
+        tmk: KeyBlock::new("D0112K0AB00E0000".into()),
     })
 }
 

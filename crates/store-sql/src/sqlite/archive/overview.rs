@@ -9,19 +9,11 @@ use store::{
 
 use super::{lists, sql};
 use crate::{
+    attention::{DECLINE_ROWS, end_of_slot, most_urgent},
     figures::{Answer, Counted, Windows},
     line,
     sqlite::pool::store_error,
 };
-
-const ATTENTION_ROWS: usize = 7;
-const DECLINE_ROWS: u32 = 8;
-
-/// The end of the slot that `now` is in: columns begin at whole minutes and do not shift with every look.
-fn end_of_slot(window_s: u32, now: Timestamp) -> Timestamp {
-    let slot_ms = (i64::from(window_s) * 1000 / 60).max(1);
-    Timestamp((now.0.div_euclid(slot_ms) + 1) * slot_ms)
-}
 
 pub(crate) fn overview(conn: &Connection, window_s: u32, now: Timestamp) -> Result<Overview, StoreError> {
     let mut windows = Windows::new(window_s, end_of_slot(window_s, now));
@@ -68,26 +60,12 @@ fn counted(row: &rusqlite::Row<'_>) -> rusqlite::Result<Counted> {
     })
 }
 
-/// Most urgent first: attack, lock, then what the holder can mend and what the system must; among equals the more
-/// frequent, then the more recent.
 fn attention(conn: &Connection, from: Timestamp, now: Timestamp) -> Result<Vec<Attention>, StoreError> {
     let mut items = Vec::new();
     for kind in KINDS {
         items.extend(kind.find(conn, from, now)?);
     }
-    items.sort_by_key(|item| (urgency(item.family), u32::MAX - item.count, -item.at.0));
-    items.truncate(ATTENTION_ROWS);
-    Ok(items)
-}
-
-fn urgency(family: Family) -> u8 {
-    match family {
-        Family::Bad => 0,
-        Family::Lock => 1,
-        Family::Sys => 2,
-        Family::Warn => 3,
-        Family::Neutral | Family::Ok => 4,
-    }
+    Ok(most_urgent(items))
 }
 
 /// A kind of thing that needs a person, and how it is found.

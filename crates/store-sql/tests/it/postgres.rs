@@ -1,0 +1,1 @@
+//! What only a database server, several hosts and a network between them can do.
