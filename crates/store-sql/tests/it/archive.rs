@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use authorization::{
     settlement::{Movement, Totals},
-    terminal::{Session, TerminalEffect},
+    terminal::{Session, TerminalEffect, WorkKeys},
 };
-use model::{Amount, BatchNumber, KeyBlock, ReasonCode, Timestamp, reason::Family};
+use model::{Amount, BatchNumber, KeyBlock, KeyScheme, ReasonCode, Timestamp, reason::Family};
 use store::{
     Archive, Engine, Event,
     archive::{CardQuery, Overview, Page, TransactionQuery, TransactionRow},
@@ -60,9 +60,12 @@ pub(crate) async fn morning(engine: &dyn Engine) -> Vec<u64> {
     let at = |minute: i64| T0 + minute * MINUTE;
     let session = Session {
         since: Timestamp(at(0)),
-        tpk: KeyBlock::new("TPK".into()),
-        tak: KeyBlock::new("TAK".into()),
-        tdk: None,
+        scheme: KeyScheme::Tdes,
+        work: Some(WorkKeys {
+            tpk: KeyBlock::new("TPK".into()),
+            tak: KeyBlock::new("TAK".into()),
+            tdk: None,
+        }),
         previous: None,
         check_values: vec!["A1B2C3".into(), "D4E5F6".into()],
     };

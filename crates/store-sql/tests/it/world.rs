@@ -4,13 +4,14 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use authorization::{
     CardRecord, Effect, PinVerdict, Role, Status, Trace,
+    key_set::KeySet,
     pin_try::Counter,
     settlement::Movement,
     terminal::{TerminalEffect, TerminalRecord},
 };
 use model::{
-    Amount, BatchNumber, Currency, Expiry, KeyBlock, Kind, MerchantId, Pan, PinReference, ReasonCode,
-    ResponseCode, Rrn, Stan, TerminalId, Timestamp, TransactionKey,
+    Amount, BatchNumber, Currency, Expiry, KeyBlock, KeyScheme, Kind, MerchantId, Pan, PinReference,
+    ReasonCode, ResponseCode, Rrn, Stan, TerminalId, Timestamp, TransactionKey,
 };
 use store::{
     Archive, Card, Engine, Entry, Event, Exchange, Registration, Subject,
@@ -100,7 +101,13 @@ pub(crate) fn terminal(n: u32) -> Registration {
         id: terminal_id(n),
         merchant: merchant(),
         merchant_name: format!("面馆 Noodles {n}"),
-        tmk: KeyBlock::new("D0112K0AB00E0000".into()),
+        keys: KeySet {
+            scheme: KeyScheme::Tdes,
+            key: KeyBlock::new("D0112K0AB00E0000".into()),
+            format: KeyScheme::Tdes.usual_format(),
+            device: None,
+            check_value: "A1B2C3D4".into(),
+        },
     })
 }
 

@@ -196,7 +196,7 @@ async fn read(core: &Core, ours: &Filled) -> Result<Round, StoreError> {
     entries.sort_by_key(|(journal_seq, _)| *journal_seq);
     let (cards, registered) = new_cards(core, ours.registered).await?;
     let mut lines = Vec::with_capacity(entries.len());
-    for (journal_seq, entry) in &entries {
+    for (journal_seq, entry) in entries.iter().filter(|(_, entry)| line::is_shown(entry)) {
         lines.push(line(core, *journal_seq, entry).await?);
     }
     Ok(Round {

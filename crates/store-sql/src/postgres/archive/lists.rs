@@ -177,6 +177,7 @@ pub(crate) async fn terminals(core: &Core) -> Result<Vec<TerminalView>, StoreErr
             merchant_name: record.merchant_name.clone(),
             batch: state.batch.get(),
             session: state.session.as_ref().map(Into::into),
+            keys: state.key_sets.view(&record.keys),
             suspended: state.suspended,
             last_seen: last_seen.map(Timestamp),
         });

@@ -10,14 +10,13 @@ use store::{
 use super::{Source, sql};
 use crate::{
     line,
+    listing::{escape_like, limit, page, search_text},
     sqlite::{
         pool::{column, place, store_error},
         registers,
     },
 };
 
-const ROWS_DEFAULT: u32 = 50;
-const ROWS_LIMIT: u32 = 500;
 /// How many new lines a follower takes at once.
 const FOLLOW_ROWS: u32 = 500;
 
@@ -228,24 +227,4 @@ pub(crate) fn row(row: &Row<'_>) -> rusqlite::Result<TransactionRow> {
         locked_until: row.get(20)?,
         took_us: row.get(21)?,
     })
-}
-
-fn limit(asked: Option<u32>) -> u32 {
-    asked.unwrap_or(ROWS_DEFAULT).clamp(1, ROWS_LIMIT)
-}
-
-/// One row more than asked for tells that there are more.
-fn page<T>(mut data: Vec<T>, limit: u32, cursor: impl Fn(&T) -> u64) -> Page<T> {
-    let has_more = data.len() > limit as usize;
-    data.truncate(limit as usize);
-    let next = if has_more { data.last().map(cursor) } else { None };
-    Page { data, has_more, next }
-}
-
-fn search_text(text: Option<&str>) -> Option<&str> {
-    text.map(str::trim).filter(|text| !text.is_empty())
-}
-
-fn escape_like(text: &str) -> String {
-    text.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect()
 }
