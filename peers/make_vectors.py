@@ -17,7 +17,9 @@ from makers.common import Maker, Vector
 
 MAKERS: tuple[Maker, ...] = (*pins.MAKERS, *codes.MAKERS, *dukpt.MAKERS, *blocks.MAKERS)
 MOST_CASES = 100_000
-CONVENTIONS = "hex upper-case; PAN includes the check digit; published=false: random inputs; negative=true: must be refused"
+CONVENTIONS = (
+    "hex upper-case; PAN includes the check digit; published=false: random inputs; negative=true: must be refused"
+)
 
 
 def make(seed: int, cases: int) -> dict[str, object]:

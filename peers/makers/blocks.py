@@ -2,8 +2,9 @@
 
 from random import Random
 
-from algorithms import check_values, key_blocks
 from psec import tr31
+
+from algorithms import check_values, key_blocks
 
 from .common import Vector, des_key, refused, vector
 
@@ -32,7 +33,9 @@ def _sound(random: Random) -> tuple[bytes, tr31.Header, bytes, str]:
     else:
         key = des_key(random, random.choice((2, 3)))
     if version == "D":
-        kbpk = random.randbytes(random.choice([length for length in (16, 24, 32) if algorithm == "T" or length >= len(key)]))
+        kbpk = random.randbytes(
+            random.choice([length for length in (16, 24, 32) if algorithm == "T" or length >= len(key)])
+        )
     else:
         kbpk = des_key(random, random.choice((2, 3)) if len(key) == 16 else 3)
     exportability, version_number = random.choice("ENS"), random.choice(("00", "01", "12"))

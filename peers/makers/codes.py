@@ -19,7 +19,9 @@ def algorithm_1(random: Random) -> Vector:
     key, data, padding = des_key(random, parts), message(random), random.choice((1, 2, 3))
     value = macs.algorithm_1(key, data, padding)
     name = "ISO 9797-1 MAC algorithm 1 (DES CBC-MAC)" if parts == 1 else "ISO 9797-1 MAC algorithm 1 with TDES"
-    return vector("mac", name, _PSEC, {"key": key, "data": data, "padding": padding}, {"mac_8": value, "mac_4": value[:4]})
+    return vector(
+        "mac", name, _PSEC, {"key": key, "data": data, "padding": padding}, {"mac_8": value, "mac_4": value[:4]}
+    )
 
 
 def algorithm_3(random: Random) -> Vector:
@@ -106,7 +108,11 @@ def check_value(random: Random) -> Vector:
 
 
 def _check_values(random: Random) -> list[tuple[str, bytes, bytes, str, tuple[int, ...]]]:
-    tdes, aes, sm4 = des_key(random, random.choice((1, 2, 3))), random.randbytes(random.choice((16, 24, 32))), random.randbytes(16)
+    tdes, aes, sm4 = (
+        des_key(random, random.choice((1, 2, 3))),
+        random.randbytes(random.choice((16, 24, 32))),
+        random.randbytes(16),
+    )
     return [
         ("KCV TDES zeros", tdes, check_values.tdes_zeros(tdes), _PYCRYPTODOME, (3, 8)),
         ("KCV AES CMAC", aes, check_values.aes_cmac(aes), _CRYPTOGRAPHY, (3, 5)),

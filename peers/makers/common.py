@@ -14,7 +14,12 @@ SOURCE = "generated with random inputs"
 
 
 def vector(
-    group: str, algorithm: str, confirmed_by: str, inputs: dict[str, Any], outputs: dict[str, Any], negative: bool = False
+    group: str,
+    algorithm: str,
+    confirmed_by: str,
+    inputs: dict[str, Any],
+    outputs: dict[str, Any],
+    negative: bool = False,
 ) -> Vector:
     """A vector without its number. Bytes become upper-case hexadecimal."""
     made: Vector = {

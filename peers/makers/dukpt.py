@@ -2,9 +2,10 @@
 
 from random import Random
 
+from psec.des import encrypt_tdes_cbc
+
 from algorithms import aes_dukpt, macs, pin_blocks, tdes_dukpt
 from algorithms.ciphers import tdes_encrypt
-from psec.des import encrypt_tdes_cbc
 
 from .common import Vector, des_key, message, pan, pin, refused, vector
 
@@ -44,7 +45,10 @@ def tdes(random: Random) -> Vector:
     number, account, data = pin(random), pan(random), message(random) or b"0"
     ipek = tdes_dukpt.initial_key(bdk, ksn)
     key = tdes_dukpt.transaction_key(ipek, ksn)
-    keys = {name: tdes_dukpt.working_key(key, name) for name in ("pin", "mac_request", "mac_response", "data_request", "data_response")}
+    keys = {
+        name: tdes_dukpt.working_key(key, name)
+        for name in ("pin", "mac_request", "mac_response", "data_request", "data_response")
+    }
     padded = data + bytes(-len(data) % 8)
     outputs = {"ipek": ipek, "transaction_key": key} | {f"{name}_key": value for name, value in keys.items()}
     outputs["encrypted_pin_block"] = tdes_encrypt(keys["pin"], pin_blocks.encode_0(number, account))

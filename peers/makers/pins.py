@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from random import Random
 
+from psec import pin as psec_pin
+
 from algorithms import pin_blocks, pin_values
 from algorithms.ciphers import sm4_encrypt, tdes_encrypt, xor
-from psec import pin as psec_pin
 
 from .common import Vector, des_key, digits, hex_digits, pan, pin, refused, vector
 
@@ -180,16 +181,15 @@ def _table(random: Random) -> str:
 def ibm3624(random: Random) -> Vector:
     """An IBM 3624 offset and natural PIN."""
     key, table, data, number = des_key(random, random.choice((2, 3))), _table(random), digits(random, 16), pin(random)
-    whole = {"pan_verify_offset": 0, "pan_verify_length": 16, "pan_pad": "F"}
     return vector(
         "ibm3624",
         "IBM 3624 PIN / offset",
         _PSEC,
         {"pvk": key, "decimalization_table": table, "validation_data": data, "pin": number},
         {
-            "offset": psec_pin.generate_ibm3624_offset(key, table, number, data, **whole),
-            "natural_pin": psec_pin.generate_ibm3624_pin(key, table, "0" * len(number), data, **whole),
-            "natural_pin_16": psec_pin.generate_ibm3624_pin(key, table, "0" * 16, data, **whole),
+            "offset": psec_pin.generate_ibm3624_offset(key, table, number, data, 0, 16, "F"),
+            "natural_pin": psec_pin.generate_ibm3624_pin(key, table, "0" * len(number), data, 0, 16, "F"),
+            "natural_pin_16": psec_pin.generate_ibm3624_pin(key, table, "0" * 16, data, 0, 16, "F"),
         },
     )
 

@@ -53,7 +53,7 @@ def read_transaction(fields: Fields, bdk: Key) -> Transaction:
     if bdk.is_aes:
         if descriptor != AES_DESCRIPTOR:
             raise HsmError(errors.INPUT_DATA)
-        return Transaction(bdk, fields.bytes(AES_KSN_DIGITS))
+        return Transaction(bdk, fields.binary(AES_KSN_DIGITS))
     digits = sum(int(digit, 16) for digit in descriptor) + COUNTER_DIGITS
     if not 12 <= digits <= TDES_KSN_DIGITS:
         raise HsmError(errors.INPUT_DATA)

@@ -49,7 +49,7 @@ class Fields:
         """A field of hexadecimal digits, in upper case."""
         return _matching(_HEX, self.take(length), errors.INPUT_DATA).upper()
 
-    def bytes(self, digits: int) -> bytes:
+    def binary(self, digits: int) -> bytes:
         """A field of hexadecimal digits, as bytes."""
         return bytes.fromhex(self.hex(digits))
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from . import errors
-from .errors import HsmError
 from .fields import Fields
 from .lmk import LMKS, Lmk, PinsUnderLmk
 
@@ -57,21 +55,6 @@ def command(*codes: str) -> Callable[[Handler], Handler]:
         return handler
 
     return register
-
-
-def answer(hsm: Hsm, payload: bytes) -> bytes:
-    """The reply to a command, both without length and header."""
-    text = payload.decode("latin-1")
-    code, fields = text[:2], Fields(text[2:])
-    try:
-        if code not in HANDLERS:
-            raise HsmError(errors.UNKNOWN_COMMAND)
-        reply = HANDLERS[code](hsm, fields)
-        body = reply.code + reply.fields
-    except HsmError as error:
-        body = error.code
-    trailer = "\x19" + fields.trailer if fields.trailer else ""
-    return (reply_code(code) + body + trailer).encode("latin-1")
 
 
 def reply_code(code: str) -> str:

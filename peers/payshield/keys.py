@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from algorithms import check_values
-from algorithms.ciphers import tdes_decrypt, tdes_encrypt
 from Crypto.Cipher import AES
 from psec.des import adjust_key_parity
+
+from algorithms import check_values
+from algorithms.ciphers import tdes_decrypt, tdes_encrypt
 
 from . import errors
 from .errors import HsmError
@@ -19,14 +20,14 @@ def _weak_des_keys() -> frozenset[bytes]:
     keys = set()
     for first in patterns:
         for second in patterns:
-            pairs = zip(bytes((first[0], first[2])), bytes((second[0], second[2])))
-            left, right = (bytes(pair) * 2 for pair in pairs)
-            keys.add(left + right)
+            keys.add(bytes((first[0], second[0])) * 2 + bytes((first[2], second[2])) * 2)
     return frozenset(keys)
 
 
 WEAK_DES_KEYS = _weak_des_keys()
 
+#: Bytes of the keys of each algorithm.
+KEY_LENGTHS = {"D": (8,), "T": (16, 24), "A": (16, 24, 32)}
 #: Modes of use that allow an operation.
 MODES = {"decrypt": "BDN", "encrypt": "BEN", "verify": "CNV", "generate": "CGN", "derive": "NX"}
 ALL_MODES = "BCDEGNSTVXY"
@@ -78,6 +79,13 @@ class Key:
         """The check value: a zero block encrypted, or the CMAC of one with AES."""
         value = check_values.aes_cmac(self.value) if self.is_aes else check_values.tdes_zeros(self.value)
         return value.hex().upper()[:digits]
+
+    def require_length(self) -> None:
+        """Refuses a length that the algorithm does not have, and algorithms other than DES, TDES and AES."""
+        if self.algorithm not in KEY_LENGTHS:
+            raise HsmError(errors.BLOCK_ALGORITHM)
+        if len(self.value) not in KEY_LENGTHS[self.algorithm]:
+            raise HsmError(errors.BLOCK_KEY_LENGTH)
 
     def has_odd_parity(self) -> bool:
         """Whether all bytes of a DES or TDES key have odd parity; AES keys have none."""

@@ -5,8 +5,9 @@ The values are the test LMKs that Thales prints in its manuals.
 
 from typing import Protocol
 
-from algorithms.ciphers import tdes_decrypt, tdes_encrypt, xor
 from psec.mac import generate_cbc_mac
+
+from algorithms.ciphers import tdes_decrypt, tdes_encrypt, xor
 
 from . import errors, thales_block
 from .errors import HsmError
@@ -37,7 +38,7 @@ def read_tagged(fields: Fields) -> tuple[str, bytes]:
         fields.take(1)
     else:
         scheme = "Z"
-    return scheme, fields.bytes(16 * PARTS[scheme])
+    return scheme, fields.binary(16 * PARTS[scheme])
 
 
 def read_block(fields: Fields) -> str:

@@ -58,7 +58,7 @@ def require_translation(source: str, destination: str, pci: bool) -> None:
 
 def read_encrypted_block(fields: Fields, key: Key) -> bytes:
     """A PIN block as long as the blocks of the key's cipher."""
-    return fields.bytes(2 * key.block_length)
+    return fields.binary(2 * key.block_length)
 
 
 def decode(code: str, key: Key, block: bytes, account: Account) -> str:

@@ -4,10 +4,10 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 
-from . import commands
+from .commands import answer
 from .errors import HsmError
 from .faults import GATHERING_MS, SEGMENT_LENGTH, Faults
-from .hsm import Hsm, answer, reply_code
+from .hsm import Hsm, reply_code
 
 LOOPBACK = "127.0.0.1"
 MOST_CONNECTIONS = 64

@@ -3,14 +3,18 @@
 import sys
 import unittest
 from pathlib import Path
+from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from algorithms import aes_dukpt, macs, pin_blocks, pin_values, tdes_dukpt
-from algorithms.ciphers import tdes_encrypt, xor
-from payshield.testing import Counterpart
 from psec import tr31
 from psec.des import adjust_key_parity
+
+from algorithms import aes_dukpt, macs, pin_blocks, pin_values, tdes_dukpt
+from algorithms.ciphers import tdes_encrypt, xor
+from payshield.commands import answer
+from payshield.hsm import Hsm, Settings
+from payshield.testing import Counterpart
 
 # Keys and values that a payShield returned, as softwaregroup-bg/ut-codec-payshield prints them (docs/examples.js).
 ZMK_1 = "S00072K0TB00E0001DB045F29C053EEFF7B9425B3A88C7258EB7EA7E40E2C47878647072A"
@@ -32,12 +36,11 @@ class Case(unittest.TestCase):
     """A counterpart with a key-block LMK for all tests of a class."""
 
     options: tuple[str, ...] = ()
+    hsm: Counterpart
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.hsm = Counterpart(*cls.options)
-        cls.hsm.__enter__()
-        cls.addClassCleanup(cls.hsm.__exit__, None, None, None)
+        cls.hsm = cls.enterClassContext(Counterpart(*cls.options))
 
     def check(self, command: str | bytes, expected: str) -> None:
         """The reply to a command is exactly this."""
@@ -57,6 +60,48 @@ class Case(unittest.TestCase):
         reply = self.hsm.exchange(f"A00FFFS#{attributes}")
         self.assertEqual(reply[:4], "A100")
         return reply[4:-6]
+
+
+class Fuzz(unittest.TestCase):
+    """No bytes make a command end in anything but a reply."""
+
+    def test_altered_commands(self) -> None:
+        random, hsm = Random(1), Hsm(Settings())
+        samples = [
+            f"CC{ZPK_1}{ZPK_2}12{OLD_BLOCK}0101{ACCOUNT}%01\x19host",
+            f"DUFFF{ZPK_1}{PVK_IBM}{NEW_BLOCK}01{METHOD}309783FFFFFF{OLD_BLOCK}*0106123456",
+            f"CUFFF{ZPK_1}{PVK_PVV}{OLD_BLOCK}01{ACCOUNT}17548{NEW_BLOCK}",
+            f"A6FFF{ZMK_1}{ZPK_1_UNDER_ZMK_1}S%01#P0B00E00",
+            f"A8FFF;0{ZMK_1}{ZPK_1}R%01&E!B",
+            f"A6FFF{ZMK_1}R{'B0080P0TE00E0000' + 64 * '0'}S",
+            f"A01FFFS;0{ZMK_1}S%01#P0T2B00E00",
+            f"A42FFFS{ZPK_1}{ZPK_2}#0000",
+            f"BUFFF{ZPK_1};FFF;001",
+            f"M600131FFF{ZPK_1}0004data",
+            "GW41U11111111111111111111111111111111A05FFFF00000000000000000004data",
+            f"BA1234FFFFFFFFF{ACCOUNT}",
+            f"JA{ACCOUNT}06",
+            "LO0123456789012345",
+            "B20004PING",
+            "NO00",
+            "NC",
+        ]
+        for _ in range(6000):
+            command = bytearray(random.choice(samples).encode("latin-1"))
+            for _ in range(random.randint(1, 3)):
+                place = random.randrange(len(command))
+                kind = random.randrange(4)
+                if kind == 0:
+                    command[place] = random.randrange(256)
+                elif kind == 1:
+                    command[place : place + random.randint(1, 8)] = b""
+                elif kind == 2:
+                    command[place:place] = random.randbytes(random.randint(1, 4))
+                else:
+                    command[place] = random.choice(b"0123456789ABCDEFNSTU;%#*")
+                command = command or bytearray(b"NC")
+            if len(command) >= 2:
+                self.assertRegex(answer(hsm, bytes(command))[2:4].decode("latin-1"), "^[0-9A][0-9A-B]$")
 
 
 class Recorded(Case):
@@ -240,8 +285,10 @@ class Pins(Case):
         block = tdes_encrypt(tdes_dukpt.key_for(bdk, ksn, "pin"), pin_blocks.encode_0("1234", PAN)).hex()
         fields = f"A05{ksn.hex()}{block}01"
         self.check(f"GQ0{stored}{PVK_PVV}{fields}{PAN_12}1{self._pvv('1234')}", "GR00")
-        self.check(f"G0{stored}{self.key(bdk, 'P0B00E00')}{fields}01{PAN_12}", "G10004" + tdes_encrypt(
-            bdk, pin_blocks.encode_0("1234", PAN)).hex().upper() + "01")
+        self.check(
+            f"G0{stored}{self.key(bdk, 'P0B00E00')}{fields}01{PAN_12}",
+            "G10004" + tdes_encrypt(bdk, pin_blocks.encode_0("1234", PAN)).hex().upper() + "01",
+        )
         short = f"605{ksn.hex()[4:]}{block}01"
         self.check(f"GQ0{stored}{PVK_PVV}{short}{PAN_12}1{self._pvv('1234')}", "GR00")
         offset = f"GO0{stored}{PVK_IBM}{fields}04{PAN_12}012345678901234550103093936N"
@@ -255,17 +302,22 @@ class Pins(Case):
         _, bdk = tr31.unwrap(bytes.fromhex(self.hsm.facts["zmk_aes_clear"]), stored[5 + length : -6])
         ksn = bytes.fromhex("123456789012345600000003")
         block = pin_blocks.encrypt_4(aes_dukpt.key_for(bdk, ksn, "pin"), "123456", PAN, bytes(8)).hex()
-        fields = f"{stored[4:4 + length]}%s808{ksn.hex()}{block}48"
+        fields = f"{stored[4 : 4 + length]}%s808{ksn.hex()}{block}48"
         self.check("GQ0" + fields % PVK_PVV + f"{PAN};1{self._pvv('123456')}", "GR00")
         zpk = self.key(key := bytes.fromhex("0123456789ABCDEFFEDCBA9876543210"), "P0B00E00")
-        self.check("G0" + fields % zpk + f"01{PAN};", "G10006" + tdes_encrypt(
-            key, pin_blocks.encode_0("123456", PAN)).hex().upper() + "01")
+        self.check(
+            "G0" + fields % zpk + f"01{PAN};",
+            "G10006" + tdes_encrypt(key, pin_blocks.encode_0("123456", PAN)).hex().upper() + "01",
+        )
         aes_zpk = self.new_key("P0A1B00E00")
         translated = self.hsm.exchange("G0" + fields % aes_zpk + f"48{PAN};")
         self.assertRegex(translated, "^G10006[0-9A-F]{32}48$")
         self.check(f"EC{aes_zpk}{PVK_PVV}{translated[6:38]}48{PAN};1{self._pvv('123456')}", "ED00")
         request = aes_dukpt.key_for(bdk, ksn, "mac_gen")
-        self.check(f"GW43{stored[4:4 + length]}808{ksn.hex()}0004data", "GX00" + macs.cmac_aes(request, b"data").hex()[:16].upper())
+        self.check(
+            f"GW43{stored[4 : 4 + length]}808{ksn.hex()}0004data",
+            "GX00" + macs.cmac_aes(request, b"data").hex()[:16].upper(),
+        )
 
     def test_format_round_trips(self) -> None:
         zpk = self.key(key := bytes.fromhex("0123456789ABCDEFFEDCBA9876543210"), "P0B00E00")

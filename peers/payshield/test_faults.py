@@ -18,11 +18,11 @@ HEADERS = [b"%04d" % number for number in range(1, 6)]
 class Wire(unittest.TestCase):
     """A counterpart whose faults are changed at run time."""
 
+    hsm: Counterpart
+
     @classmethod
     def setUpClass(cls) -> None:
-        cls.hsm = Counterpart()
-        cls.hsm.__enter__()
-        cls.addClassCleanup(cls.hsm.__exit__, None, None, None)
+        cls.hsm = cls.enterClassContext(Counterpart())
 
     def setUp(self) -> None:
         self.addCleanup(self.fault, "none")

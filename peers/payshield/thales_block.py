@@ -2,8 +2,9 @@
 
 import secrets
 
-from algorithms.ciphers import triple, xor
 from psec import des, mac
+
+from algorithms.ciphers import triple, xor
 
 from . import errors
 from .errors import HsmError
@@ -52,6 +53,8 @@ def unwrap(protection_key: bytes, block: str) -> Key:
     clear = des.decrypt_tdes_cbc(encryption, header[:8].encode("latin-1"), encrypted)
     bits = int.from_bytes(clear[:2], "big")
     value = clear[2 : 2 + bits // 8]
-    if 8 * len(value) != bits or len(value) not in (8, 16, 24, 32):
+    if 8 * len(value) != bits:
         raise HsmError(errors.BLOCK_KEY_LENGTH)
-    return Key(value, header[7], header[5:7], header[8], header[9:11], header[11])
+    key = Key(value, header[7], header[5:7], header[8], header[9:11], header[11])
+    key.require_length()
+    return key

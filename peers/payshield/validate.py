@@ -1,4 +1,4 @@
-"""Runs every recorded exchange and key of the payShield groups of the vectors against the counterpart, over a socket."""
+"""Runs the payShield groups of the vectors, recorded exchanges and keys, against the counterpart over a socket."""
 
 import json
 import sys
@@ -47,7 +47,9 @@ def check_stored_key(hsm: Counterpart, vector: Vector) -> Differences:
 def check_imported_key(hsm: Counterpart, vector: Vector) -> Differences:
     """A clear key, brought in by A6: what it looks like under the variant LMK."""
     inputs, outputs = vector["inputs"], vector["outputs"]
-    reply = hsm.exchange(f"A6{inputs['key_type']}{hsm.facts['zmk']}{_under_zmk(hsm, inputs['clear_key'])}{inputs['scheme'][0]}")
+    reply = hsm.exchange(
+        f"A6{inputs['key_type']}{hsm.facts['zmk']}{_under_zmk(hsm, inputs['clear_key'])}{inputs['scheme'][0]}"
+    )
     yield from _compare("key under LMK", "A700" + outputs["key_under_lmk"] + outputs["kcv"], reply)
 
 

@@ -4,8 +4,9 @@ import secrets
 from collections.abc import Container
 from dataclasses import replace
 
-from algorithms.ciphers import xor
 from psec import tr31
+
+from algorithms.ciphers import xor
 
 from .. import errors, lmk, thales_block
 from ..errors import HsmError
@@ -29,7 +30,7 @@ def _one_of(field: str, choices: Container[str], error: str) -> str:
 
 def _read_version(fields: Fields) -> str:
     version = fields.take(2)
-    if not version.isalnum():
+    if not (version.isascii() and version.isalnum()):
         raise HsmError(errors.BLOCK_KEY_VERSION)
     return version
 
@@ -114,10 +115,12 @@ def _import_tr31(block: str, transport: Key) -> Key:
         header, value = tr31.unwrap(transport.value, block)
     except (tr31.KeyBlockError, tr31.HeaderError):
         raise HsmError(errors.KEY_BLOCK) from None
-    _one_of(header.algorithm, "TDA" if transport.is_aes else "TD", errors.BLOCK_ALGORITHM)
-    return Key(
-        value, header.algorithm, header.key_usage, header.mode_of_use, header.version_num, header.exportability
-    )
+    attributes = (header.algorithm, header.key_usage, header.mode_of_use, header.version_num, header.exportability)
+    key = Key(value, *attributes)
+    key.require_length()
+    if key.is_aes and not transport.is_aes:
+        raise HsmError(errors.BLOCK_ALGORITHM)
+    return key
 
 
 @command("A0")

@@ -92,12 +92,12 @@ def _read_request(hsm: Hsm, fields: Fields, operation: str) -> MacRequest:
     if padding == 3 and mode != _ONLY:
         raise HsmError(errors.MAC_PADDING)  # method 3 begins with the length of the whole message
     key = _read_key(hsm, fields, algorithm, operation)
-    chaining_value = fields.bytes(2 * key.block_length) if mode in (_MIDDLE, _LAST) else b""
+    chaining_value = fields.binary(2 * key.block_length) if mode in (_MIDDLE, _LAST) else b""
     length = int(fields.hex(4), 16)
     if input_format == "1":
         if length % 2:
             raise HsmError(errors.MESSAGE_LENGTH)
-        data = fields.bytes(length)
+        data = fields.binary(length)
     else:
         data = fields.take(length).encode("latin-1")
     return MacRequest(mode, digits, algorithm, padding, key, chaining_value, data)

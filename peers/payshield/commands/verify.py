@@ -4,12 +4,12 @@ By PVV: DC, EC, GQ, DG, FW, CU. By IBM 3624 offset: DA, EA, GO, DE, BK, DU.
 """
 
 from .. import dukpt, errors, pins
-from .pins import read_maximum_length
 from ..errors import HsmError
 from ..fields import Fields
 from ..hsm import Hsm, Reply, command
 from ..keys import PVK_IBM, PVK_PVV, TPK, ZPK, Key, Role
 from ..pins import Account
+from .pins import read_maximum_length
 
 _PIN_KEY_TYPES = {"001": ZPK, "002": TPK, "FFF": Role("001", ZPK.usages | TPK.usages, aes=True)}
 
