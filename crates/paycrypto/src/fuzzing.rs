@@ -231,6 +231,9 @@ pub fn key_block(data: &[u8]) {
 /// What opens has the header that was read, holds a key, and can be wrapped again.
 fn opened(block: &str) {
     let claimed = key_block::read_unverified_header(block);
+    if let Ok(header) = &claimed {
+        says_what_stands_there(block, header);
+    }
     for protection_key in PROTECTION_KEYS.iter() {
         match (key_block::unwrap(protection_key, block), &claimed) {
             (Ok((header, key)), claimed) => {
@@ -259,6 +262,34 @@ fn opened(block: &str) {
             }
         }
     }
+}
+
+/// The header is what a plain second reader finds: the length of the block, and all optional blocks but padding at the end.
+fn says_what_stands_there(block: &str, header: &Header) {
+    let number = |text: &str, radix| usize::from_str_radix(text, radix).expect("digits that were read");
+    assert_eq!(number(&block[1..5], 10), block.len());
+    assert_eq!((header.usage.code(), header.key_version), (two(&block[5..]), two(&block[9..])));
+    let mut rest = &block[16..];
+    let mut found = Vec::new();
+    for _ in 0..number(&block[12..14], 10) {
+        let (length, before_data) = match number(&rest[2..4], 16) {
+            0 => {
+                let end = 6 + number(&rest[4..6], 16);
+                (number(&rest[6..end], 16), end)
+            }
+            length => (length, 4),
+        };
+        found.push((two(rest), &rest[before_data..length]));
+        rest = &rest[length..];
+    }
+    found.pop_if(|(id, _)| id == b"PB");
+    let read: Vec<_> = header.optional_blocks.iter().map(|block| (block.id, block.data.as_str())).collect();
+    assert_eq!(read, found);
+    assert!(!read.iter().any(|(id, _)| id == b"PB"), "padding comes last");
+}
+
+fn two(text: &str) -> [u8; 2] {
+    [text.as_bytes()[0], text.as_bytes()[1]]
 }
 
 const VERSIONS: [(Version, usize); 6] = [
@@ -301,16 +332,18 @@ fn wrapped(data: &[u8]) {
     let (header_again, key_again) = key_block::unwrap(protection_key, &block).expect("ours");
     assert_eq!((&header_again, key_again.expose_bytes()), (&header, key));
 
-    let place = pick(place, block.len());
-    let mut changed = block.clone().into_bytes();
-    changed[place] = b' ' + character % 95;
-    let changed = String::from_utf8(changed).expect("printable ASCII");
-    // Lower-case hexadecimal is understood. Any other change is refused, by the four bytes of MAC of versions A and C
-    // but for one in 2^32.
-    if !changed.eq_ignore_ascii_case(&block) {
-        assert!(key_block::unwrap(protection_key, &changed).is_err(), "{changed}");
+    let (place, last) = (pick(place, block.len()), block.len() - 1);
+    for place in [place, last] {
+        let mut changed = block.clone().into_bytes();
+        changed[place] = b' ' + character % 95;
+        let changed = String::from_utf8(changed).expect("printable ASCII");
+        // Lower-case hexadecimal is understood. Any other change is refused, by the four bytes of MAC of versions A and
+        // C but for one in 2^32.
+        if !changed.eq_ignore_ascii_case(&block) {
+            assert!(key_block::unwrap(protection_key, &changed).is_err(), "{changed}");
+        }
+        assert!(key_block::unwrap(protection_key, &block[..place]).is_err(), "cut at {place}");
     }
-    assert!(key_block::unwrap(protection_key, &block[..place]).is_err(), "cut at {place}");
 }
 
 /// Any bytes as a key serial number of either kind, and the key that it names.
