@@ -24,7 +24,7 @@ pub mod settings;
 pub use command::{Command, Encoded};
 pub use error::{ErrorCode, Meaning};
 pub use frame::{FrameError, Framing};
-pub use key::{HsmKey, HsmKeyError};
+pub use key::{Form, HsmKey, HsmKeyError};
 pub use reply::{Content, Reply, ReplyError};
 pub use session::{Completed, ExchangeId, Session, SessionError};
 pub use settings::{Ibm3624Rule, Settings};

@@ -1,0 +1,6 @@
+//! The pool against the Python counterpart of a payShield, and what it is made of against random streams.
+
+mod peer;
+mod replay;
+mod session;
+mod verbs;
