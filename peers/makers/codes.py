@@ -5,7 +5,7 @@ from random import Random
 from algorithms import check_values, macs
 from algorithms.ciphers import sm4_encrypt
 
-from .common import Vector, des_key, message, vector
+from .common import Vector, des_key, message, padded_message, vector
 
 _PSEC = "psec 1.3.0"
 _CRYPTOGRAPHY = "cryptography 48.0.0"
@@ -16,7 +16,8 @@ _GMSSL = "gmssl 3.2.2"
 def algorithm_1(random: Random) -> Vector:
     """ISO 9797-1 algorithm 1 with DES or TDES."""
     parts = random.choice((1, 2, 3))
-    key, data, padding = des_key(random, parts), message(random), random.choice((1, 2, 3))
+    key = des_key(random, parts)
+    data, padding = padded_message(random)
     value = macs.algorithm_1(key, data, padding)
     name = "ISO 9797-1 MAC algorithm 1 (DES CBC-MAC)" if parts == 1 else "ISO 9797-1 MAC algorithm 1 with TDES"
     return vector(
@@ -26,7 +27,8 @@ def algorithm_1(random: Random) -> Vector:
 
 def algorithm_3(random: Random) -> Vector:
     """ISO 9797-1 algorithm 3."""
-    key, data, padding = des_key(random, 2), message(random), random.choice((1, 2, 3))
+    key = des_key(random, 2)
+    data, padding = padded_message(random)
     value = macs.algorithm_3(key, data, padding)
     inputs = {"key": key, "data": data, "padding": padding}
     return vector("mac", "ISO 9797-1 MAC algorithm 3", _PSEC, inputs, {"mac_8": value, "mac_4": value[:4]})
@@ -75,7 +77,8 @@ def cmac(random: Random) -> Vector:
 
 def sm4_cbc_mac(random: Random) -> Vector:
     """ISO 9797-1 algorithm 1 with SM4."""
-    key, data, padding = random.randbytes(16), message(random), random.choice((1, 2, 3))
+    key = random.randbytes(16)
+    data, padding = padded_message(random)
     value = macs.cbc_mac_sm4(key, data, padding)
     return vector(
         "sm4",

@@ -330,7 +330,8 @@ class Pins(Case):
     def test_macs_in_parts(self) -> None:
         data = bytes(range(40))
         for algorithm, usage, kind in (
-            ("1", "M1", "T2"), ("3", "M3", "T2"), ("5", "M5", "T2"), ("5", "M5", "A2"), ("6", "M6", "T3"), ("6", "M6", "A1"),
+            ("1", "M1", "T2"), ("3", "M3", "T2"), ("5", "M5", "T2"),
+            ("5", "M5", "A2"), ("6", "M6", "T3"), ("6", "M6", "A1"),
         ):  # fmt: skip
             key = self.new_key(f"{usage}{kind}N00E00")
             for padding in "012":
@@ -339,7 +340,7 @@ class Pins(Case):
                         self._check_parts(f"1{algorithm}{padding}FFF{key}", data[:32] + tail)
 
     def _check_parts(self, rest: str, message: bytes) -> None:
-        """The MAC of a message in one block, in two and in three, and its verification; 16 bytes are a block for all."""
+        """The MAC of a message in one, two and three blocks, and its verification; 16 bytes suit all ciphers."""
 
         def hexadecimal(part: bytes) -> str:
             return f"{2 * len(part):04X}{part.hex()}"
