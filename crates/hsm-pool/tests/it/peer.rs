@@ -94,7 +94,7 @@ impl Peer {
         stats["commands"][code].as_u64().unwrap_or(0)
     }
 
-    fn zone_master_key(&self, algorithm: Algorithm) -> ZoneMasterKey {
+    pub(crate) fn zone_master_key(&self, algorithm: Algorithm) -> ZoneMasterKey {
         let (key, clear) =
             if algorithm == Algorithm::Aes { self.zmk_aes.as_ref().unwrap() } else { &self.zmk };
         ZoneMasterKey::new(KeyBlock::new(key.clone()), &hex::decode(clear).unwrap()).unwrap()
