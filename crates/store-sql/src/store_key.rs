@@ -40,15 +40,24 @@ pub(crate) fn read(dir: &Path) -> Result<StoreKey, KeyError> {
     Ok(Zeroizing::new(key))
 }
 
-/// Makes the key of a new store: written whole under another name first, so that a crash leaves no half key.
+/// Makes the key of a new store: written whole under another name first, so that a crash leaves no half key. Of several
+/// processes that make one in the same directory at the same moment, all get the first one's.
 pub(crate) fn create(dir: &Path) -> Result<StoreKey, KeyError> {
     let mut key = Zeroizing::new([0; KEY_LEN]);
     getrandom::fill(&mut *key).map_err(io::Error::other)?;
-    let fresh = dir.join("store.key.new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let fresh = dir.join(format!("store.key.new-{:016x}", u64::from_be_bytes(random)));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
     file.write_all(&*key)?;
     file.sync_all()?;
-    fs::rename(&fresh, dir.join(FILE_NAME))?;
+    // Unlike a renaming, a link never replaces what is there.
+    let linked = fs::hard_link(&fresh, dir.join(FILE_NAME));
+    fs::remove_file(&fresh)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return read(dir),
+        other => other?,
+    }
     File::open(dir)?.sync_all()?;
     Ok(key)
 }

@@ -38,7 +38,7 @@ use crate::{
 const SERVER: &str = "SELECT version(), current_setting('server_version_num', true),
     current_setting('fsync', true), current_setting('synchronous_commit', true),
     coalesce(current_setting('synchronous_standby_names', true), ''), current_setting('server_encoding', true),
-    current_setting('transaction_isolation', true), current_setting('transaction_read_only', true)";
+    current_setting('transaction_isolation', true)";
 /// On each connection. A transaction that is left open holds the heads of partitions: it must end by itself. There is no
 /// `statement_timeout`: it would also end the wait for a synchronous standby, and the commit would be acknowledged
 /// without it.
@@ -263,9 +263,6 @@ async fn check_server(live: &Live) -> Result<(), OpenError> {
     let isolation = text(6)?.unwrap_or_default();
     if isolation == "read uncommitted" {
         return refuse(format!("transactions are {isolation}"));
-    }
-    if text(7)?.as_deref() == Some("on") {
-        return refuse("it is a read-only standby".to_owned());
     }
     Ok(())
 }

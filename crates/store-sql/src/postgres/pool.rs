@@ -30,6 +30,9 @@ pub(crate) type Values<'a> = [&'a (dyn ToSql + Sync)];
 /// The first pause after a failed attempt to connect; it doubles up to the limit.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
+/// Futures that [`together`] runs at once.
+const AT_ONCE: usize = 32;
+
 /// How to connect.
 pub(crate) struct Door {
     config: Config,
@@ -69,7 +72,9 @@ impl Door {
         let read_only: String =
             column(&live.one("SELECT current_setting('transaction_read_only')", &[]).await?, 0)?;
         if read_only == "on" {
-            return Err(StoreError::Away("the server is a read-only standby".to_owned()));
+            return Err(StoreError::Away(
+                "the server takes no writes: it is a standby, or set to read only".to_owned(),
+            ));
         }
         Ok(live)
     }
@@ -237,7 +242,8 @@ impl Pool {
     }
 }
 
-/// Starts all, then waits for all. What they do must be sent when they are first polled, and answered in that order.
+/// Starts all, then waits for one after the other. What they do must be sent when they are first polled, and answered in
+/// that order: none may wait for what another one holds. Others need [`together`].
 pub(crate) async fn pipeline<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     enum Started<F: Future> {
         Done(F::Output),
@@ -260,6 +266,30 @@ pub(crate) async fn pipeline<F: Future>(futures: impl Iterator<Item = F>) -> Vec
         });
     }
     outputs
+}
+
+/// Runs all at once, whatever they wait for, a few dozen at a time.
+pub(crate) async fn together<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut futures = futures.map(Box::pin);
+    let mut outputs = Vec::new();
+    loop {
+        let mut running: Vec<_> = futures.by_ref().take(AT_ONCE).map(|future| (future, None)).collect();
+        if running.is_empty() {
+            return outputs;
+        }
+        poll_fn(|context| {
+            let mut waits = false;
+            for (future, output) in running.iter_mut().filter(|(_, output)| output.is_none()) {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(done) => *output = Some(done),
+                    Poll::Pending => waits = true,
+                }
+            }
+            if waits { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+        outputs.extend(running.into_iter().filter_map(|(_, output)| output));
+    }
 }
 
 /// Nobody knows whether the server did what it was asked: the connection broke, the server went away, or it says itself

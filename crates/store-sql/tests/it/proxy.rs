@@ -11,14 +11,13 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, UnixStream},
+    sync::watch,
 };
 
-/// What it does with the next commits of appends.
+/// What it does with the next append, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Fault {
-    /// Nothing.
-    None = 0,
     /// The server gets the commit, the client never hears of it.
     CutAfter = 1,
     /// The server does not get it.
@@ -29,6 +28,7 @@ pub(crate) struct Proxy {
     pub(crate) port: u16,
     fault: Arc<AtomicU8>,
     cuts: Arc<AtomicU32>,
+    open: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -36,9 +36,11 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (fault, cuts) = (Arc::new(AtomicU8::new(0)), Arc::new(AtomicU32::new(0)));
-        let proxy = Self { port, fault: fault.clone(), cuts: cuts.clone() };
+        let (open, mut opened) = watch::channel(true);
+        let proxy = Self { port, fault: fault.clone(), cuts: cuts.clone(), open };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                let Ok(_) = opened.wait_for(|open| *open).await else { return };
                 let Ok(server) = UnixStream::connect(&server).await else { continue };
                 tokio::spawn(forward(client, server, fault.clone(), cuts.clone()));
             }
@@ -48,6 +50,11 @@ impl Proxy {
 
     pub(crate) fn set(&self, fault: Fault) {
         self.fault.store(fault as u8, Ordering::SeqCst);
+    }
+
+    /// While it is shut, new connections wait; those that are there go on.
+    pub(crate) fn open(&self, open: bool) {
+        self.open.send_replace(open);
     }
 
     pub(crate) fn cuts(&self) -> u32 {

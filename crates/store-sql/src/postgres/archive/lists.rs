@@ -13,7 +13,7 @@ use crate::{
     listing::{escape_like, limit, page, search_text},
     postgres::{
         core::Core,
-        pool::{Values, column, pipeline, place, signed},
+        pool::{Values, column, pipeline, place, signed, together},
         registers,
     },
 };
@@ -116,7 +116,7 @@ pub(crate) async fn cards(core: &Core, query: &CardQuery) -> Result<Page<CardVie
     let (text, values) = card_filter(query).finish(sql::CARDS, sql::CARDS_END, limit + 1);
     let found = core.shelves.rows(&text, &refer(&values)).await?;
     let ids = found.iter().map(|row| card_id(row, 0)).collect::<Result<Vec<_>, _>>()?;
-    let cards = pipeline(ids.iter().map(|id| core.fresh::<Card>(id))).await;
+    let cards = together(ids.iter().map(|id| core.fresh::<Card>(id))).await;
     let mut views = Vec::with_capacity(found.len());
     for (row, card) in found.iter().zip(cards) {
         let (cursor, last_used) = (place(column(row, 1)?), column::<Option<i64>>(row, 2)?.map(Timestamp));
@@ -158,7 +158,7 @@ fn view(card: &Card, last_used: Option<Timestamp>) -> CardView {
 
 pub(crate) async fn terminals(core: &Core) -> Result<Vec<TerminalView>, StoreError> {
     let ids = registers::terminal_ids(core, &core.shelves).await?;
-    let found = pipeline(ids.iter().map(|id| core.fresh::<Terminal>(id))).await;
+    let found = together(ids.iter().map(|id| core.fresh::<Terminal>(id))).await;
     let live = core.shelves.live().await?;
     let seen = pipeline(ids.iter().map(|id| {
         let live = &live;
