@@ -26,6 +26,8 @@ pub struct Faults {
     pub wrong_tpk: bool,
     /// The MAC is made with a key that the host does not have.
     pub wrong_tak: bool,
+    /// A new transaction under the key serial number of the one before (DUKPT).
+    pub replayed_ksn: bool,
     /// Only half of the frame is sent, then the terminal hangs up.
     pub truncated_frame: bool,
 }

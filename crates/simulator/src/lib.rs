@@ -5,7 +5,7 @@
 //! A [`story`] is a text that says who pays what with which PIN and which answer must come.
 //!
 //! It imports nothing of the host: what both sides would get wrong in the same way must show here.
-//! Everything it knows about a host is a [`Sandbox`] file: addresses, terminals with test keys, cards with test PINs.
+//! Everything it knows about a host is a [`Sandbox`] file: addresses, terminals with test keys of any scheme, cards with test PINs.
 //!
 //! Read in this order, in which a payment meets them: [`sandbox`], [`keypad`], [`fault`], `keys`, `request`, `link`, `reply`, [`memory`],
 //! [`terminal`]; then what people see of it: [`step`], [`words`], [`receipt`]; then [`story`] and [`runner`].

@@ -1,14 +1,17 @@
-//! What a terminal remembers when it is switched off: trace number, batch, totals, and a reversal that is still owed.
+//! What a terminal remembers when it is switched off: trace number, batch, totals, a reversal that is still owed, which of its key
+//! sets it uses, and how far its DUKPT devices are.
 //!
 //! With a data directory the memory is `DIR/pos/TID.json`, written before a message leaves, and locked by the operating system as
 //! long as a process is that terminal. So two processes never share a terminal, and no run uses a trace number again within a
-//! batch. Without a directory it lives in memory only and the first trace number comes from the time of day.
+//! batch, or a DUKPT key ever. Without a directory it lives in memory only, the first trace number comes from the time of day, and
+//! a DUKPT device is one that was loaded just now.
 
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use model::{Amount, BatchNumber, MerchantId, Stan, TerminalId};
+use model::{Amount, BatchNumber, Ksn, MerchantId, Stan, TerminalId};
 use serde::{Deserialize, Serialize};
 
 /// The last trace number before it starts again at 1.
@@ -21,6 +24,15 @@ pub struct Remembered {
     batch: u32,
     totals: Totals,
     reversal: Option<OwedReversal>,
+    /// The label of the key set that it switched to.
+    #[serde(default)]
+    switched_to: Option<String>,
+    /// The last counter that each DUKPT device has used, by its KSN with counter zero.
+    #[serde(default)]
+    counters: BTreeMap<String, u32>,
+    /// A crash has cut the file off: no device may be used, because it could go back.
+    #[serde(default)]
+    counters_lost: bool,
 }
 
 /// The totals of a batch, as DE 48 of a settlement carries them.
@@ -94,6 +106,9 @@ pub enum MemoryError {
     /// Another process is this terminal.
     #[error("terminal {0} is in use by another process")]
     InUse(TerminalId),
+    /// A crash has damaged the file, so nobody knows which DUKPT keys are used up.
+    #[error("which transaction keys DUKPT device {0} has used is not known any more: load new keys")]
+    CounterLost(Ksn),
     /// The file cannot be opened or written.
     #[error("cannot keep the terminal's memory")]
     Io(#[from] io::Error),
@@ -119,7 +134,10 @@ impl Memory {
             Ok(now) => now,
             Err(_) if text.is_empty() => starting_at(1),
             // Cut off by a crash: the numbers before it are unknown, those of the clock are most likely free.
-            Err(_) => starting_at(number_of(crate::clock::now_ms())),
+            Err(_) => {
+                let start = starting_at(number_of(crate::clock::now_ms()));
+                Remembered { counters_lost: true, ..start }
+            }
         };
         Ok(Memory { file: Some(file), reserved: 0, reserve: 1, now })
     }
@@ -137,7 +155,7 @@ impl Memory {
         Memory { file: None, reserved: 0, reserve: 1, now: starting_at(number_of(now_ms)) }
     }
 
-    /// Writes that many trace numbers as used at a time: for load, where a file write per message would be measured.
+    /// Writes that many trace numbers, and transactions of a DUKPT device, as used at a time: for load, where a file write per message would be measured.
     pub fn reserve_at_a_time(&mut self, count: u32) {
         self.reserve = count.max(1);
     }
@@ -147,14 +165,45 @@ impl Memory {
         let number = self.now.next_stan.clamp(1, STAN_LAST);
         self.now.next_stan = if number == STAN_LAST { 1 } else { number + 1 };
         if self.reserved <= number || self.reserved > number + self.reserve {
-            let ahead = (self.now.next_stan + self.reserve - 1).min(STAN_LAST);
-            self.reserved = ahead;
-            let next = std::mem::replace(&mut self.now.next_stan, ahead);
-            let saved = self.save();
-            self.now.next_stan = next;
-            saved?;
+            self.reserved = (self.now.next_stan + self.reserve - 1).min(STAN_LAST);
+            self.save()?;
         }
         Stan::new(number).map_err(|e| MemoryError::Io(io::Error::other(e)))
+    }
+
+    /// The last counter that a DUKPT device has used; 0 when it is new.
+    ///
+    /// # Errors
+    /// [`MemoryError::CounterLost`].
+    pub(crate) fn counter(&self, device: Ksn) -> Result<u32, MemoryError> {
+        match self.now.counters.get(&device.to_string()) {
+            Some(counter) => Ok(*counter),
+            None if self.now.counters_lost => Err(MemoryError::CounterLost(device)),
+            None => Ok(0),
+        }
+    }
+
+    /// Writes a counter down as used, and under load those after it too: keys that are passed over are merely not used.
+    pub(crate) fn use_counter(&mut self, device: Ksn, counter: u32) -> Result<(), MemoryError> {
+        let written = self.counter(device)?;
+        if counter > written {
+            self.now.counters.insert(device.to_string(), counter.saturating_add(self.reserve - 1));
+            if let Err(error) = self.save() {
+                self.now.counters.insert(device.to_string(), written);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The label of the key set that the terminal switched to, if it is not its usual one.
+    pub(crate) fn switched_to(&self) -> Option<&str> {
+        self.now.switched_to.as_deref()
+    }
+
+    pub(crate) fn switch_to(&mut self, label: Option<String>) -> Result<(), MemoryError> {
+        self.now.switched_to = label;
+        self.save()
     }
 
     /// The current batch.
@@ -199,9 +248,14 @@ impl Memory {
         if self.reserve > 1 { Ok(()) } else { self.save() }
     }
 
+    /// Numbers that are reserved are written as used, whatever the reason for writing.
     fn save(&mut self) -> Result<(), MemoryError> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let text = serde_json::to_string(&self.now).map_err(io::Error::other)?;
+        let next = self.now.next_stan;
+        self.now.next_stan = next.max(self.reserved);
+        let text = serde_json::to_string(&self.now).map_err(io::Error::other);
+        self.now.next_stan = next;
+        let text = text?;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(text.as_bytes())?;
         file.set_len(text.len() as u64)?;
@@ -214,6 +268,7 @@ impl Drop for Memory {
     /// are not used again.
     fn drop(&mut self) {
         if self.reserve > 1 {
+            self.reserved = 0;
             let _ = self.save();
         }
     }

@@ -4,8 +4,7 @@ use iso8583::{Dialect, Message, MessageBuilder};
 use model::{Amount, ResponseCode};
 use paycrypto::mac;
 
-use crate::keys::WorkKeys;
-use crate::sandbox::MacAlgorithm;
+use crate::keys::MacKey;
 
 /// A reply that belongs to the request.
 #[derive(Debug, Clone)]
@@ -48,26 +47,20 @@ impl Disbelief {
     }
 }
 
-/// The MAC that replies of this connection carry.
-pub(crate) struct Seal<'a> {
-    pub(crate) algorithm: MacAlgorithm,
-    pub(crate) keys: &'a WorkKeys,
-}
-
 pub(crate) fn read(
     dialect: &Dialect,
     sent: &[u8],
     received: &[u8],
-    seal: Option<Seal<'_>>,
+    mac_key: Option<&MacKey>,
 ) -> Result<Reply, Disbelief> {
     let request = dialect.decode(sent).map_err(|_| Disbelief::Unreadable)?;
     let reply = dialect.decode(received).map_err(|_| Disbelief::Unreadable)?;
     let code = text(&reply, 39).and_then(|t| t.parse::<ResponseCode>().ok()).ok_or(Disbelief::Unreadable)?;
     belongs(&request, &reply, code)?;
-    if let Some(seal) = seal
+    if let Some(mac_key) = mac_key
         && code == ResponseCode::APPROVED
     {
-        sealed(&reply, &seal)?;
+        sealed(&reply, mac_key)?;
     }
     Ok(Reply {
         code,
@@ -101,10 +94,10 @@ fn belongs(request: &Message<'_>, reply: &Message<'_>, code: ResponseCode) -> Re
     Ok(())
 }
 
-fn sealed(reply: &Message<'_>, seal: &Seal<'_>) -> Result<(), Disbelief> {
+fn sealed(reply: &Message<'_>, mac_key: &MacKey) -> Result<(), Disbelief> {
     let n = reply.mac_field().ok_or(Disbelief::Mac)?;
     let (Some(covered), Some(received)) = (reply.before(n), reply.raw(n)) else { return Err(Disbelief::Mac) };
-    let computed = seal.algorithm.mac(&seal.keys.tak, covered);
+    let computed = mac_key.mac(covered);
     mac::verify(&computed, received).map_err(|_| Disbelief::Mac)
 }
 
@@ -138,12 +131,12 @@ pub(crate) fn settlement_result(totals: &str) -> Option<bool> {
 pub(crate) fn sealed_body(
     dialect: &Dialect,
     message: &MessageBuilder,
-    seal: Option<Seal<'_>>,
+    mac_key: Option<&MacKey>,
 ) -> Result<Vec<u8>, iso8583::EncodeError> {
     let mut body = Vec::with_capacity(256);
-    match seal {
-        Some(seal) => {
-            message.encode_signed(dialect, &mut body, |m| seal.algorithm.mac(&seal.keys.tak, m))?;
+    match mac_key {
+        Some(key) => {
+            message.encode_signed(dialect, &mut body, |covered| key.mac(covered))?;
         }
         None => message.encode(dialect, &mut body)?,
     }

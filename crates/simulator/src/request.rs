@@ -4,8 +4,8 @@
 //! original's trace number. Terminals of plain ISO 8583:1987 put date and time in DE 7, 12 and 13, point at the original
 //! with DE 90 and give a reversal a number of its own. The table of transactions (rules T1) is [`coding`].
 
-use iso8583::{MessageBuilder, Mti};
-use model::{Amount, BatchNumber, Expiry, Kind, MerchantId, Pan, Stan, TerminalId};
+use iso8583::{Dialect, Encoding, MessageBuilder, Mti};
+use model::{Amount, BatchNumber, Expiry, KeyScheme, Kind, Ksn, MerchantId, Pan, Stan, TerminalId};
 
 use crate::clock::Civil;
 use crate::memory::{OwedReversal, Totals};
@@ -13,8 +13,6 @@ use crate::terminal::Approved;
 
 /// Yuan, as DE 49 writes it.
 const CURRENCY: &str = "156";
-/// DE 53: PIN with PAN, double-length 3DES (rules D4).
-const SECURITY_CONTROL: &str = "2600000000000000";
 /// DE 26: up to twelve digits of PIN.
 const PIN_CAPTURE: &str = "12";
 /// DE 63.1: operator 01.
@@ -37,9 +35,36 @@ impl Family {
     }
 }
 
+/// Where a DUKPT terminal names its key (rules D14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KsnField {
+    /// DE 57, as hexadecimal text.
+    Text57,
+    /// DE 53 of the 1993 edition, which is binary there and made for it.
+    Binary53,
+}
+
+impl KsnField {
+    pub(crate) fn of(dialect: &Dialect) -> KsnField {
+        let binary = dialect.axes(53).is_some_and(|axes| axes.encoding == Encoding::Binary);
+        if binary { KsnField::Binary53 } else { KsnField::Text57 }
+    }
+}
+
+/// DE 53: a PIN block with the card's number in it, then the cipher (rules D4, D13).
+fn security_control(scheme: KeyScheme) -> &'static str {
+    match scheme {
+        KeyScheme::Tdes | KeyScheme::TdesDukpt => "2600000000000000",
+        KeyScheme::Sm4 => "2300000000000000",
+        KeyScheme::AesDukpt => "2400000000000000",
+    }
+}
+
 /// What stays the same in all messages of a moment.
 pub(crate) struct Setting {
     pub(crate) family: Family,
+    pub(crate) scheme: KeyScheme,
+    pub(crate) ksn_field: KsnField,
     pub(crate) terminal: TerminalId,
     pub(crate) merchant: MerchantId,
     pub(crate) batch: BatchNumber,
@@ -56,7 +81,9 @@ pub(crate) struct Financial<'a> {
     pub(crate) expiry: Expiry,
     pub(crate) amount: Amount,
     pub(crate) stan: Stan,
-    pub(crate) pin_block: Option<[u8; 8]>,
+    /// The transaction's key, with DUKPT.
+    pub(crate) ksn: Option<Ksn>,
+    pub(crate) pin_block: Option<Vec<u8>>,
     pub(crate) original: Option<&'a Approved>,
 }
 
@@ -130,17 +157,32 @@ impl Setting {
         };
     }
 
-    /// 签到. In ISO-87, DE 70 101 asks for keys.
-    pub(crate) fn sign_in(&self, stan: Stan) -> MessageBuilder {
+    fn name_key(&self, message: &mut MessageBuilder, ksn: Option<Ksn>) {
+        match (ksn, self.ksn_field) {
+            (Some(ksn), KsnField::Text57) => message.set(57, &ksn.to_string()),
+            (Some(ksn), KsnField::Binary53) => message.set_bytes(53, ksn.as_bytes()),
+            (None, _) => message,
+        };
+    }
+
+    /// Is there a sign-in that brings keys of this scheme? SM4 keys are UnionPay's alone.
+    pub(crate) fn has_sign_in(&self) -> bool {
+        self.family == Family::UnionPay || self.scheme != KeyScheme::Sm4
+    }
+
+    /// 签到. In ISO-87, DE 70 101 asks for keys. A device names itself, and gets its batch alone (rules S11).
+    pub(crate) fn sign_in(&self, stan: Stan, device: Option<Ksn>) -> MessageBuilder {
         let mut message = self.message(0x0800);
         message.set(11, &stan.to_string());
-        match self.family {
-            Family::UnionPay => {
-                self.network_code(&mut message, "003");
-                message.set(63, OPERATOR);
-            }
-            Family::Iso87 => self.network_code(&mut message, "101"),
+        match (self.family, self.scheme) {
+            (Family::UnionPay, KeyScheme::Sm4) => self.network_code(&mut message, "006"),
+            (Family::UnionPay, _) => self.network_code(&mut message, "003"),
+            (Family::Iso87, _) => self.network_code(&mut message, "101"),
         }
+        if self.family == Family::UnionPay {
+            message.set(63, OPERATOR);
+        }
+        self.name_key(&mut message, device);
         message
     }
 
@@ -194,8 +236,9 @@ impl Setting {
         }
         self.card(&mut message, what);
         if let Some(block) = &what.pin_block {
-            message.set(26, PIN_CAPTURE).set_bytes(52, block).set(53, SECURITY_CONTROL);
+            message.set(26, PIN_CAPTURE).set_bytes(52, block).set(53, security_control(self.scheme));
         }
+        self.name_key(&mut message, what.ksn);
         match self.family {
             Family::UnionPay => self.union_pay_private(&mut message, what),
             Family::Iso87 => self.iso87_references(&mut message, what),
@@ -256,7 +299,7 @@ impl Setting {
 
     /// 冲正. Without track, PIN block and DE 53 (rules R7); the card's number is in DE 2, so that the issuer
     /// can remember the reversal of a sale that it never saw.
-    pub(crate) fn reversal(&self, owed: &OwedReversal) -> MessageBuilder {
+    pub(crate) fn reversal(&self, owed: &OwedReversal, ksn: Option<Ksn>) -> MessageBuilder {
         let packed = match (self.family, owed.sends) {
             (Family::UnionPay, _) => 0x0400,
             (Family::Iso87, 0) => 0x0420,
@@ -274,6 +317,7 @@ impl Setting {
             .set(39, &owed.reason)
             .set(42, padded(owed.merchant.as_bytes()))
             .set(49, CURRENCY);
+        self.name_key(&mut message, ksn);
         match self.family {
             Family::UnionPay => {
                 message.set(60, &owed.private);
@@ -346,4 +390,45 @@ pub(crate) fn settlement_totals(totals: Totals) -> String {
 
 fn padded(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(dialect: &str, field: KsnField) {
+        assert_eq!(KsnField::of(&Dialect::builtin(dialect).unwrap()), field, "{dialect}");
+    }
+
+    #[test]
+    fn a_key_is_named_in_57_and_in_1993_in_53() {
+        check("cup-pos", KsnField::Text57);
+        check("cup-pos-sm4", KsnField::Text57);
+        check("ascii87", KsnField::Text57);
+        check("ascii87-bin", KsnField::Text57);
+        check("ascii93-bin", KsnField::Binary53);
+    }
+
+    #[test]
+    fn a_binary_key_serial_number_is_all_of_field_53() {
+        let dialect = Dialect::builtin("ascii93-bin").unwrap();
+        let now = Civil::utc(0);
+        let setting = Setting {
+            family: Family::Iso87,
+            scheme: KeyScheme::TdesDukpt,
+            ksn_field: KsnField::of(&dialect),
+            terminal: "T0000001".parse().unwrap(),
+            merchant: "898510154110283".parse().unwrap(),
+            batch: BatchNumber::NONE,
+            local: now,
+            utc: now,
+            sends_time: false,
+        };
+        let ksn: Ksn = "FFFF9876543210E00001".parse().unwrap();
+        let mut message = MessageBuilder::new(mti(0x1800));
+        setting.name_key(message.set(11, "000001"), Some(ksn));
+        let mut body = Vec::new();
+        message.encode(&dialect, &mut body).unwrap();
+        assert_eq!(dialect.decode(&body).unwrap().raw(53), Some(ksn.as_bytes()));
+    }
 }

@@ -8,11 +8,11 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use model::{Amount, Kind};
+use model::{Amount, KeyScheme, Kind};
 
 use crate::fault::Habits;
 use crate::memory::MemoryError;
-use crate::sandbox::{Card, Sandbox};
+use crate::sandbox::{Card, Sandbox, TerminalEntry};
 use crate::step::{Answer, Step};
 use crate::story::{
     Act, Action, CardWish, Expected, ExpectedAnswer, Line, PinChoice, Story, TerminalWish, Verb,
@@ -167,6 +167,8 @@ impl<'a> Stage<'a> {
             Verb::Echo => terminal.echo().await?,
             Verb::Settle => terminal.settle().await?,
             Verb::Repeat => terminal.repeat().await?,
+            Verb::SwitchKeys => terminal.switch_to_next()?,
+            Verb::SwitchBack => terminal.switch_back()?,
             Verb::Void => terminal.void(None).await?,
             Verb::Reverse => terminal
                 .send_owed_reversal()
@@ -261,6 +263,8 @@ fn card_of(verb: &Verb) -> Option<usize> {
         | Verb::Settle
         | Verb::Reverse
         | Verb::Repeat
+        | Verb::SwitchKeys
+        | Verb::SwitchBack
         | Verb::Void
         | Verb::Complete { .. } => None,
     }
@@ -277,15 +281,33 @@ fn find_terminal(
         return Terminal::open(sandbox, id, settings).map(Some);
     }
     let (front, back) = sandbox.terminals.split_at(sandbox.terminals.len() / 2);
-    let suits = |id| !taken.contains(&id) && Habits::of(id).is_healthy();
-    for entry in back.iter().chain(front).filter(|e| e.listener == wish.listener && suits(e.tid)) {
+    let scheme = wish.scheme.unwrap_or(KeyScheme::Tdes);
+    let suits = |entry: &&TerminalEntry| {
+        !taken.contains(&entry.tid)
+            && Habits::of(entry.tid).is_healthy()
+            && is_where_wished(sandbox, wish, entry)
+            && entry.keys.scheme() == scheme
+            && wish.next.is_none_or(|next| entry.next.as_ref().is_some_and(|n| n.keys.scheme() == next))
+    };
+    for entry in back.iter().chain(front).chain(&sandbox.scheme_terminals).filter(suits) {
         match Terminal::open(sandbox, entry.tid, settings) {
+            // It may have switched to other keys since the file was written.
+            Ok(terminal) if terminal.scheme() != scheme => {}
             Ok(terminal) => return Ok(Some(terminal)),
             Err(TerminalError::Memory(MemoryError::InUse(_))) => {}
             Err(other) => return Err(other),
         }
     }
     Ok(None)
+}
+
+/// Stories about other keys do not know at which listener a sandbox has them.
+fn is_where_wished(sandbox: &Sandbox, wish: &TerminalWish, entry: &TerminalEntry) -> bool {
+    match (wish.listener, wish.scheme) {
+        (Some(listener), _) => entry.listener == listener,
+        (None, None) => entry.listener == 0,
+        (None, Some(_)) => sandbox.listener_of(entry).is_some_and(|l| l.dialect.starts_with("cup-pos")),
+    }
 }
 
 fn fits(wish: &CardWish, card: &Card) -> bool {

@@ -3,12 +3,16 @@
 //! Test keys and test PINs stand in this file in clear. That is why a sandbox listens on the loopback only, and why nothing else
 //! may ever be written in this format.
 
+mod key_set;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use iso8583::Framing;
 use model::{Expiry, MerchantId, Pan, Secret, TerminalId};
-use paycrypto::key::TdesKey;
 use serde::{Deserialize, Deserializer, de::Error as _};
+
+pub use key_set::{KeySet, Sm4Layout, TdesFormat};
 
 /// The name of the file in a data directory.
 pub const FILE_NAME: &str = "sandbox.json";
@@ -21,8 +25,12 @@ pub struct Sandbox {
     /// The console's address.
     #[serde(default)]
     pub console: Option<String>,
-    /// The terminals that the host knows, with their master keys.
+    /// The terminals that the host knows, with the keys that were loaded into them.
     pub terminals: Vec<TerminalEntry>,
+    /// More of them, with keys of other schemes than TDES: a list of its own for readers who expect a `tmk` in every entry
+    /// of the first. Here an entry may stand in either.
+    #[serde(default)]
+    pub scheme_terminals: Vec<TerminalEntry>,
     /// The cards that the issuer knows, with their PINs.
     pub cards: Vec<Card>,
     /// Where the file was, and where terminals keep their memory. `None` for a sandbox made in memory.
@@ -40,11 +48,12 @@ pub struct Listener {
     /// Its framing, such as `len2+tpdu+header`.
     #[serde(deserialize_with = "framing")]
     pub framing: Framing,
-    /// How messages are authenticated.
+    /// How messages are authenticated under TDES work keys; the other schemes have a MAC of their own.
     pub mac: MacAlgorithm,
 }
 
-/// How a MAC is made. The key's length is part of it: several terminals use only half of a double-length key.
+/// How a MAC is made with a TDES work key. The key's length is part of it: several terminals use only half of a
+/// double-length key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum MacAlgorithm {
     /// UnionPay ECB with the first eight bytes of the MAC key.
@@ -60,20 +69,29 @@ pub enum MacAlgorithm {
 
 /// One terminal.
 #[derive(Debug, Deserialize)]
+#[serde(try_from = "key_set::EntryAsWritten")]
 pub struct TerminalEntry {
     /// DE 41.
     pub tid: TerminalId,
     /// DE 42.
     pub mid: MerchantId,
     /// The merchant's name, for receipts.
-    #[serde(default, alias = "name")]
     pub merchant: Option<String>,
-    /// The terminal master key.
-    #[serde(deserialize_with = "tdes_key")]
-    pub tmk: TdesKey,
     /// Which listener it talks to.
-    #[serde(default)]
     pub listener: usize,
+    /// Its keys.
+    pub keys: Arc<KeySet>,
+    /// Keys that were loaded into it for a migration.
+    pub next: Option<NextKeys>,
+}
+
+/// Keys that a terminal can switch to.
+#[derive(Debug)]
+pub struct NextKeys {
+    /// Which listener it talks to with them.
+    pub listener: usize,
+    /// The keys.
+    pub keys: Arc<KeySet>,
 }
 
 /// One card.
@@ -130,7 +148,12 @@ impl Sandbox {
     /// The terminal of this number.
     #[must_use]
     pub fn terminal(&self, id: TerminalId) -> Option<&TerminalEntry> {
-        self.terminals.iter().find(|t| t.tid == id)
+        self.all_terminals().find(|t| t.tid == id)
+    }
+
+    /// Both lists of terminals.
+    pub fn all_terminals(&self) -> impl Iterator<Item = &TerminalEntry> {
+        self.terminals.iter().chain(&self.scheme_terminals)
     }
 
     /// The listener that a terminal talks to.
@@ -165,12 +188,6 @@ fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Secret<String>, D::Error
     String::deserialize(from).map(Secret::new)
 }
 
-fn tdes_key<'de, D: Deserializer<'de>>(from: D) -> Result<TdesKey, D::Error> {
-    let text = Secret::new(String::deserialize(from)?);
-    let bytes = hex::decode(text.reveal()).map(Secret::new).map_err(D::Error::custom)?;
-    TdesKey::new(bytes.reveal()).map_err(D::Error::custom)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +205,98 @@ mod tests {
             !shown.contains("123459") && !shown.contains("0F1E2D") && !shown.contains("6216261000000000018")
         );
         assert_eq!(sandbox.cards[0].wrong_pin().reveal(), "234560");
+    }
+
+    const IK_16: &str = "6AC292FAA1315B4D858AB3A3D7D5933A";
+    const IK_32: &str = "CE9CE0C101D1138F97FB6CAD4DF045A7083D4EAE2D35A31789D01CCF0949550F";
+
+    /// What a terminal with these fields would have been given.
+    fn read(fields: &str) -> Result<String, String> {
+        let text = format!(r#"{{"tid":"T0000001","mid":"898510154110283",{fields}}}"#);
+        let entry: TerminalEntry = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        let next = entry.next.map_or_else(String::new, |n| format!(", next {:?} at {}", n.keys, n.listener));
+        Ok(format!("{:?} at {}{next}", entry.keys, entry.listener))
+    }
+
+    #[test]
+    fn every_scheme_is_read() {
+        for (fields, expected) in [
+            (r#""tmk":"0F1E2D3C4B5A69788796A5B4C3D2E1F0""#.to_owned(), "KeySet(tdes 819DB1) at 0"),
+            (
+                r#""scheme":"tdes","format":"iso3","tmk":"0F1E2D3C4B5A69788796A5B4C3D2E1F0","listener":1"#
+                    .to_owned(),
+                "KeySet(tdes 819DB1) at 1",
+            ),
+            (
+                r#""scheme":"sm4","tmk":"F351D490994603795C6EBEE8FAEBB481","format":"sm4-layout-2""#
+                    .to_owned(),
+                "KeySet(sm4 861E83) at 0",
+            ),
+            (
+                format!(
+                    r#""scheme":"tdes-dukpt","initial_key":"{IK_16}","ksn":"FFFF9876543210E00000","listener":2"#
+                ),
+                "KeySet(tdes-dukpt FFFF9876543210E00000) at 2",
+            ),
+            (
+                format!(r#""scheme":"aes-dukpt","initial_key":"{IK_32}","ksn":"123456789012345600000000""#),
+                "KeySet(aes-dukpt 123456789012345600000000) at 0",
+            ),
+            (
+                format!(
+                    r#""tmk":"0F1E2D3C4B5A69788796A5B4C3D2E1F0","listener":1,
+                    "next":{{"scheme":"tdes-dukpt","initial_key":"{IK_16}","ksn":"FFFF9876543210E00000"}}"#
+                ),
+                "KeySet(tdes 819DB1) at 1, next KeySet(tdes-dukpt FFFF9876543210E00000) at 1",
+            ),
+            (
+                format!(
+                    r#""tmk":"0F1E2D3C4B5A69788796A5B4C3D2E1F0","next":{{"scheme":"aes-dukpt","format":"iso4",
+                    "initial_key":"{IK_16}","ksn":"123456789012345600000000","listener":3}}"#
+                ),
+                "KeySet(tdes 819DB1) at 0, next KeySet(aes-dukpt 123456789012345600000000) at 3",
+            ),
+        ] {
+            assert_eq!(read(&fields).as_deref(), Ok(expected), "{fields}");
+        }
+    }
+
+    #[test]
+    fn keys_that_do_not_go_together_are_refused_by_name() {
+        let tmk = r#""tmk":"0F1E2D3C4B5A69788796A5B4C3D2E1F0""#;
+        for (fields, says) in [
+            (r#""listener":0"#.to_owned(), "terminal T0000001: scheme tdes needs tmk"),
+            (r#""scheme":"sm4""#.to_owned(), "scheme sm4 needs tmk"),
+            (r#""scheme":"rsa""#.to_owned(), "unknown variant `rsa`"),
+            (format!(r#""scheme":"tdes-dukpt",{tmk}"#), "scheme tdes-dukpt needs initial_key"),
+            (format!(r#""scheme":"tdes-dukpt","initial_key":"{IK_16}""#), "scheme tdes-dukpt needs ksn"),
+            (
+                format!(r#""scheme":"tdes-dukpt","initial_key":"{IK_16}","ksn":"FFFF9876543210E00001""#),
+                "ksn: expected 20 digits whose counter is zero",
+            ),
+            (
+                format!(r#""scheme":"aes-dukpt","initial_key":"{IK_16}","ksn":"FFFF9876543210E00000""#),
+                "ksn: expected 24 digits whose counter is zero",
+            ),
+            (
+                format!(r#""scheme":"aes-dukpt","initial_key":"{IK_16}","ksn":"12345678901234560000000Z""#),
+                "key serial number",
+            ),
+            (r#""scheme":"aes-dukpt","initial_key":"00","ksn":"123456789012345600000000""#.to_owned(), "AES"),
+            (format!(r#""format":"iso4",{tmk}"#), "PIN block format iso4 does not go with scheme tdes"),
+            (format!(r#""format":"iso1",{tmk}"#), "PIN block format iso1 does not go with scheme tdes"),
+            (format!(r#""scheme":"sm4","format":"iso0",{tmk}"#), "iso0 does not go with scheme sm4"),
+            (
+                format!(
+                    r#""scheme":"aes-dukpt","format":"iso3","initial_key":"{IK_16}","ksn":"123456789012345600000000""#
+                ),
+                "iso3 does not go with scheme aes-dukpt",
+            ),
+            (format!(r#"{tmk},"next":{{"scheme":"sm4"}}"#), "terminal T0000001: next: scheme sm4 needs tmk"),
+        ] {
+            let error = read(&fields).unwrap_err();
+            assert!(error.contains(says), "{fields}: {error}");
+        }
     }
 
     #[test]

@@ -15,13 +15,13 @@
 
 use std::time::Duration;
 
-use model::{Amount, ResponseCode, TerminalId};
+use model::{Amount, KeyScheme, ResponseCode, TerminalId};
 
 use crate::fault::Faults;
 use crate::words::Language;
 
 /// The stories that come with the program, by name.
-const BUILTIN: [(&str, &str); 7] = [
+const BUILTIN: [(&str, &str); 9] = [
     ("error-75", include_str!("../stories/error-75.story")),
     ("forgotten-pin", include_str!("../stories/forgotten-pin.story")),
     ("packet-loss", include_str!("../stories/packet-loss.story")),
@@ -29,6 +29,8 @@ const BUILTIN: [(&str, &str); 7] = [
     ("wrong-key", include_str!("../stories/wrong-key.story")),
     ("dead-key", include_str!("../stories/dead-key.story")),
     ("day-at-the-till", include_str!("../stories/day-at-the-till.story")),
+    ("dukpt-day", include_str!("../stories/dukpt-day.story")),
+    ("sm4-day", include_str!("../stories/sm4-day.story")),
 ];
 
 /// A parsed story.
@@ -46,15 +48,19 @@ pub struct Story {
     pub lines: Vec<Line>,
 }
 
-/// `terminal T1`, `terminal T1 id T0000075`, `terminal T1 listener 1`.
+/// `terminal T1`, `terminal T1 id T0000075`, `terminal T1 listener 1`, `terminal T1 scheme sm4`, `terminal T1 next sm4`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TerminalWish {
     /// Its name in the story.
     pub name: String,
     /// A particular one; otherwise any that is free and has no bad habits.
     pub id: Option<TerminalId>,
-    /// Which listener it must talk to.
-    pub listener: usize,
+    /// Which listener it must talk to. Unless it is named: the first with TDES keys, with others any that has batches.
+    pub listener: Option<usize>,
+    /// The scheme of its keys; fixed TDES unless it is named.
+    pub scheme: Option<KeyScheme>,
+    /// The scheme of the keys that it must be able to switch to.
+    pub next: Option<KeyScheme>,
 }
 
 /// `card C1`, `card C1 product debit-standard`, `card C1 pin-has 7`.
@@ -111,6 +117,8 @@ pub enum Verb {
     Settle,
     Reverse,
     Repeat,
+    SwitchKeys,
+    SwitchBack,
     Void,
     Complete { amount: Amount },
     Balance { card: usize, pin: PinChoice },
@@ -276,11 +284,13 @@ impl Story {
         if self.terminals.iter().any(|t| t.name == name) {
             return Err(format!("terminal '{name}' is declared twice"));
         }
-        let mut wish = TerminalWish { name, id: None, listener: 0 };
+        let mut wish = TerminalWish { name, id: None, listener: None, scheme: None, next: None };
         while let Some(word) = words.take() {
             match word {
                 "id" => wish.id = Some(words.parsed("a terminal number of at most 8 characters")?),
-                "listener" => wish.listener = words.parsed("the number of a listener, from 0")?,
+                "listener" => wish.listener = Some(words.parsed("the number of a listener, from 0")?),
+                "scheme" => wish.scheme = Some(words.scheme()?),
+                "next" => wish.next = Some(words.scheme()?),
                 other => return Err(format!("unknown word '{other}'")),
             }
         }
@@ -310,11 +320,21 @@ impl Story {
     }
 
     fn read_act(&self, terminal: usize, line: &str) -> Result<Act, String> {
-        let (what, expected) = line.split_once("->").ok_or("expected '-> CODE' at the end")?;
+        let (what, expected) = match line.split_once("->") {
+            Some((what, expected)) => (what, Some(expected)),
+            None => (line, None),
+        };
         let mut words = Words(what.split_whitespace().skip(1).collect());
         let verb = self.read_verb(&mut words)?;
         let faults = read_faults(&mut words)?;
-        let expected = read_expected(expected)?;
+        let expected = match (expected, &verb) {
+            (Some(expected), _) => read_expected(expected)?,
+            // Switching sends nothing, so there is nothing to expect.
+            (None, Verb::SwitchKeys | Verb::SwitchBack) => {
+                Expected { answers: vec![ExpectedAnswer::NotSent], ..Expected::default() }
+            }
+            (None, _) => return Err("expected '-> CODE' at the end".to_owned()),
+        };
         if expected.same_bytes && !(faults.duplicate || verb == Verb::Repeat) {
             return Err("same-bytes needs 'sent-twice' or 'repeat'".to_owned());
         }
@@ -332,6 +352,8 @@ impl Story {
             "settle" => Verb::Settle,
             "reverse" => Verb::Reverse,
             "repeat" => Verb::Repeat,
+            "switch-keys" => Verb::SwitchKeys,
+            "switch-back" => Verb::SwitchBack,
             "void" => Verb::Void,
             "complete" => Verb::Complete { amount: words.amount()? },
             "balance" => Verb::Balance { card: self.card(words)?, pin: words.pin()? },
@@ -366,6 +388,7 @@ fn read_faults(words: &mut Words<'_>) -> Result<Faults, String> {
             "bad-mac" => faults.corrupt_mac = true,
             "wrong-tpk" => faults.wrong_tpk = true,
             "wrong-tak" => faults.wrong_tak = true,
+            "replayed-ksn" => faults.replayed_ksn = true,
             "truncated" => faults.truncated_frame = true,
             other => return Err(format!("unknown word '{other}'")),
         }
@@ -423,6 +446,10 @@ impl<'a> Words<'a> {
     fn amount(&mut self) -> Result<Amount, String> {
         let text = self.next("an amount such as 12.50")?;
         amount(text).ok_or_else(|| format!("'{text}' is not an amount such as 12.50"))
+    }
+
+    fn scheme(&mut self) -> Result<KeyScheme, String> {
+        self.parsed("tdes, tdes-dukpt, aes-dukpt or sm4")
     }
 
     fn pin(&mut self) -> Result<PinChoice, String> {

@@ -4,26 +4,29 @@
 //! payment, send, read, believe or not, and strike out the reversal only when the answer is known (docs/reference/rules.md
 //! R4 to R6). A decline is a normal [`Outcome`]; a [`TerminalError`]: nobody is there, or the terminal is not able.
 
-use std::io;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod error;
+mod exchange;
+mod line;
 
-use iso8583::{Dialect, MessageBuilder};
-use model::{Amount, BatchNumber, Expiry, Kind, MaskedPan, Pan, Stan, TerminalId};
-use paycrypto::key::TdesKey;
+use std::io;
+use std::time::Duration;
+
+use model::{Amount, BatchNumber, Expiry, Kind, Pan, Stan, TerminalId};
 use paycrypto::pin::{PanForPin, Pin};
-use paycrypto::pin_block;
 
 use crate::clock::{self, Civil};
 use crate::fault::{self, Faults, Habits, Lottery};
-use crate::keys::{self, KeyDownloadError, WorkKeys};
-use crate::link::{Link, Received};
+pub use crate::keys::{KeyDownloadError, KeysError, NoRandomness};
 use crate::memory::{Memory, MemoryError, OwedReversal, Totals};
 pub use crate::outcome::{Approved, Outcome};
-use crate::reply::{self, Disbelief, Reply, Seal};
-use crate::request::{Family, Financial, Setting};
-use crate::sandbox::{Card, Listener, Sandbox, TerminalEntry};
+use crate::reply;
+use crate::request::{Family, Financial, KsnField, Setting};
+use crate::sandbox::{Card, Sandbox};
 use crate::step::{Answer, Step};
+pub use error::TerminalError;
+pub(crate) use exchange::Exchange;
+use exchange::{Answered, Sending};
+use line::{KeySets, Line};
 
 /// What may be set on a terminal.
 #[derive(Debug, Clone, Copy)]
@@ -47,53 +50,12 @@ impl Default for Settings {
     }
 }
 
-/// Why a terminal could not do it.
-#[derive(Debug, thiserror::Error)]
-pub enum TerminalError {
-    /// The number is not in the sandbox, or its listener is not.
-    #[error("the sandbox has no terminal {0} with a listener")]
-    Unknown(TerminalId),
-    /// The listener speaks a dialect that this program does not have.
-    #[error("no dialect is called {0}")]
-    Dialect(String),
-    /// Nobody listens.
-    #[error("nothing listens on {address}")]
-    Unreachable {
-        /// Where.
-        address: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// A payment before the first sign-in.
-    #[error("the terminal has not signed in")]
-    NotSignedIn,
-    /// The host sent keys that are not for this terminal.
-    #[error("the terminal refuses the keys")]
-    Keys(#[from] KeyDownloadError),
-    /// The dialect cannot carry it.
-    #[error("the message cannot be written")]
-    Encode(#[from] iso8583::EncodeError),
-    /// Trace numbers cannot be kept.
-    #[error("the terminal's memory fails")]
-    Memory(#[from] MemoryError),
-    /// There is nothing to void, complete or repeat.
-    #[error("there is no {0} in this terminal's memory")]
-    NothingToDo(&'static str),
-    /// The dialect has no such message.
-    #[error("this dialect has no {0}")]
-    NotInDialect(&'static str),
-}
-
 /// A terminal.
 pub struct Terminal {
     id: TerminalId,
     merchant: model::MerchantId,
-    tmk: TdesKey,
-    listener: Listener,
-    dialect: Arc<Dialect>,
-    family: Family,
-    link: Link,
-    keys: Option<WorkKeys>,
+    key_sets: KeySets,
+    line: Line,
     memory: Memory,
     settings: Settings,
     habits: Habits,
@@ -104,32 +66,6 @@ pub struct Terminal {
     approved: Vec<Approved>,
     last: Option<Answered>,
     log: Vec<Step>,
-}
-
-/// The last exchange that was answered: for sending the same frame once more.
-#[derive(Clone)]
-struct Answered {
-    frame: Vec<u8>,
-    reply: Vec<u8>,
-    step: Step,
-}
-
-/// What is about to be sent.
-struct Sending<'a> {
-    message: MessageBuilder,
-    what: &'static str,
-    stan: Option<Stan>,
-    card: Option<MaskedPan>,
-    amount: Option<Amount>,
-    signed: bool,
-    faults: &'a Faults,
-}
-
-/// What came of it.
-pub(crate) enum Exchange {
-    Believed(Box<Reply>),
-    Disbelieved(Disbelief),
-    Silence,
 }
 
 /// How many approved transactions a terminal remembers for voids. A real one keeps its batch; this bounds load runs.
@@ -159,18 +95,13 @@ impl Terminal {
         memory: Memory,
     ) -> Result<Terminal, TerminalError> {
         let entry = sandbox.terminal(id).ok_or(TerminalError::Unknown(id))?;
-        let listener = sandbox.listener_of(entry).ok_or(TerminalError::Unknown(id))?.clone();
-        let dialect = Dialect::builtin(&listener.dialect)
-            .ok_or_else(|| TerminalError::Dialect(listener.dialect.clone()))?;
+        let key_sets = KeySets::of(sandbox, entry).ok_or(TerminalError::Unknown(id))?;
+        let line = key_sets.switch_on(&memory)?;
         Ok(Terminal {
             id,
             merchant: entry.mid,
-            tmk: copy_of_key(entry),
-            family: Family::of(&listener.dialect),
-            link: Link::new(listener.address.clone(), listener.framing),
-            listener,
-            dialect,
-            keys: None,
+            key_sets,
+            line,
             memory,
             settings,
             habits: Habits::of(id),
@@ -207,15 +138,15 @@ impl Terminal {
         &self.memory
     }
 
-    /// For load: writes used trace numbers in blocks.
+    /// For load: writes used trace numbers and key serial numbers in blocks.
     pub fn reserve_trace_numbers(&mut self, at_a_time: u32) {
         self.memory.reserve_at_a_time(at_a_time);
     }
 
-    /// Has it keys?
+    /// Is it able to pay? A DUKPT device has its keys without a sign-in, and needs one only where there are batches.
     #[must_use]
     pub fn is_signed_in(&self) -> bool {
-        self.keys.is_some()
+        self.line.keys.are_ready(self.line.family == Family::UnionPay)
     }
 
     /// Approved transactions of this run, oldest first.
@@ -234,14 +165,18 @@ impl Terminal {
     /// # Errors
     /// [`TerminalError`]; keys with a wrong check value are refused and the old ones are gone.
     pub async fn sign_in(&mut self) -> Result<Outcome, TerminalError> {
+        let (setting, device) = (self.setting(), self.line.keys.device());
+        if !setting.has_sign_in() {
+            return Err(TerminalError::NotInDialect("sign-in for SM4 keys"));
+        }
         let stan = self.memory.take_stan()?;
-        self.keys = None;
-        let message = self.setting().sign_in(stan);
+        self.line.keys.sign_out();
+        let message = setting.sign_in(stan, device);
         let (outcome, exchange) = self.network(message, "sign-in", Some(stan)).await?;
         if let Exchange::Believed(reply) = exchange
             && outcome.answer.is_approval()
         {
-            self.keys = Some(WorkKeys::unwrap(&self.tmk, &reply.keys)?);
+            self.line.keys.sign_in(&reply.keys)?;
             if let Some(batch) = reply.batch.and_then(|b| BatchNumber::new(b).ok()) {
                 self.memory.set_batch(batch)?;
             }
@@ -258,7 +193,7 @@ impl Terminal {
         let message = self.setting().sign_out(stan);
         let (outcome, _) = self.network(message, "sign-out", Some(stan)).await?;
         if outcome.answer.is_approval() {
-            self.keys = None;
+            self.line.keys.sign_out();
         }
         Ok(outcome)
     }
@@ -268,7 +203,7 @@ impl Terminal {
     /// # Errors
     /// [`TerminalError`].
     pub async fn echo(&mut self) -> Result<Outcome, TerminalError> {
-        let stan = match self.family {
+        let stan = match self.line.family {
             Family::Iso87 => Some(self.memory.take_stan()?),
             Family::UnionPay => None,
         };
@@ -283,7 +218,7 @@ impl Terminal {
     /// # Errors
     /// [`TerminalError`].
     pub async fn settle(&mut self) -> Result<Outcome, TerminalError> {
-        if self.family == Family::Iso87 {
+        if self.line.family == Family::Iso87 {
             return Err(TerminalError::NotInDialect("batch settlement"));
         }
         self.send_owed_reversal().await?;
@@ -295,7 +230,7 @@ impl Terminal {
             if outcome.answer.is_approval() {
                 self.memory.set_totals(Totals::default())?;
                 self.approved.clear();
-                self.keys = None;
+                self.line.keys.sign_out();
             }
         }
         Ok(outcome)
@@ -328,11 +263,11 @@ impl Terminal {
         amount: Amount,
         entered: Option<&str>,
     ) -> Result<Outcome, TerminalError> {
-        let pin_block = match entered.map(|pin| self.pin_block(pin, &card.pan)).transpose() {
-            Ok(block) => block,
-            Err(why) => return why.into_outcome(self, kind, card, amount),
-        };
-        self.financial(kind, &card.pan, card.expiry, amount, pin_block, None).await
+        self.able_to_pay()?;
+        match entered.map(|pin| Entered::at(&card.pan, pin)).transpose() {
+            Ok(entered) => self.financial(kind, &card.pan, card.expiry, amount, entered.as_ref(), None).await,
+            Err(why) => Ok(self.not_sent(kind, card, amount, why)),
+        }
     }
 
     /// Voids an approved transaction (撤销), or the last one that is open.
@@ -375,42 +310,6 @@ impl Terminal {
         Ok(outcome)
     }
 
-    /// Sends the last frame once more, unchanged, and says whether the same bytes came back.
-    ///
-    /// # Errors
-    /// [`TerminalError::NothingToDo`] before the first answer.
-    pub async fn repeat(&mut self) -> Result<Outcome, TerminalError> {
-        let Answered { frame, reply: first, mut step } =
-            self.last.clone().ok_or(TerminalError::NothingToDo("frame to repeat"))?;
-        self.connect().await?;
-        let began = (clock::now_ms(), Instant::now());
-        let second = match self.link.send(&frame).await {
-            Ok(()) => self.link.receive(self.settings.reply_timeout).await.ok(),
-            Err(_) => None,
-        };
-        let same = second.as_ref().map(|s| s.body == first);
-        (step.at_ms, step.took_ms, step.what) = (began.0, millis(began.1), "repeat");
-        step.answer = second.as_ref().map_or(Answer::Silence, |reply| self.answer_in(&reply.body));
-        step.note = match same {
-            Some(true) => "same bytes".to_owned(),
-            Some(false) => "other bytes than the first time".to_owned(),
-            None => String::new(),
-        };
-        self.log.push(step.clone());
-        Ok(Outcome { same_bytes: same, ..Outcome::bare(step) })
-    }
-
-    /// DE 39 of a reply that is not judged any further.
-    fn answer_in(&self, body: &[u8]) -> Answer {
-        match self.dialect.decode(body) {
-            Ok(reply) => reply
-                .text(39)
-                .and_then(|code| code.to_string().parse().ok())
-                .map_or_else(|| Answer::Unusable(Disbelief::Unreadable.to_string()), Answer::Code),
-            Err(_) => Answer::Unusable(Disbelief::Unreadable.to_string()),
-        }
-    }
-
     /// Sends the reversal that is owed, if one is, until it is answered or was sent often enough.
     ///
     /// # Errors
@@ -433,13 +332,12 @@ impl Terminal {
     }
 
     async fn reverse(&mut self, mut owed: OwedReversal) -> Result<Outcome, TerminalError> {
-        if self.keys.is_none() {
-            return Err(TerminalError::NotSignedIn);
-        }
-        if self.family == Family::Iso87 && owed.own_stan.is_none() {
+        self.able_to_pay()?;
+        let keys = self.line.keys.reversal(&mut self.memory, owed.sends > 0)?;
+        if self.line.family == Family::Iso87 && owed.own_stan.is_none() {
             owed.own_stan = Some(self.memory.take_stan()?.get());
         }
-        let message = self.setting().reversal(&owed);
+        let message = self.setting().reversal(&owed, keys.ksn);
         owed.sends += 1;
         self.memory.owe(Some(owed.clone()))?;
         let faults = std::mem::take(&mut self.faults);
@@ -449,7 +347,7 @@ impl Terminal {
             stan: Stan::new(owed.own_stan.unwrap_or(owed.stan)).ok(),
             card: owed.pan.parse::<Pan>().ok().map(|p| p.masked()),
             amount: Some(Amount(owed.amount)),
-            signed: true,
+            keys: Some(keys),
             // Faults were ordered for the payment that follows, not for the reversal before it.
             faults: &Faults::default(),
         };
@@ -465,18 +363,22 @@ impl Terminal {
         pan: &Pan,
         expiry: Expiry,
         amount: Amount,
-        pin_block: Option<[u8; 8]>,
+        entered: Option<&Entered>,
         original: Option<&Approved>,
     ) -> Result<Outcome, TerminalError> {
-        if self.keys.is_none() {
-            return Err(TerminalError::NotSignedIn);
-        }
+        self.able_to_pay()?;
         self.connect().await?;
         self.send_owed_reversal().await?;
+        let keys = self.line.keys.payment(&mut self.memory, self.faults.replayed_ksn)?;
+        let pin_block = entered.map(|entered| match self.faults.wrong_tpk {
+            true => keys.pin.another().block(&entered.pin, &entered.pan),
+            false => keys.pin.block(&entered.pin, &entered.pan),
+        });
+        let pin_block = pin_block.transpose()?;
         self.financial_messages = self.financial_messages.wrapping_add(1);
         let setting = self.setting();
         let stan = self.memory.take_stan()?;
-        let what = Financial { kind, pan, expiry, amount, stan, pin_block, original };
+        let what = Financial { kind, pan, expiry, amount, stan, ksn: keys.ksn, pin_block, original };
         if kind.reversible() {
             self.memory.owe(Some(setting.owed(&what)))?;
         }
@@ -488,7 +390,7 @@ impl Terminal {
                 stan: Some(stan),
                 card: Some(pan.masked()),
                 amount: kind.needs_amount().then_some(amount),
-                signed: true,
+                keys: Some(keys),
                 faults: &faults,
             })
             .await?;
@@ -550,130 +452,21 @@ impl Terminal {
         Ok(())
     }
 
-    async fn network(
-        &mut self,
-        message: MessageBuilder,
-        what: &'static str,
-        stan: Option<Stan>,
-    ) -> Result<(Outcome, Exchange), TerminalError> {
-        let faults = std::mem::take(&mut self.faults);
-        self.exchange(Sending {
-            message,
-            what,
-            stan,
-            card: None,
-            amount: None,
-            signed: false,
-            faults: &faults,
-        })
-        .await
+    fn able_to_pay(&self) -> Result<(), TerminalError> {
+        if self.is_signed_in() { Ok(()) } else { Err(TerminalError::NotSignedIn) }
     }
 
-    /// One request and its reply, with whatever shall go wrong on the way.
-    async fn exchange(&mut self, sending: Sending<'_>) -> Result<(Outcome, Exchange), TerminalError> {
-        let mut body = self.body(&sending)?;
-        if sending.faults.corrupt_mac
-            && let Some(last) = body.last_mut()
-        {
-            *last ^= 0x01;
-        }
-        let frame = self.link.frame(&body).map_err(|e| self.unreachable(e))?;
-        self.connect().await?;
-        let began = (clock::now_ms(), Instant::now());
-        let mut notes = Vec::new();
-        let received = self.transfer(&frame, sending.faults, &mut notes).await;
-        let mut step = Step {
-            at_ms: began.0,
-            mti: sending.message.mti().to_string(),
-            stan: sending.stan.map(|s| s.to_string()),
-            card: sending.card.clone(),
-            amount: sending.amount,
-            took_ms: millis(began.1),
-            ..self.empty_step(sending.what)
+    /// Too few digits are a normal thing to happen at a PIN pad; nothing is sent.
+    fn not_sent(&mut self, kind: Kind, card: &Card, amount: Amount, why: String) -> Outcome {
+        self.faults = Faults::default();
+        let step = Step {
+            card: Some(card.pan.masked()),
+            amount: kind.needs_amount().then_some(amount),
+            answer: Answer::NotSent(why),
+            ..self.empty_step(kind.name())
         };
-        let exchange = self.judge(&sending, &body, received.first.as_ref());
-        match &received.first {
-            Some(first) => notes.extend(order_note(first.order).map(str::to_owned)),
-            None => self.link.hang_up(),
-        }
-        step.note = notes.join("; ");
-        let outcome = Outcome { same_bytes: received.same_bytes, ..Outcome::of(step, &exchange) };
-        if let Some(first) = received.first {
-            self.last = Some(Answered { frame, reply: first.body, step: outcome.step.clone() });
-        }
-        self.log.push(outcome.step.clone());
-        Ok((outcome, exchange))
-    }
-
-    fn body(&self, sending: &Sending<'_>) -> Result<Vec<u8>, TerminalError> {
-        let foreign;
-        let seal = match (&self.keys, sending.signed) {
-            (Some(keys), true) if sending.faults.wrong_tak => {
-                foreign = WorkKeys { tpk: keys::another(&keys.tpk), tak: keys::another(&keys.tak) };
-                Some(Seal { algorithm: self.listener.mac, keys: &foreign })
-            }
-            (Some(keys), true) => Some(Seal { algorithm: self.listener.mac, keys }),
-            _ => None,
-        };
-        Ok(reply::sealed_body(&self.dialect, &sending.message, seal)?)
-    }
-
-    /// Bytes out and bytes in. Whatever hinders them is silence to the terminal.
-    async fn transfer(&mut self, frame: &[u8], faults: &Faults, notes: &mut Vec<String>) -> Transferred {
-        if let Some(delay) = faults.delay {
-            notes.push(format!("held back {} ms", delay.as_millis()));
-            tokio::time::sleep(delay).await;
-        }
-        if faults.truncated_frame {
-            notes.push("half of the frame was sent".to_owned());
-            let _ = self.link.send(&frame[..frame.len() / 2]).await;
-            return Transferred::default();
-        }
-        if faults.drop_request || self.lottery.loses(self.habits.loss_percent) {
-            notes.push("request lost".to_owned());
-            return Transferred::default();
-        }
-        if self.link.send(frame).await.is_err() || (faults.duplicate && self.link.send(frame).await.is_err())
-        {
-            return Transferred::default();
-        }
-        let first = self.link.receive(self.settings.reply_timeout).await.ok();
-        let same_bytes = if faults.duplicate {
-            notes.push("sent twice".to_owned());
-            let second = self.link.receive(self.settings.reply_timeout).await.ok();
-            first.as_ref().zip(second.as_ref()).map(|(a, b)| a.body == b.body)
-        } else {
-            None
-        };
-        if faults.drop_reply || (first.is_some() && self.lottery.loses(self.habits.loss_percent)) {
-            notes.push("reply lost".to_owned());
-            return Transferred { first: None, same_bytes };
-        }
-        Transferred { first, same_bytes }
-    }
-
-    fn judge(&self, sending: &Sending<'_>, body: &[u8], received: Option<&Received>) -> Exchange {
-        let Some(received) = received else { return Exchange::Silence };
-        let seal = match (&self.keys, sending.signed) {
-            (Some(keys), true) => Some(Seal { algorithm: self.listener.mac, keys }),
-            _ => None,
-        };
-        match reply::read(&self.dialect, body, &received.body, seal) {
-            Ok(reply) => Exchange::Believed(Box::new(reply)),
-            Err(why) => Exchange::Disbelieved(why),
-        }
-    }
-
-    fn pin_block(&self, entered: &str, pan: &Pan) -> Result<[u8; 8], NoPinBlock> {
-        let keys = self.keys.as_ref().ok_or(NoPinBlock::Keys)?;
-        let pin = Pin::from_ascii(entered.as_bytes()).map_err(|_| NoPinBlock::Digits(entered.len()))?;
-        let account = PanForPin::new(pan.reveal()).map_err(|_| NoPinBlock::Pan)?.account12();
-        let clear = pin_block::encode_format_0(&pin, &account);
-        Ok(if self.faults.wrong_tpk {
-            clear.encrypt(&keys::another(&keys.tpk))
-        } else {
-            clear.encrypt(&keys.tpk)
-        })
+        self.log.push(step.clone());
+        Outcome::bare(step)
     }
 
     fn setting(&self) -> Setting {
@@ -681,7 +474,9 @@ impl Terminal {
         let ahead = self.habits.clock_ahead_s;
         let jumps = self.habits.jumps_every.is_some_and(|n| self.financial_messages % n == n - 1);
         Setting {
-            family: self.family,
+            family: self.line.family,
+            scheme: self.line.scheme,
+            ksn_field: KsnField::of(&self.line.dialect),
             terminal: self.id,
             merchant: if jumps { fault::jumped(self.merchant) } else { self.merchant },
             batch: self.memory.batch(),
@@ -690,78 +485,22 @@ impl Terminal {
             sends_time: ahead != 0,
         }
     }
-
-    async fn connect(&mut self) -> Result<(), TerminalError> {
-        self.link.connect(self.settings.connect_timeout).await.map_err(|e| self.unreachable(e))
-    }
-
-    fn unreachable(&self, source: io::Error) -> TerminalError {
-        TerminalError::Unreachable { address: self.listener.address.clone(), source }
-    }
-
-    fn note(&mut self, note: &str) {
-        if let Some(step) = self.log.last_mut() {
-            step.note = [step.note.as_str(), note]
-                .into_iter()
-                .filter(|n| !n.is_empty())
-                .collect::<Vec<_>>()
-                .join("; ");
-        }
-    }
-
-    fn empty_step(&self, what: &'static str) -> Step {
-        Step {
-            at_ms: clock::now_ms(),
-            terminal: self.id,
-            mti: "----".to_owned(),
-            what,
-            stan: None,
-            card: None,
-            amount: None,
-            answer: Answer::Silence,
-            rrn: None,
-            took_ms: 0,
-            note: String::new(),
-        }
-    }
 }
 
-#[derive(Default)]
-struct Transferred {
-    first: Option<Received>,
-    same_bytes: Option<bool>,
+/// A PIN as it came from the keypad, and the card that it is for.
+struct Entered {
+    pin: Pin,
+    pan: PanForPin,
 }
 
-/// Why a PIN pad gives no block.
-enum NoPinBlock {
-    Keys,
-    Digits(usize),
-    Pan,
-}
-
-impl NoPinBlock {
-    /// Too few digits are a normal thing to happen at a PIN pad; nothing is sent.
-    fn into_outcome(
-        self,
-        terminal: &mut Terminal,
-        kind: Kind,
-        card: &Card,
-        amount: Amount,
-    ) -> Result<Outcome, TerminalError> {
-        let why = match self {
-            NoPinBlock::Keys => return Err(TerminalError::NotSignedIn),
-            NoPinBlock::Digits(count) => format!("{count} digits arrived; a PIN has 4 to 12"),
-            NoPinBlock::Pan => "the card number is too short for a PIN block".to_owned(),
-        };
-        terminal.faults = Faults::default();
-        let step = Step {
-            card: Some(card.pan.masked()),
-            amount: kind.needs_amount().then_some(amount),
-            answer: Answer::NotSent(why),
-            ..terminal.empty_step(kind.name())
-        };
-        terminal.log.push(step.clone());
-        Ok(Outcome::bare(step))
+impl Entered {
+    /// The error says why a PIN pad refuses it.
+    fn at(pan: &Pan, digits: &str) -> Result<Entered, String> {
+        let pin = Pin::from_ascii(digits.as_bytes())
+            .map_err(|_| format!("{} digits arrived; a PIN has 4 to 12", digits.len()))?;
+        let pan = PanForPin::new(pan.reveal())
+            .map_err(|_| "the card number is too short for a PIN block".to_owned())?;
+        Ok(Entered { pin, pan })
     }
 }
 
@@ -777,31 +516,4 @@ fn void_of(kind: Kind) -> Option<Kind> {
         | Kind::CompletionVoid
         | Kind::Cash => None,
     }
-}
-
-/// The header's 处理要求 (rules F3).
-fn order_note(order: u8) -> Option<&'static str> {
-    match order {
-        1 => Some("host orders: download parameters"),
-        2 => Some("host orders: upload status"),
-        3 => Some("host orders: sign in again"),
-        4 => Some("host orders: download CA keys"),
-        5 => Some("host orders: download chip parameters"),
-        6 => Some("host orders: download the application"),
-        7 => Some("host orders: download the BIN blacklist"),
-        _ => None,
-    }
-}
-
-fn copy_of_key(entry: &TerminalEntry) -> TdesKey {
-    let bytes = entry.tmk.expose_bytes();
-    match (<&[u8; 16]>::try_from(bytes), <&[u8; 24]>::try_from(bytes)) {
-        (Ok(double), _) => TdesKey::double(double),
-        (_, Ok(triple)) => TdesKey::triple(triple),
-        _ => unreachable!("a TDES key has 16 or 24 bytes"),
-    }
-}
-
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

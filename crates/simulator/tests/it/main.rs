@@ -2,7 +2,9 @@
 //! host makes of the same messages is tested where both are known.
 
 mod fake_host;
+mod host_side;
 
+mod key_scheme;
 mod receipt;
 mod story;
 mod terminal;

@@ -4,6 +4,7 @@ use simulator::runner::{Event, Options, RunError};
 use simulator::{Report, Story};
 
 use crate::fake_host::{Act, FakeHost};
+use crate::host_side::Side;
 
 fn fault(text: &str) -> String {
     Story::parse("s", text).unwrap_err().to_string()
@@ -29,6 +30,10 @@ fn what_a_story_does_not_know_is_refused_with_its_line() {
         ("terminal T2 id T00000075", "s, line 3: expected a terminal number of at most 8 characters"),
         ("card C2 colour red", "s, line 3: unknown word 'colour'"),
         ("hello", "s, line 3: unknown word 'hello'"),
+        ("terminal T2 scheme rsa", "s, line 3: expected tdes, tdes-dukpt, aes-dukpt or sm4"),
+        ("terminal T2 next", "s, line 3: expected tdes, tdes-dukpt, aes-dukpt or sm4"),
+        ("T1: switch-keys now", "s, line 3: unknown word 'now'"),
+        ("T1: echo", "s, line 3: expected '-> CODE' at the end"),
         ("wait 1h", "s, line 3: '1h' is not a time such as 500ms or 2s"),
         ("title fr Bonjour", "s, line 3: expected 'title en …' or 'title zh …'"),
     ] {
@@ -125,4 +130,70 @@ async fn an_ordinary_day_is_balanced_in_the_evening() {
     let (report, _) = play(&story, &[]).await;
     let report = report.unwrap();
     assert!(report.passed(), "{:?}", report.failures);
+}
+
+/// Plays a story at several hosts; `Ok` if everything came as written.
+async fn played(story: &Story, hosts: &[&FakeHost]) -> Result<Vec<String>, String> {
+    let sandbox = FakeHost::sandbox_of(hosts);
+    let report = simulator::run(story, &sandbox, &Options::default(), &mut |_| {}).await;
+    let report = report.map_err(|error| error.to_string())?;
+    let steps = report.steps.iter().map(|step| format!("{} {} {}", step.terminal, step.what, step.answer));
+    if report.passed() { Ok(steps.collect()) } else { Err(format!("{:?}", report.failures)) }
+}
+
+#[tokio::test]
+async fn a_day_with_a_key_for_every_transaction() {
+    let story = Story::builtin("dukpt-day").unwrap();
+    let tdes_acts = codes(&["00", "00", "00", "00", "63", "99", "55", "00", "00", "00", "00"]);
+    let tdes = FakeHost::of(Side::TdesDukpt, &tdes_acts).await;
+    let aes = FakeHost::of(Side::AesDukpt(16), &codes(&["00", "63", "55"])).await;
+    let steps = played(&story, &[&tdes, &aes]).await.unwrap();
+    assert_eq!(steps.iter().filter(|step| step.starts_with("T01")).count(), 10, "{steps:?}");
+    // The probe, balance, sale and its repeat; the sale that replays; wrong TPK, wrong TAK, wrong PIN, lost, reversal, sale, void.
+    assert_eq!(tdes.counters(), [0, 1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9, 10, 0]);
+    assert_eq!(aes.counters(), [0, 1, 1, 2, 3, 4, 5, 0]);
+}
+
+#[tokio::test]
+async fn a_day_with_sm4_keys() {
+    let story = Story::builtin("sm4-day").unwrap();
+    let acts = codes(&["00", "00", "00", "55", "55", "99"]);
+    let (tdes, sm4) = (FakeHost::of(Side::Tdes, &[]).await, FakeHost::of(Side::Sm4, &acts).await);
+    let steps = played(&story, &[&tdes, &sm4]).await.unwrap();
+    assert!(steps.iter().all(|step| step.starts_with("T01")), "{steps:?}");
+    assert!(tdes.shapes().is_empty());
+}
+
+#[tokio::test]
+async fn a_story_that_names_no_scheme_gets_tdes() {
+    let any = Story::parse("s", "terminal T1\nT1: sign-in -> 00").unwrap();
+    let (dukpt, tdes) = (FakeHost::of(Side::TdesDukpt, &[]).await, FakeHost::of(Side::Tdes, &[]).await);
+    let refused = played(&any, &[&dukpt]).await.unwrap_err();
+    assert!(refused.starts_with("no free terminal for T1"), "{refused}");
+    assert_eq!(played(&any, &[&tdes, &dukpt]).await.unwrap(), ["T0000001 sign-in 00"].map(str::to_owned));
+    let named = Story::parse("s", "terminal T1 scheme tdes-dukpt listener 0\nT1: sign-in -> 00").unwrap();
+    assert!(played(&named, &[&tdes, &dukpt]).await.unwrap_err().starts_with("no free terminal"));
+    assert_eq!(played(&named, &[&dukpt]).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_story_of_a_migration() {
+    let text = "terminal T1 next aes-dukpt\ncard C1\nT1: sign-in -> 00\nT1: sale C1 1.00 pin right -> 00\n\
+                T1: switch-keys\nT1: sign-in -> 00\nT1: sale C1 2.00 pin right -> 00\n\
+                T1: switch-back\nT1: sign-in -> 00\nT1: void -> 00";
+    let story = Story::parse("s", text).unwrap();
+    let (old, new) = (FakeHost::of(Side::Tdes, &[]).await, FakeHost::of(Side::AesDukpt(32), &[]).await);
+    let mut sandbox = FakeHost::sandbox_of(&[&old, &new]);
+    let none = simulator::run(&story, &sandbox, &Options::default(), &mut |_| {}).await;
+    assert!(matches!(none, Err(RunError::NoTerminal(_))), "no terminal has keys to switch to");
+    let entry = format!(
+        r#"{{"tid":"T0000001","mid":"898510154110283",{},"next":{{"listener":1,{}}}}}"#,
+        old.side.fields(),
+        new.side.fields()
+    );
+    sandbox.terminals[0] = serde_json::from_str(&entry).unwrap();
+    let report = simulator::run(&story, &sandbox, &Options::default(), &mut |_| {}).await.unwrap();
+    assert!(report.passed(), "{:?}", report.failures);
+    assert_eq!(new.pins("6299990000000009"), ["147258"]);
+    assert_eq!(old.look(|m| m.mti().to_string()), ["0800", "0200", "0200", "0800", "0200"]);
 }

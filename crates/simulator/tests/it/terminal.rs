@@ -1,12 +1,9 @@
 //! What a terminal sends, believes, and does when it is not answered.
 
 use model::{Amount, Kind};
-use paycrypto::key::TdesKey;
-use paycrypto::pin::PanForPin;
-use paycrypto::pin_block::{ClearPinBlock, decode_format_0};
 use simulator::{Answer, Faults, Outcome, Terminal};
 
-use crate::fake_host::{Act, FakeHost, TPK};
+use crate::fake_host::{Act, FakeHost};
 
 const CUP: &str = "cup-pos";
 const ISO: &str = "ascii87-bin";
@@ -23,20 +20,6 @@ async fn sale(host: &FakeHost, terminal: &mut Terminal, pin: &str) -> Outcome {
 
 fn code(outcome: &Outcome) -> String {
     outcome.answer.to_string()
-}
-
-/// The PINs that arrived, decrypted as a host would.
-fn pins(host: &FakeHost, pan: &str) -> Vec<String> {
-    let account = PanForPin::new(pan).unwrap().account12();
-    let blocks = host.look(|m| m.raw(52).map(|b| <[u8; 8]>::try_from(b).unwrap()));
-    let clear = |block: [u8; 8]| {
-        let clear = ClearPinBlock::decrypt(&TdesKey::double(&TPK), &block);
-        match decode_format_0(&clear, &account) {
-            Ok(pin) => pin.expose_digits().iter().map(|d| char::from(b'0' + d)).collect(),
-            Err(error) => error.to_string(),
-        }
-    };
-    blocks.into_iter().flatten().map(clear).collect()
 }
 
 #[tokio::test]
@@ -104,7 +87,7 @@ async fn a_wrong_pin_is_an_answer_and_owes_nothing() {
     assert_eq!(code(&sale(&host, &mut terminal, "000001").await), "55");
     assert_eq!(code(&sale(&host, &mut terminal, "000001").await), "75");
     assert!(terminal.memory().reversal().is_none());
-    assert_eq!(pins(&host, "6216261000000000018"), ["000001", "000001"]);
+    assert_eq!(host.pins("6216261000000000018"), ["000001", "000001"]);
 }
 
 #[tokio::test]
@@ -173,7 +156,7 @@ async fn a_dead_key_makes_another_pin_of_the_right_one() {
     terminal.sign_in().await.unwrap();
     let card = &host.sandbox().cards[1];
     terminal.pay(Kind::Sale, card, Amount(100), Some("147258")).await.unwrap();
-    assert_eq!(pins(&host, "6299990000000009"), ["14258"]);
+    assert_eq!(host.pins("6299990000000009"), ["14258"]);
     let short = terminal.pay(Kind::Sale, card, Amount(100), Some("7777")).await.unwrap();
     assert_eq!(code(&short), "!!", "nothing is sent when too few digits arrive");
     assert_eq!(host.shapes().len(), 2);
@@ -203,7 +186,7 @@ async fn a_wrong_pin_key_leaves_no_pin_in_the_block() {
     let mut terminal = signed_in(&host).await;
     terminal.faults = Faults { wrong_tpk: true, ..Faults::default() };
     sale(&host, &mut terminal, "123456").await;
-    assert!(pins(&host, "6216261000000000018")[0].starts_with("PIN block:"));
+    assert!(host.pins("6216261000000000018")[0].starts_with("PIN block:"));
 }
 
 #[tokio::test]
