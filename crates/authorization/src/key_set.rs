@@ -117,7 +117,8 @@ pub enum KeySetEffect {
 }
 
 /// How far a terminal is with a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// The plan has not reached it.
     Untouched,
@@ -154,8 +155,8 @@ pub struct KeySetView {
     pub check_value: String,
     /// The last migration that reached it.
     pub plan: Option<String>,
-    /// How far it is with that plan: the name of a [`Stage`].
-    pub stage: Option<&'static str>,
+    /// How far it is with that plan.
+    pub stage: Option<Stage>,
     /// The scheme that waits.
     pub next: Option<KeyScheme>,
     /// How often it fell back.
@@ -302,7 +303,7 @@ impl KeySets {
             scheme: active.scheme,
             check_value: active.check_value.clone(),
             plan: plan.map(str::to_owned),
-            stage: plan.map(|plan| self.stage(plan).name()),
+            stage: plan.map(|plan| self.stage(plan)),
             next: self.staged().map(|set| set.scheme),
             fallbacks: self.fallbacks,
         }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{KeyScheme, TerminalId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{key_set::Stage, terminal::TerminalState};
+use crate::key_set::Stage;
 
 /// A plan.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -150,14 +150,11 @@ impl Plan {
 
     /// How far each cohort is, in the plan's order.
     #[must_use]
-    pub fn progress<'a>(
-        &'a self,
-        fleet: impl IntoIterator<Item = (TerminalId, &'a TerminalState)>,
-    ) -> Vec<(&'a str, Count)> {
+    pub fn progress(&self, fleet: impl IntoIterator<Item = (TerminalId, Stage)>) -> Vec<(&str, Count)> {
         let mut counts: BTreeMap<&str, Count> = BTreeMap::new();
-        for (terminal, state) in fleet {
+        for (terminal, stage) in fleet {
             if let Some(cohort) = self.cohort_of(terminal) {
-                counts.entry(&cohort.name).or_default().add(state.key_sets.stage(&self.name));
+                counts.entry(&cohort.name).or_default().add(stage);
             }
         }
         self.cohorts
@@ -170,18 +167,18 @@ impl Plan {
     ///
     /// # Errors
     /// [`Unfinished`] lists the terminals that would be cut off, or might be.
-    pub fn may_finish<'a>(
+    pub fn may_finish(
         &self,
-        fleet: impl IntoIterator<Item = (TerminalId, &'a TerminalState)>,
+        fleet: impl IntoIterator<Item = (TerminalId, Stage)>,
         now: Timestamp,
     ) -> Result<(), Unfinished> {
         let quiet_ms = i64::from(self.quiet_hours) * 3_600_000;
         let mut unfinished = Unfinished { on_old_keys: Vec::new(), too_fresh: Vec::new() };
-        for (terminal, state) in fleet {
+        for (terminal, stage) in fleet {
             if self.cohort_of(terminal).is_none() {
                 continue;
             }
-            match state.key_sets.stage(&self.name) {
+            match stage {
                 Stage::Untouched | Stage::Staged(_) | Stage::FellBack(_) => {
                     unfinished.on_old_keys.push(terminal)
                 }
@@ -216,7 +213,7 @@ mod tests {
     use super::*;
     use crate::{
         key_set::{KeySet, KeySetEffect},
-        terminal::TerminalEffect,
+        terminal::{TerminalEffect, TerminalState},
     };
 
     const PLAN: &str = r#"
@@ -259,8 +256,10 @@ mod tests {
         let back = stepped(&[stage(), KeySetEffect::Adopt, KeySetEffect::FallBack]);
         let done = stepped(&[stage(), KeySetEffect::Adopt, KeySetEffect::Retire]);
         let (staged, untouched) = (stepped(&[stage()]), TerminalState::default());
+        let stage_of = |state: &TerminalState| state.key_sets.stage("sm4-2026");
         let fleet =
-            [(id(1), &moved), (id(2), &back), (id(3), &staged), (id(4), &done), (outside, &untouched)];
+            [(id(1), &moved), (id(2), &back), (id(3), &staged), (id(4), &done), (outside, &untouched)]
+                .map(|(id, state)| (id, stage_of(state)));
         let progress = plan.progress(fleet);
         assert_eq!(progress[0], ("pilot", Count { terminals: 1, moved: 1, ..Count::default() }));
         let rest = Count { terminals: 3, staged: 1, fell_back: 1, finished: 1, ..Count::default() };
@@ -268,7 +267,8 @@ mod tests {
         let hour = Timestamp(3_600_000);
         let refused = plan.may_finish(fleet, hour).unwrap_err();
         assert_eq!((refused.on_old_keys, refused.too_fresh), (vec![id(2), id(3)], vec![]));
-        let all_moved = [(id(1), &moved), (id(4), &done), (outside, &untouched)];
+        let all_moved =
+            [(id(1), &moved), (id(4), &done), (outside, &untouched)].map(|(id, state)| (id, stage_of(state)));
         assert_eq!(plan.may_finish(all_moved, Timestamp(3_599_999)).unwrap_err().too_fresh, [id(1)]);
         assert_eq!(plan.may_finish(all_moved, hour), Ok(()));
     }

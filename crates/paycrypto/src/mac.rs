@@ -17,7 +17,7 @@ pub enum Padding {
     Method1,
     /// Method 2: one bit 1, then as few zeros as complete the block: always at least one byte.
     Method2,
-    /// Method 3: a first block with the length in bits, then method 1.
+    /// Method 3: a first block with the length in bits, then as method 1, the empty message's block of zeros included.
     Method3,
 }
 
@@ -65,8 +65,8 @@ pub fn algorithm_1<const N: usize>(key: &impl BlockKey<N>, padding: Padding, dat
         key.encrypt_block(&mut state);
     }
     let method_2 = padding == Padding::Method2;
-    let empty_message = whole.is_empty() && padding == Padding::Method1;
-    if !rest.is_empty() || method_2 || empty_message {
+    // Methods 1 and 3 fill to a positive number of blocks: the empty message becomes one block of zeros (6.3.2, 6.3.4).
+    if !rest.is_empty() || method_2 || whole.is_empty() {
         xor(&mut state, rest); // the zeros of the padding change nothing
         if method_2 {
             xor_at(&mut state, rest.len(), 0x80);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn the_empty_message_has_one_block_in_every_padding() {
+    fn the_empty_message_has_one_block_in_every_padding_and_its_length_before_in_method_3() {
         let key = DesKey::new(&[0x10; 8]);
         let encrypted = |block: u64| {
             let mut block = block.to_be_bytes();
@@ -296,7 +296,8 @@ mod tests {
         };
         assert_eq!(algorithm_1(&key, Padding::Method1, &[]), encrypted(0));
         assert_eq!(algorithm_1(&key, Padding::Method2, &[]), encrypted(0x8000_0000_0000_0000));
-        assert_eq!(algorithm_1(&key, Padding::Method3, &[]), encrypted(0)); // the length block alone, zero bits
+        // The length block, zero bits, then a block of zeros: psec 1.3.0 gives the same.
+        assert_eq!(algorithm_1(&key, Padding::Method3, &[]), encrypted(u64::from_be_bytes(encrypted(0))));
     }
 
     #[test]

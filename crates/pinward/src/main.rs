@@ -7,6 +7,8 @@ mod describe;
 mod health;
 mod keys;
 mod log;
+mod process;
+mod progress;
 mod runtime;
 mod seed;
 mod test_keys;

@@ -12,7 +12,7 @@ use std::{
 use anyhow::Context;
 use authorization::{CardRecord, terminal::TerminalRecord};
 use hsm::soft::{KeyPolicy, ReferenceMethod, SoftModule};
-use model::{Amount, Currency, Expiry, KeyScheme, Pan};
+use model::{Amount, Currency, Expiry, KeyScheme, Pan, TerminalId};
 use serde::{Deserialize, Serialize};
 use store::{Engine, Registration};
 
@@ -163,6 +163,9 @@ struct ListenerPlan {
     mac: String,
 }
 
+/// The listener whose PIN blocks have 16 bytes, in the order of the plan.
+const WIDE_LISTENER: usize = 3;
+
 /// Expiry of every seeded card: YYMM.
 const EXPIRY: &str = "3012";
 
@@ -211,6 +214,34 @@ pub(crate) fn read(data: &Path) -> anyhow::Result<Option<Seeded>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).context("cannot read sandbox-seed.json"),
     }
+}
+
+/// Keys that a migration loaded into a terminal. Blocks of 16 bytes do not fit into the usual dialect, so the terminal
+/// changes its listener with its keys.
+pub(crate) fn load_next(seeded: &mut Seeded, id: TerminalId, keys: TerminalKeysJson) {
+    let wide = keys.scheme.is_some_and(|scheme| scheme.pin_block_length() == 16);
+    let sandboxes = [&mut seeded.public, &mut seeded.opening];
+    let all = sandboxes.into_iter().flat_map(|s| s.terminals.iter_mut().chain(&mut s.scheme_terminals));
+    for terminal in all.filter(|terminal| terminal.tid == id.as_str()) {
+        let listener = if wide { WIDE_LISTENER } else { terminal.listener };
+        terminal.next = Some(NextKeysJson { keys: keys.clone(), listener });
+    }
+}
+
+/// Writes down what changed since the directory was seeded; whoever reads `sandbox.json` finds it there too.
+pub(crate) fn save(data: &Path, seeded: &Seeded) -> anyhow::Result<()> {
+    write_private(&seed_path(data), &serde_json::to_vec(seeded)?)?;
+    let path = data.join("sandbox.json");
+    if let Ok(text) = fs::read(&path) {
+        let published: SandboxJson = serde_json::from_slice(&text).context("sandbox.json is damaged")?;
+        let changed = SandboxJson {
+            listeners: published.listeners,
+            console: published.console,
+            ..seeded.public.clone()
+        };
+        publish(data, &changed)?;
+    }
+    Ok(())
 }
 
 /// Writes `sandbox.json` in one step, so that who waits for it never sees half of it.

@@ -24,7 +24,7 @@ pub(crate) async fn find(work: &Work<'_>) -> Result<Arc<Terminal>, ReasonCode> {
 /// May it pay now? Batches are checked where the network has them.
 pub(crate) fn ready_to_pay(work: &Work<'_>, terminal: &Terminal) -> Result<(), ReasonCode> {
     // With DUKPT no session is needed where there are no batches: every transaction brings its own keys.
-    let has_own_keys = !work.link.profile.batches && matches!(authenticate::ksn(work), Ok(Some(_)));
+    let has_own_keys = authenticate::ksn(work)?.is_some() && !work.link.profile.batches;
     if terminal.state.session.is_none() && !has_own_keys {
         return Err(ReasonCode::SignInRequired);
     }

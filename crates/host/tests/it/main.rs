@@ -11,5 +11,6 @@ mod module_away;
 mod refusals;
 mod repeats;
 mod sandbox;
+mod schemes;
 mod secrecy;
 mod start_stop;

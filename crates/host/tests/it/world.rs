@@ -178,7 +178,7 @@ fn master_key(soft: &SoftModule) -> KeySet {
 
 /// The soft module behind switches.
 pub(crate) struct Switched {
-    soft: SoftModule,
+    pub(crate) soft: SoftModule,
     /// Never answers anything.
     pub(crate) silent: AtomicBool,
     /// Never answers about PINs; MACs go on.

@@ -14,7 +14,7 @@ use anyhow::Context;
 use super::Usage;
 use crate::{
     config::{Config, Console},
-    log, runtime,
+    log, process, runtime,
     seed::{self, ListenerJson, SandboxJson, Seeded},
 };
 
@@ -45,6 +45,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     // What the soft module is stands in the banner.
     log::start("error");
+    process::guard();
     refuse_open_doors(&options)?;
     if options.reset {
         reset(&options.data)?;

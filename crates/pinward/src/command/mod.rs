@@ -10,6 +10,8 @@ mod config;
 mod decode;
 mod demo;
 mod explain;
+pub(crate) mod key;
+mod fleet;
 mod load;
 mod pos;
 mod serve;
@@ -38,6 +40,10 @@ pub(crate) enum Command {
     Explain(explain::Options),
     /// Cards: find, show, unlock, block.
     Card(card::Options),
+    /// Move terminals to another key scheme: plan, progress, fall-back, finish.
+    Fleet(fleet::Options),
+    /// Keys: components, combining, import and export, rotation, the audit trail.
+    Key(key::Options),
     /// Follow decisions as they are made.
     Tail(tail::Options),
     /// Check the configuration, or print the default one.
@@ -84,11 +90,13 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Trigger(options) => wait(trigger::run(options)),
         Command::Load(options) => wait(load::run(options)),
         Command::Card(options) => wait(card::run(options)),
+        Command::Fleet(options) => wait(fleet::run(options)),
         Command::Tail(options) => wait(tail::run(options)),
         Command::Decode(options) => Ok(decode::run(options)),
         Command::Explain(options) => Ok(explain::run(options)),
         Command::Vectors(options) => Ok(vectors::run(options)),
         Command::Calc(options) => calc::run(options),
+        Command::Key(options) => key::run(options, None),
         Command::Bench(options) => bench::run(options),
         Command::Config(options) => config::run(options),
         Command::Completions { shell } => {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use crate::{config::Config, log, runtime, seed};
+use crate::{config::Config, log, process, runtime, seed};
 
 /// Options of `pinward serve`.
 #[derive(clap::Args)]
@@ -15,6 +15,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let config = Config::read(&options.config)?;
     log::start("info");
+    process::guard();
     let engine = runtime::open_store(&config.data)?;
     let running = runtime::start(&config, engine).await?;
     if config.host.sandbox

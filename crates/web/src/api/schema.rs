@@ -1,7 +1,11 @@
 //! The shapes of the API. They are its promise, so they are written out here and do not follow the store's types
 //! when those change. Times are RFC 3339 in UTC; amounts are in minor units of their currency.
 
-use authorization::{Block, Products, key_set::KeySetView, state::StepUp};
+use authorization::{
+    Block, Products,
+    key_set::{KeySetView, Stage},
+    state::StepUp,
+};
 use handbook::{Audience, CodeEntry, Lang, ReasonText};
 use model::{Amount, Timestamp, reason::Family};
 use serde::Serialize;
@@ -421,7 +425,7 @@ impl From<KeySetView> for Keys {
             scheme: view.scheme.name(),
             check_value: view.check_value,
             plan: view.plan,
-            stage: view.stage,
+            stage: view.stage.map(Stage::name),
             next: view.next.map(model::KeyScheme::name),
             fallbacks: view.fallbacks,
         }

@@ -54,7 +54,7 @@ fn keys(visit: &Visit, terminal: &TerminalView) -> Markup {
             " "
             span class="quiet" title=(plan) {
                 @if let Some(next) = keys.next { "\u{2192} " (scheme(next)) ", " }
-                (say.t(&format!("stage-{stage}")))
+                (say.t(&format!("stage-{}", stage.name())))
             }
         }
     }

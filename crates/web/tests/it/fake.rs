@@ -8,8 +8,12 @@ use std::sync::{
 
 use async_trait::async_trait;
 use authorization::{
-    Block, CardRecord, CardState, Effect, Products, ReleasedBy, Status, effect::Restriction,
-    key_set::KeySetView, lock::Lock, pin_try::Counter, terminal::SessionView,
+    Block, CardRecord, CardState, Effect, Products, ReleasedBy, Status,
+    effect::Restriction,
+    key_set::{KeySetView, Stage},
+    lock::Lock,
+    pin_try::Counter,
+    terminal::SessionView,
 };
 use model::{Amount, CardId, Currency, KeyScheme, Pan, ReasonCode, ResponseCode, Timestamp, reason::Family};
 use serde_json::json;
@@ -419,7 +423,7 @@ impl Archive for FakeArchive {
                     scheme: KeyScheme::Tdes,
                     check_value: "5C1E0A97".into(),
                     plan: (n == 1).then(|| "sm4-2026".to_owned()),
-                    stage: (n == 1).then_some("staged"),
+                    stage: (n == 1).then_some(Stage::Staged(self.now)),
                     next: (n == 1).then_some(KeyScheme::Sm4),
                     fallbacks: 0,
                 },
