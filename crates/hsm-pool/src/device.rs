@@ -98,12 +98,14 @@ impl Device {
         if !self.is_usable() {
             probed.await;
         }
-        for _ in 0..50 {
-            if !self.is_usable() || self.lanes.iter().any(|lane| lane.ready.load(Ordering::Acquire)) {
-                return;
-            }
-            sleep(Duration::from_millis(10)).await;
+        let until = Instant::now() + self.manner.timeout;
+        while self.is_usable() && !self.has_connection() && Instant::now() < until {
+            sleep(FIRST_PAUSE / 5).await;
         }
+    }
+
+    fn has_connection(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.ready.load(Ordering::Acquire))
     }
 
     /// Asks, over the connection with the shortest queue.

@@ -53,6 +53,18 @@ async fn the_lmks_number_is_named_in_every_command() {
 }
 
 #[tokio::test]
+async fn codes_with_their_length_before_them() {
+    let peer = Peer::start(&["--m7-length"]);
+    let world = world(&[&peer]).await;
+    let tak = TdesKey::double(&tdes(TAK));
+    let key = MacKey::Key(&world.keys.tak);
+    let code = world.pool.generate_mac(key, MacAlgorithm::X919, b"message").await;
+    assert_eq!(code, Ok(mac::x9_19(&tak, b"message")));
+    let code = world.pool.generate_mac(key, MacAlgorithm::CupEcb16, b"message").await;
+    assert_eq!(code, Ok(mac::union_pay_ecb(&tak, b"message")));
+}
+
+#[tokio::test]
 async fn variant_keys_are_taken_only_where_the_configuration_says_so() {
     let peer = Peer::start(&["--lmk", "variant"]);
     let config = PoolConfig { allow_variant_keys: true, ..quick(&[&peer]) };

@@ -20,6 +20,7 @@ pub mod outcome;
 pub mod reply;
 pub mod session;
 pub mod settings;
+mod write;
 
 pub use command::{Command, Encoded};
 pub use error::{ErrorCode, Meaning};

@@ -35,7 +35,7 @@ pub enum Shape {
     Pvv,
     /// 12H, left-justified, filled with F.
     Offset,
-    /// So many hexadecimal digits.
+    /// So many hexadecimal digits; their number may stand before them.
     Mac(usize),
 }
 
@@ -188,7 +188,7 @@ impl<'a> Fields<'a> {
                 Content::Pvv(*digits)
             }
             Shape::Offset => Content::Offset(self.offset()?),
-            Shape::Mac(digits) => Content::Mac(decode(self.take(digits, "MAC")?, "MAC")?.to_vec()),
+            Shape::Mac(digits) => Content::Mac(self.mac(digits)?),
         })
     }
 
@@ -229,6 +229,14 @@ impl<'a> Fields<'a> {
         if digits.len() >= 4 && filled { Ok(digits) } else { Err(ReplyError::Field("offset")) }
     }
 
+    /// Some devices put the number of digits in front, four decimal digits.
+    fn mac(&mut self, digits: usize) -> Result<Vec<u8>, ReplyError> {
+        if self.rest.len() == digits + 4 && self.take(4, "MAC length")? != format!("{digits:04}").as_bytes() {
+            return Err(ReplyError::Field("MAC length"));
+        }
+        Ok(decode(self.take(digits, "MAC")?, "MAC")?.to_vec())
+    }
+
     fn key(&mut self, name: &'static str, fits: impl Fn(Form) -> bool) -> Result<HsmKey<'a>, ReplyError> {
         let (key, rest) = HsmKey::first_of(self.rest).map_err(|_| ReplyError::Field(name))?;
         if !fits(key.form()) {
@@ -262,7 +270,7 @@ mod tests {
     fn check(shape: Shape, body: &str, expect: Result<&str, ReplyError>) {
         let read = Reply::parse_as(*b"XX", shape, body.as_bytes());
         let error = read.as_ref().map(|reply| reply.error.to_string());
-        assert_eq!(error.as_deref().map_err(|e| **e), expect.map_err(|e| e), "{body}");
+        assert_eq!(error.as_deref().map_err(|e| **e), expect, "{body}");
     }
 
     #[test]
@@ -280,6 +288,8 @@ mod tests {
         check(Shape::Pvv, "XX01", Ok("01"));
         check(Shape::Mac(8), "XX0000112233", Ok("00"));
         check(Shape::Mac(16), "XX0000112233", Err(ReplyError::Field("MAC")));
+        check(Shape::Mac(8), "XX00000800112233", Ok("00"));
+        check(Shape::Mac(8), "XX00000900112233", Err(ReplyError::Field("MAC length")));
         check(Shape::Echo(3), "XX00abc", Ok("00"));
         check(Shape::Echo(3), "XX00abcd", Err(ReplyError::LeftOver));
     }
