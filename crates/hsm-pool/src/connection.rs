@@ -24,7 +24,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until, timeout, timeout_at},
 };
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// How long a device may take to answer NC, as its manual says.
 pub(crate) const DIAGNOSTICS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -194,12 +194,19 @@ impl Serving {
             let outcome = tokio::select! {
                 read = reader.read(&mut buffer) => match read {
                     Ok(0) | Err(_) => Err(Failure::Closed),
-                    Ok(length) => self.receive(&buffer[..length], watch),
+                    Ok(length) => {
+                        let outcome = self.receive(&buffer[..length], watch);
+                        buffer[..length].zeroize();
+                        outcome
+                    }
                 },
                 written = writer.write(&self.out), if !self.out.is_empty() => match written {
                     Ok(0) | Err(_) => Err(Failure::Closed),
                     Ok(length) => {
                         self.out.drain(..length);
+                        if self.out.is_empty() {
+                            self.out.zeroize(); // all of it: PIN blocks were in what is sent
+                        }
                         Ok(())
                     }
                 },
