@@ -9,7 +9,7 @@ use std::{
 use authorization::Products;
 use serde::{Deserialize, Serialize};
 
-use crate::command::Usage;
+use crate::{command::Usage, module::ModuleConfig};
 
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub(crate) struct Config {
     /// The host as a whole.
     #[serde(default)]
     pub(crate) host: host::Settings,
+    /// The security module.
+    #[serde(default)]
+    pub(crate) module: ModuleConfig,
     /// Ports.
     #[serde(default)]
     pub(crate) listener: Vec<host::ListenerConfig>,
@@ -72,6 +75,7 @@ impl Config {
             ));
         }
         problems.extend(host::check(&self.listener, &self.host));
+        problems.extend(self.module.problems());
         if let Err(error) = self.products() {
             problems.push(error);
         }

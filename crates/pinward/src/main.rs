@@ -7,11 +7,13 @@ mod describe;
 mod health;
 mod keys;
 mod log;
+mod module;
 mod process;
 mod progress;
 mod runtime;
 mod seed;
 mod test_keys;
+mod test_module;
 
 use std::process::ExitCode;
 

@@ -3,13 +3,13 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context;
-use hsm::{SecurityModule, soft::KeyPolicy};
+use hsm::soft::KeyPolicy;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use store::{Archive, Store};
 use store_sql::SqliteEngine;
 use tokio::sync::oneshot;
 
-use crate::{command::Usage, config::Config, describe::Describer, health::Health, keys};
+use crate::{command::Usage, config::Config, describe::Describer, health::Health};
 
 /// Everything that runs.
 pub(crate) struct Running {
@@ -28,7 +28,7 @@ pub(crate) fn open_store(data: &Path) -> anyhow::Result<Arc<SqliteEngine>> {
 /// Starts everything; if one part cannot start, nothing runs.
 pub(crate) async fn start(config: &Config, engine: Arc<SqliteEngine>) -> anyhow::Result<Running> {
     let policy = if config.host.sandbox { KeyPolicy::Sandbox } else { KeyPolicy::Production };
-    let module: Arc<dyn SecurityModule> = Arc::new(keys::open(&config.data, policy)?);
+    let module = config.module.open(&config.data, policy).await?;
     if !module.is_secure_device() {
         tracing::warn!(
             "the {} holds keys and PINs in this process: for tests and closed loops only",

@@ -11,14 +11,16 @@ use std::{
 
 use anyhow::Context;
 use authorization::{CardRecord, terminal::TerminalRecord};
-use hsm::soft::{KeyPolicy, ReferenceMethod, SoftModule};
+use hsm::soft::ReferenceMethod;
 use model::{Amount, Currency, Expiry, KeyScheme, Pan, TerminalId};
 use serde::{Deserialize, Serialize};
 use store::{Engine, Registration};
 
 use crate::{
     keys,
+    module::ModuleConfig,
     test_keys::{TerminalKeysJson, TestKeys},
+    test_module::{TestHsm, TestModule},
 };
 
 /// `sandbox.json`, as others read it. Test keys and PINs of test cards: the file is for its owner alone all the same.
@@ -73,6 +75,9 @@ pub(crate) struct CardJson {
 /// What was seeded: the public part, and the card and terminal of the opening story.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Seeded {
+    /// The security module that has the keys.
+    #[serde(default)]
+    pub(crate) module: ModuleConfig,
     pub(crate) public: SandboxJson,
     pub(crate) opening: SandboxJson,
 }
@@ -170,20 +175,31 @@ const WIDE_LISTENER: usize = 3;
 const EXPIRY: &str = "3012";
 
 /// The listeners of a sandbox: the first where the caller wants it, the others on free ports of loopback.
-pub(crate) fn listeners(first: SocketAddr) -> anyhow::Result<Vec<host::ListenerConfig>> {
+pub(crate) fn listeners(
+    first: SocketAddr,
+    module: &ModuleConfig,
+) -> anyhow::Result<Vec<host::ListenerConfig>> {
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
     let configs = plan()?.listeners.into_iter().enumerate().map(|(index, listener)| host::ListenerConfig {
         address: if index == 0 { first } else { free },
         dialect: listener.dialect,
         framing: listener.framing,
-        mac: listener.mac,
+        mac: mac_for(listener.mac, module),
         profile: None,
     });
     Ok(configs.collect())
 }
 
+/// An HSM takes no double-length key whose halves are equal, so UnionPay's MAC with eight bytes is none of its.
+fn mac_for(mac: String, module: &ModuleConfig) -> String {
+    match module {
+        ModuleConfig::Payshield(_) if mac == "cup-ecb-8" => "cup-ecb-16".to_owned(),
+        ModuleConfig::Payshield(_) | ModuleConfig::Soft => mac,
+    }
+}
+
 /// Makes the keys of a new sandbox; the store is opened after this.
-pub(crate) fn create_keys(data: &Path) -> anyhow::Result<()> {
+pub(crate) async fn create_keys(data: &Path, hsm: Option<&TestHsm>) -> anyhow::Result<ModuleConfig> {
     let issuer = plan()?.issuer;
     let rules = keys::IssuerRules {
         pvv_key: &issuer.pvv_key,
@@ -191,17 +207,17 @@ pub(crate) fn create_keys(data: &Path) -> anyhow::Result<()> {
         table: &issuer.table,
         validation: &issuer.validation,
     };
-    keys::create(data, &rules)
+    TestModule::create(data, hsm, &rules).await
 }
 
 /// Registers everything and remembers it in `sandbox-seed.json`, the last thing that is written: a directory without it
 /// was not seeded to the end.
-pub(crate) async fn seed(data: &Path, engine: &dyn Engine) -> anyhow::Result<Seeded> {
+pub(crate) async fn seed(data: &Path, engine: &dyn Engine, config: &ModuleConfig) -> anyhow::Result<Seeded> {
     let plan = plan()?;
-    let module = keys::open(data, KeyPolicy::Sandbox)?;
-    let keys = TestKeys::new(&module)?;
+    let module = TestModule::open(data, config).await?;
+    let keys = TestKeys::new(&module).await?;
     let seeder = Seeder { plan: &plan, module: &module, keys, registrations: Vec::new() };
-    let (seeded, registrations) = seeder.run()?;
+    let (seeded, registrations) = seeder.run(config.clone()).await?;
     engine.register(registrations).await.context("cannot register the sandbox's cards and terminals")?;
     write_private(&seed_path(data), &serde_json::to_vec(&seeded)?)?;
     Ok(seeded)
@@ -261,7 +277,7 @@ fn plan() -> anyhow::Result<Plan> {
     toml::from_str(include_str!("../sandbox/sandbox.toml")).context("the built-in sandbox plan is damaged")
 }
 
-fn write_private(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write_private(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
     let written = fs::OpenOptions::new()
         .write(true)
         .create(true)
@@ -274,19 +290,19 @@ fn write_private(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
 
 struct Seeder<'a> {
     plan: &'a Plan,
-    module: &'a SoftModule,
+    module: &'a TestModule,
     keys: TestKeys<'a>,
     registrations: Vec<Registration>,
 }
 
 impl Seeder<'_> {
-    fn run(mut self) -> anyhow::Result<(Seeded, Vec<Registration>)> {
-        let cards = self.cards()?;
-        let terminals = self.terminals()?;
-        let scheme_terminals = self.scheme_terminals()?;
+    async fn run(mut self, module: ModuleConfig) -> anyhow::Result<(Seeded, Vec<Registration>)> {
+        let cards = self.cards().await?;
+        let terminals = self.terminals().await?;
+        let scheme_terminals = self.scheme_terminals().await?;
         let opening_plan = &self.plan.opening;
-        let opening_card = self.card(&opening_plan.pan, &opening_plan.pin, &opening_plan.product)?;
-        let opening_terminal = self.terminal(&opening_plan.tid, 0, 0, KeyScheme::Tdes)?;
+        let opening_card = self.card(&opening_plan.pan, &opening_plan.pin, &opening_plan.product).await?;
+        let opening_terminal = self.terminal(&opening_plan.tid, 0, 0, KeyScheme::Tdes).await?;
         let sandbox = |terminals, scheme_terminals, cards| SandboxJson {
             listeners: Vec::new(),
             console: String::new(),
@@ -296,27 +312,27 @@ impl Seeder<'_> {
         };
         let public = sandbox(terminals, scheme_terminals, cards);
         let opening = sandbox(vec![opening_terminal], Vec::new(), vec![opening_card]);
-        Ok((Seeded { public, opening }, self.registrations))
+        Ok((Seeded { module, public, opening }, self.registrations))
     }
 
-    fn cards(&mut self) -> anyhow::Result<Vec<CardJson>> {
+    async fn cards(&mut self) -> anyhow::Result<Vec<CardJson>> {
         let (hero, weak) = (&self.plan.hero, &self.plan.weak);
         let mut cards = vec![
-            self.card(&hero.pan, &hero.pin, &hero.product)?,
-            self.card(&weak.pan, &weak.pin, &weak.product)?,
+            self.card(&hero.pan, &hero.pin, &hero.product).await?,
+            self.card(&weak.pan, &weak.pin, &weak.product).await?,
         ];
         let mut serial = 1;
         for group in &self.plan.cards {
             for _ in 0..group.count {
                 let pan = with_check_digit(&format!("910001{serial:012}"));
-                cards.push(self.card(&pan, &random_pin(group.pin_digits)?, &group.product)?);
+                cards.push(self.card(&pan, &random_pin(group.pin_digits)?, &group.product).await?);
                 serial += 1;
             }
         }
         Ok(cards)
     }
 
-    fn card(&mut self, number: &str, pin: &str, product: &str) -> anyhow::Result<CardJson> {
+    async fn card(&mut self, number: &str, pin: &str, product: &str) -> anyhow::Result<CardJson> {
         let pan: Pan = number.parse()?;
         let issuer = &self.plan.issuer;
         let method = if pin.len() == 4 {
@@ -324,7 +340,7 @@ impl Seeder<'_> {
         } else {
             ReferenceMethod::Ibm3624 { key: issuer.ibm3624_key.clone() }
         };
-        let reference = self.module.test_reference(&method, &pan, pin)?;
+        let reference = self.module.reference(&method, &pan, pin).await?;
         let expiry: Expiry = EXPIRY.parse()?;
         let record = CardRecord {
             pan: pan.masked(),
@@ -342,32 +358,34 @@ impl Seeder<'_> {
         })
     }
 
-    fn terminals(&mut self) -> anyhow::Result<Vec<TerminalJson>> {
+    async fn terminals(&mut self) -> anyhow::Result<Vec<TerminalJson>> {
         let mut terminals = Vec::new();
         for (listener, count) in self.plan.terminals.per_listener.iter().enumerate() {
             for index in 1..=*count {
                 let tid = format!("{:08}", 10_000_000 * (listener + 1) + index as usize);
-                terminals.push(self.terminal(&tid, index as usize, listener, KeyScheme::Tdes)?);
+                terminals.push(self.terminal(&tid, index as usize, listener, KeyScheme::Tdes).await?);
             }
         }
         for (index, tid) in self.plan.terminals.special.iter().enumerate() {
-            terminals.push(self.terminal(tid, index, 0, KeyScheme::Tdes)?);
+            terminals.push(self.terminal(tid, index, 0, KeyScheme::Tdes).await?);
         }
         Ok(terminals)
     }
 
-    fn scheme_terminals(&mut self) -> anyhow::Result<Vec<TerminalJson>> {
+    async fn scheme_terminals(&mut self) -> anyhow::Result<Vec<TerminalJson>> {
         let mut terminals = Vec::new();
-        for group in &self.plan.terminals.scheme {
+        let supported = |group: &&SchemePlan| self.module.supports_scheme(group.scheme);
+        let groups: Vec<&SchemePlan> = self.plan.terminals.scheme.iter().filter(supported).collect();
+        for group in groups {
             for index in 0..group.count {
                 let tid = format!("{:08}", group.first + index);
-                terminals.push(self.terminal(&tid, index as usize, group.listener, group.scheme)?);
+                terminals.push(self.terminal(&tid, index as usize, group.listener, group.scheme).await?);
             }
         }
         Ok(terminals)
     }
 
-    fn terminal(
+    async fn terminal(
         &mut self,
         tid: &str,
         index: usize,
@@ -375,7 +393,7 @@ impl Seeder<'_> {
         scheme: KeyScheme,
     ) -> anyhow::Result<TerminalJson> {
         let merchant = &self.plan.merchants[index % self.plan.merchants.len()];
-        let (key_set, keys) = self.keys.make(scheme)?;
+        let (key_set, keys) = self.keys.make(scheme).await?;
         self.registrations.push(Registration::Terminal(TerminalRecord {
             id: tid.parse()?,
             merchant: merchant.mid.parse()?,

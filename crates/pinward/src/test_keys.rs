@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use authorization::key_set::KeySet;
-use hsm::soft::{KeyAttributes, SoftModule};
+use hsm::soft::KeyAttributes;
 use model::{KeyBlock, KeyScheme, Ksn};
 use paycrypto::{
     dukpt,
@@ -13,6 +13,8 @@ use paycrypto::{
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+use crate::test_module::TestModule;
 
 /// A terminal's keys as `sandbox.json` gives them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -34,7 +36,7 @@ pub(crate) struct TerminalKeysJson {
 /// Base derivation keys from which this maker loads devices. Every maker has keys of its own, so two never load the
 /// same device.
 pub(crate) struct TestKeys<'a> {
-    module: &'a SoftModule,
+    module: &'a TestModule,
     tdes_base: (Zeroizing<[u8; 16]>, KeyBlock),
     aes_base: (Zeroizing<[u8; 16]>, KeyBlock),
     /// Key set identifier of the serial numbers: random, so that it names the base key.
@@ -43,42 +45,42 @@ pub(crate) struct TestKeys<'a> {
 }
 
 impl<'a> TestKeys<'a> {
-    pub(crate) fn new(module: &'a SoftModule) -> anyhow::Result<Self> {
-        let base = |algorithm| -> anyhow::Result<_> {
+    pub(crate) async fn new(module: &'a TestModule) -> anyhow::Result<Self> {
+        let base = async |algorithm| -> anyhow::Result<_> {
             let clear = random_key(algorithm)?;
             let block =
-                module.import_test_key(KeyAttributes::of(KeyUsage::BaseDerivation, algorithm), &*clear)?;
+                module.import(KeyAttributes::of(KeyUsage::BaseDerivation, algorithm), &*clear).await?;
             Ok((clear, block))
         };
         let mut key_set_id = [0; 5];
         getrandom::fill(&mut key_set_id).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
         Ok(Self {
             module,
-            tdes_base: base(Algorithm::Tdea)?,
-            aes_base: base(Algorithm::Aes)?,
+            tdes_base: base(Algorithm::Tdea).await?,
+            aes_base: base(Algorithm::Aes).await?,
             key_set_id,
             devices: 0,
         })
     }
 
     /// Fresh keys for one terminal: for its host, and for itself.
-    pub(crate) fn make(&mut self, scheme: KeyScheme) -> anyhow::Result<(KeySet, TerminalKeysJson)> {
+    pub(crate) async fn make(&mut self, scheme: KeyScheme) -> anyhow::Result<(KeySet, TerminalKeysJson)> {
         match scheme {
-            KeyScheme::Tdes => self.master_key(scheme, Algorithm::Tdea),
-            KeyScheme::Sm4 => self.master_key(scheme, Algorithm::SM4),
+            KeyScheme::Tdes => self.master_key(scheme, Algorithm::Tdea).await,
+            KeyScheme::Sm4 => self.master_key(scheme, Algorithm::SM4).await,
             KeyScheme::TdesDukpt => self.tdes_device(),
             KeyScheme::AesDukpt => self.aes_device(),
         }
     }
 
-    fn master_key(
+    async fn master_key(
         &self,
         scheme: KeyScheme,
         algorithm: Algorithm,
     ) -> anyhow::Result<(KeySet, TerminalKeysJson)> {
         let clear = random_key(algorithm)?;
         let attributes = KeyAttributes::of(KeyUsage::KeyEncryption, algorithm);
-        let key = self.module.import_test_key(attributes, &*clear)?;
+        let key = self.module.import(attributes, &*clear).await?;
         let value = match scheme {
             KeyScheme::Sm4 => check_value(KcvMethod::Sm4Zeros, &Sm4Key::new(&clear), 4)?,
             _ => check_value(KcvMethod::TdesZeros, &TdesKey::double(&clear), 4)?,

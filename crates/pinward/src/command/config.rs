@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Subcommand;
 
-use crate::config::{Config, Console};
+use crate::{
+    config::{Config, Console},
+    module::ModuleConfig,
+};
 
 /// Options of `pinward config`.
 #[derive(clap::Args)]
@@ -41,6 +44,7 @@ fn default_text() -> anyhow::Result<String> {
         products: None,
         console: Console::default(),
         host: host::Settings::default(),
+        module: ModuleConfig::default(),
         listener: vec![host::ListenerConfig {
             address: ([127, 0, 0, 1], 8583).into(),
             dialect: "cup-pos".to_owned(),

@@ -14,8 +14,11 @@ use anyhow::Context;
 use super::Usage;
 use crate::{
     config::{Config, Console},
-    log, process, runtime,
+    log,
+    module::ModuleConfig,
+    process, runtime,
     seed::{self, ListenerJson, SandboxJson, Seeded},
+    test_module::TestHsm,
 };
 
 /// Options of `pinward demo`.
@@ -39,6 +42,10 @@ pub(crate) struct Options {
     /// Make and seed the data directory, then stop.
     #[arg(long)]
     prepare_only: bool,
+    /// A test HSM instead of the soft module, for a new data directory: a JSON file with `host` and a zone master key
+    /// under its LMK and in clear (`zmk`, `zmk_clear`), as the counterpart in peers/ prints it.
+    #[arg(long, value_name = "FILE")]
+    hsm: Option<PathBuf>,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
@@ -50,13 +57,14 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     if options.reset {
         reset(&options.data)?;
     }
-    let (engine, seeded, is_new) = prepare(&options.data).await?;
+    let (engine, seeded, is_new) = prepare(&options.data, options.hsm.as_deref()).await?;
     let config = Config {
         data: std::path::absolute(&options.data)?,
         products: None,
         console: Console { address: options.console },
         host: host::Settings { sandbox: true, ..host::Settings::default() },
-        listener: seed::listeners(options.listen)?,
+        module: seeded.module.clone(),
+        listener: seed::listeners(options.listen, &seeded.module)?,
     };
     fs::write(options.data.join("pinward.toml"), toml::to_string(&config)?)?;
     if options.prepare_only {
@@ -74,7 +82,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let sandbox = with_addresses(&seeded.public, &listening, running.console());
     let path = seed::publish(&options.data, &sandbox)?;
     if !options.quiet {
-        banner(&options, &sandbox, &path, is_new, started);
+        banner(&options, &config.module, &sandbox, &path, is_new, started);
         let opening = with_addresses(&seeded.opening, &listening, running.console());
         if is_new {
             play(&opening, running.console()).await;
@@ -126,7 +134,10 @@ fn reset(data: &Path) -> anyhow::Result<()> {
     fs::remove_dir_all(data).with_context(|| format!("cannot wipe {}", data.display()))
 }
 
-async fn prepare(data: &Path) -> anyhow::Result<(std::sync::Arc<store_sql::SqliteEngine>, Seeded, bool)> {
+async fn prepare(
+    data: &Path,
+    hsm: Option<&Path>,
+) -> anyhow::Result<(std::sync::Arc<store_sql::SqliteEngine>, Seeded, bool)> {
     if let Some(seeded) = seed::read(data)? {
         return Ok((runtime::open_store(data)?, seeded, false));
     }
@@ -143,9 +154,10 @@ async fn prepare(data: &Path) -> anyhow::Result<(std::sync::Arc<store_sql::Sqlit
         .mode(0o700)
         .create(data)
         .map_err(|e| Usage(format!("cannot create {}: {e}", data.display())))?;
-    seed::create_keys(data)?;
+    let hsm = hsm.map(TestHsm::read).transpose()?;
+    let module = seed::create_keys(data, hsm.as_ref()).await?;
     let engine = runtime::open_store(data)?;
-    let seeded = seed::seed(data, &*engine).await?;
+    let seeded = seed::seed(data, &*engine, &module).await?;
     Ok((engine, seeded, true))
 }
 
@@ -167,7 +179,14 @@ pub(crate) fn with_addresses(
     }
 }
 
-fn banner(options: &Options, sandbox: &SandboxJson, path: &Path, is_new: bool, started: Instant) {
+fn banner(
+    options: &Options,
+    module: &ModuleConfig,
+    sandbox: &SandboxJson,
+    path: &Path,
+    is_new: bool,
+    started: Instant,
+) {
     let state = if is_new { "new" } else { "as it was left" };
     println!("pinward {}  SANDBOX (test keys, not for real cards)", env!("CARGO_PKG_VERSION"));
     println!("  data       {} (SQLite, {state})", options.data.display());
@@ -180,10 +199,14 @@ fn banner(options: &Options, sandbox: &SandboxJson, path: &Path, is_new: bool, s
     println!("  console    {}/        REST {0}/api/v1   docs {0}/docs", sandbox.console);
     println!("  terminals, cards and their test keys: {}", path.display());
     println!(
-        "ready in {:.2} s; {} terminals and {} cards are in that file; the soft module is not a secure cryptographic device",
+        "ready in {:.2} s; {} terminals and {} cards are in that file; {}",
         started.elapsed().as_secs_f64(),
         sandbox.terminals.len(),
-        sandbox.cards.len()
+        sandbox.cards.len(),
+        match module {
+            ModuleConfig::Soft => "the soft module is not a secure cryptographic device",
+            ModuleConfig::Payshield(_) => "PINs and keys are in the test HSM",
+        }
     );
 }
 

@@ -24,7 +24,7 @@ use store::{
 };
 
 use super::Usage;
-use crate::{keys, progress::Progress, runtime, seed, test_keys::TestKeys};
+use crate::{progress::Progress, runtime, seed, test_keys::TestKeys, test_module::TestModule};
 
 /// Options of `pinward fleet`.
 #[derive(clap::Args)]
@@ -151,8 +151,8 @@ async fn stage(options: &Options, plan: &Plan, cohort: &str) -> anyhow::Result<E
         Usage("new keys are made for sandboxes here; elsewhere they come from the key ceremony".to_owned())
     })?;
     let engine = runtime::open_store(&options.data)?;
-    let module = keys::open(&options.data, hsm::soft::KeyPolicy::Sandbox)?;
-    let mut keys = TestKeys::new(&module)?;
+    let module = TestModule::open(&options.data, &seeded.module).await?;
+    let mut keys = TestKeys::new(&module).await?;
     let store = Store::new(Arc::clone(&engine) as Arc<dyn Engine>);
     let reached: Vec<TerminalId> = fleet(&*engine, plan)
         .await?
@@ -163,7 +163,7 @@ async fn stage(options: &Options, plan: &Plan, cohort: &str) -> anyhow::Result<E
     let mut progress = Progress::of(reached.len() as u64);
     let mut skipped = Vec::new();
     for id in &reached {
-        let (set, for_terminal) = keys.make(plan.scheme)?;
+        let (set, for_terminal) = keys.make(plan.scheme).await?;
         let effect = KeySetEffect::Stage { plan: plan.name.clone(), set };
         if take(&store, *id, plan, effect).await? {
             seed::load_next(&mut seeded, *id, for_terminal);

@@ -10,8 +10,9 @@ mod config;
 mod decode;
 mod demo;
 mod explain;
-pub(crate) mod key;
 mod fleet;
+mod hsm;
+pub(crate) mod key;
 mod load;
 mod pos;
 mod serve;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Fleet(fleet::Options),
     /// Keys: components, combining, import and export, rotation, the audit trail.
     Key(key::Options),
+    /// Look at the payShields of a configuration.
+    Hsm(hsm::Options),
     /// Follow decisions as they are made.
     Tail(tail::Options),
     /// Check the configuration, or print the default one.
@@ -91,6 +94,7 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Load(options) => wait(load::run(options)),
         Command::Card(options) => wait(card::run(options)),
         Command::Fleet(options) => wait(fleet::run(options)),
+        Command::Hsm(options) => wait(hsm::run(options)),
         Command::Tail(options) => wait(tail::run(options)),
         Command::Decode(options) => Ok(decode::run(options)),
         Command::Explain(options) => Ok(explain::run(options)),

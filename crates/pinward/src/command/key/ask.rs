@@ -1,0 +1,128 @@
+//! What people type: secrets without echo, twice; confirmations. An end of input, Esc or Ctrl-C ends the step before
+//! anything is kept.
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+use crossterm::{
+    event::{self, Event, KeyCode, KeyEventKind, KeyModifiers},
+    terminal,
+};
+use zeroize::Zeroizing;
+
+use crate::command::Usage;
+
+/// Characters of a typed secret at most.
+const LENGTH_MAX: usize = 1024;
+/// How often two entries may differ.
+const ATTEMPTS: usize = 3;
+
+/// A secret that is typed twice, and the same both times.
+pub(super) fn secret_twice(what: &str) -> anyhow::Result<Zeroizing<String>> {
+    for _ in 0..ATTEMPTS {
+        let first = secret(what)?;
+        let again = secret(&format!("{what}, once more"))?;
+        if *first == *again {
+            return Ok(first);
+        }
+        eprintln!("The two entries differ; once more from the beginning.");
+    }
+    Err(anyhow::anyhow!("{what}: {ATTEMPTS} times two different entries; nothing was kept"))
+}
+
+/// A secret that is typed at a terminal; stars are shown.
+pub(super) fn secret(what: &str) -> anyhow::Result<Zeroizing<String>> {
+    if !io::stdin().is_terminal() {
+        return Err(Usage(format!("{what} is typed at a terminal, and this is none")).into());
+    }
+    eprint!("{what}: ");
+    io::stderr().flush()?;
+    let raw = RawMode::on()?;
+    let typed = typed();
+    drop(raw);
+    eprintln!();
+    typed
+}
+
+fn typed() -> anyhow::Result<Zeroizing<String>> {
+    // Never grows, so no copy of a part stays behind in memory.
+    let mut text = Zeroizing::new(String::with_capacity(LENGTH_MAX * 4));
+    loop {
+        let Event::Key(key) = event::read()? else { continue };
+        if key.kind == KeyEventKind::Release {
+            continue;
+        }
+        match key.code {
+            KeyCode::Enter => return Ok(text),
+            KeyCode::Esc => return Err(interrupted()),
+            KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                return Err(interrupted());
+            }
+            KeyCode::Backspace => {
+                if text.pop().is_some() {
+                    eprint!("\u{8} \u{8}");
+                }
+            }
+            KeyCode::Char(character) if text.len() < LENGTH_MAX => {
+                text.push(character);
+                eprint!("*");
+            }
+            _ => {}
+        }
+        io::stderr().flush()?;
+    }
+}
+
+fn interrupted() -> anyhow::Error {
+    anyhow::anyhow!("interrupted; nothing was kept")
+}
+
+/// The terminal without echo, until this is dropped.
+struct RawMode;
+
+impl RawMode {
+    fn on() -> io::Result<Self> {
+        terminal::enable_raw_mode()?;
+        Ok(Self)
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        let _ = terminal::disable_raw_mode();
+    }
+}
+
+/// A secret of one line from a file, or from standard input for `-`.
+pub(super) fn secret_from(path: &std::path::Path) -> anyhow::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::with_capacity(LENGTH_MAX * 4));
+    let limit = LENGTH_MAX as u64 + 1;
+    if path == std::path::Path::new("-") {
+        io::stdin().lock().take(limit).read_line(&mut text)?;
+    } else {
+        let file = std::fs::File::open(path)
+            .map_err(|e| anyhow::anyhow!("cannot read the component from {}: {e}", path.display()))?;
+        io::BufReader::new(file).take(limit).read_line(&mut text)?;
+    }
+    Ok(text)
+}
+
+/// A question that is answered with `yes`.
+pub(super) fn confirmed(question: &str) -> anyhow::Result<bool> {
+    eprint!("{question} Type yes to go on: ");
+    io::stderr().flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().take(64).read_line(&mut answer)?;
+    Ok(answer.trim().eq_ignore_ascii_case("yes"))
+}
+
+/// Wipes what was shown, where there is a screen.
+pub(super) fn clear_screen() {
+    if io::stdout().is_terminal() {
+        let _ = crossterm::execute!(
+            io::stdout(),
+            terminal::Clear(terminal::ClearType::All),
+            terminal::Clear(terminal::ClearType::Purge),
+            crossterm::cursor::MoveTo(0, 0)
+        );
+    }
+}
