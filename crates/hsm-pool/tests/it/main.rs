@@ -2,6 +2,7 @@
 
 mod faults;
 mod garbage;
+mod logs;
 mod peer;
 mod recorded;
 mod replay;
