@@ -159,6 +159,14 @@ pub struct Verified {
     pub(crate) whole: u64,
 }
 
+impl Verified {
+    /// Its last line as it is: what the paper form takes down.
+    #[must_use]
+    pub fn end(&self) -> &Head {
+        &self.end
+    }
+}
+
 /// The hash of a line, in hexadecimal.
 fn hash(line: &str) -> String {
     hex::encode(Sha256::digest(line.as_bytes()))
