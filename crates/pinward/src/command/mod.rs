@@ -43,7 +43,7 @@ pub(crate) enum Command {
     Card(card::Options),
     /// Move terminals to another key scheme: plan, progress, fall-back, finish.
     Fleet(fleet::Options),
-    /// Keys: components, combining, import and export, rotation, the audit trail.
+    /// Keys of the soft module: components, combining, import, export, rotation, the audit trail.
     Key(key::Options),
     /// Look at the payShields of a configuration.
     Hsm(hsm::Options),
