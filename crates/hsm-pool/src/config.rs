@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The most devices, and the most connections to one: a payShield takes 64 sockets, and others use it too.
 const MOST_DEVICES: usize = 16;
 const MOST_CONNECTIONS: usize = 32;
-/// No PIN takes longer than a minute, and no breaker stays open longer than ten.
+/// No PIN takes longer than a minute, and no breaker stays open and no connection idle longer than ten.
 const LONGEST_WAIT_MS: u64 = 60_000;
 const LONGEST_OPEN_MS: u64 = 600_000;
 
@@ -49,6 +49,8 @@ pub struct PoolConfig {
     pub timeout_ms: u64,
     /// How long a verb may take, a second try and several commands included.
     pub deadline_ms: u64,
+    /// After how long without a command a connection is tried with NC.
+    pub idle_ms: u64,
     /// Failures in a row after which a device is left alone.
     pub breaker_failures: u32,
     /// For how long.
@@ -90,6 +92,7 @@ impl Default for PoolConfig {
             queue: 64,
             timeout_ms: 3_000,
             deadline_ms: 7_000,
+            idle_ms: 30_000,
             breaker_failures: 5,
             breaker_open_ms: 5_000,
             lmk: None,
@@ -149,6 +152,7 @@ impl PoolConfig {
         range("queue", count(self.queue), 1, 4096);
         range("timeout_ms", self.timeout_ms, 50, LONGEST_WAIT_MS);
         range("deadline_ms", self.deadline_ms, self.timeout_ms, LONGEST_WAIT_MS);
+        range("idle_ms", self.idle_ms, 100, LONGEST_OPEN_MS);
         range("breaker_failures", u64::from(self.breaker_failures), 1, 1000);
         range("breaker_open_ms", self.breaker_open_ms, 10, LONGEST_OPEN_MS);
         range("the number of addresses", count(self.addresses.len()), 1, count(MOST_DEVICES));

@@ -87,6 +87,7 @@ pub(crate) struct Manner {
     pub(crate) framing: Framing,
     pub(crate) in_flight: usize,
     pub(crate) timeout: Duration,
+    pub(crate) idle: Duration,
 }
 
 /// A connection that answered NC.
@@ -189,7 +190,7 @@ impl Serving {
         let mut buffer = Zeroizing::new(vec![0; READ_BUFFER]);
         loop {
             let next = self.under_way.values().map(|waiting| waiting.job.until).min();
-            let wake = next.unwrap_or_else(|| Instant::now() + manner.timeout);
+            let wake = next.unwrap_or_else(|| Instant::now() + manner.idle);
             let takes_more = self.session.has_room() && self.session.overdue() == 0;
             let outcome = tokio::select! {
                 read = reader.read(&mut buffer) => match read {
@@ -214,10 +215,13 @@ impl Serving {
                     None => Err(Failure::Closed),
                     Some(job) => self.send(job),
                 },
-                () = sleep_until(wake), if next.is_some() => {
-                    self.expire(watch);
-                    Ok(())
-                }
+                () = sleep_until(wake) => match next {
+                    Some(_) => {
+                        self.expire(watch);
+                        Ok(())
+                    }
+                    None => self.try_idle(),
+                },
             };
             if let Err(failure) = outcome {
                 return failure;
@@ -252,6 +256,16 @@ impl Serving {
                 Err(Failure::Garbage(error))
             }
         }
+    }
+
+    /// NC on a connection that nobody used for a while. Its reply goes nowhere but to the device's breaker.
+    fn try_idle(&mut self) -> Result<(), Failure> {
+        let command = Command::Diagnostics.encode(None).map_err(|_| Failure::Closed)?;
+        let id = self.session.send(&command, &mut self.out).map_err(Failure::Garbage)?;
+        let (reply, _nobody) = oneshot::channel();
+        let job = Job { command: Arc::new(command), until: Instant::now() + DIAGNOSTICS_TIMEOUT, reply };
+        self.under_way.insert(id, UnderWay { job });
+        Ok(())
     }
 
     /// What was completed before the garbage in the same bytes counts; what comes after it does not.

@@ -51,8 +51,12 @@ impl Device {
         lmk: Arc<OnceLock<String>>,
         tasks: &mut JoinSet<()>,
     ) -> Arc<Self> {
-        let manner =
-            Manner { framing: config.framing(), in_flight: config.in_flight, timeout: config.timeout() };
+        let manner = Manner {
+            framing: config.framing(),
+            in_flight: config.in_flight,
+            timeout: config.timeout(),
+            idle: Duration::from_millis(config.idle_ms),
+        };
         let open_for = Duration::from_millis(config.breaker_open_ms);
         let mut lanes = Vec::new();
         let mut ends = Vec::new();

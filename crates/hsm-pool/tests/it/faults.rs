@@ -183,6 +183,25 @@ async fn the_breaker_opens_and_closes() {
     assert!(usable() && peer.count("NC") > before, "closed by a probe");
 }
 
+#[tokio::test]
+async fn idle_connections_are_tried() {
+    let peer = Peer::start(&[]);
+    let config = PoolConfig { idle_ms: 100, breaker_failures: 1, breaker_open_ms: 60_000, ..quick(&[&peer]) };
+    let pool = Pool::start(&config).await.unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    while peer.count("NC") < 10 {
+        assert!(Instant::now() < until, "{}", peer.tell("stats"));
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(pool.devices()[0].2);
+    peer.fault("drop");
+    let until = Instant::now() + Duration::from_secs(20);
+    while pool.devices()[0].2 {
+        assert!(Instant::now() < until, "a device that answers no NC is left alone without any command");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn full_queues_push_back() {
     let peer = Peer::start(&[]);
