@@ -94,7 +94,7 @@ impl Default for PoolConfig {
             deadline_ms: 7_000,
             idle_ms: 30_000,
             breaker_failures: 5,
-            breaker_open_ms: 5_000,
+            breaker_open_ms: 1_000,
             lmk: None,
             lmk_check_value: None,
             allow_variant_keys: false,

@@ -32,6 +32,9 @@ pub(crate) const DIAGNOSTICS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes read at once.
 const READ_BUFFER: usize = 8 * 1024;
 
+/// Bytes that usually wait to be written: many times a command.
+const WRITE_BUFFER: usize = 16 * 1024;
+
 /// Each connection counts its headers from somewhere else.
 const APART: u64 = 7919;
 
@@ -147,10 +150,6 @@ pub(crate) trait Watch {
     fn failed(&self);
 }
 
-struct UnderWay {
-    job: Job,
-}
-
 /// Serves commands until the connection breaks or nobody can send any more. Commands under way are failed.
 pub(crate) async fn serve(
     opened: Opened,
@@ -158,23 +157,24 @@ pub(crate) async fn serve(
     manner: Manner,
     watch: &impl Watch,
 ) -> Failure {
-    let mut connection =
-        Serving { session: opened.session, under_way: BTreeMap::new(), out: Zeroizing::new(Vec::new()) };
+    // Room for what is usually under way at once, so that no PIN block stays behind where the bytes were before.
+    let out = Zeroizing::new(Vec::with_capacity(WRITE_BUFFER));
+    let mut connection = Serving { session: opened.session, under_way: BTreeMap::new(), out };
     watch.ready(true);
     let failure = connection.run(opened.stream, jobs, manner, watch).await;
     watch.ready(false);
     if !connection.under_way.is_empty() {
         watch.failed();
     }
-    for under_way in std::mem::take(&mut connection.under_way).into_values() {
-        under_way.job.fail(failure.clone());
+    for job in std::mem::take(&mut connection.under_way).into_values() {
+        job.fail(failure.clone());
     }
     failure
 }
 
 struct Serving {
     session: Session,
-    under_way: BTreeMap<ExchangeId, UnderWay>,
+    under_way: BTreeMap<ExchangeId, Job>,
     out: Zeroizing<Vec<u8>>,
 }
 
@@ -189,7 +189,7 @@ impl Serving {
         let (mut reader, mut writer) = stream.into_split();
         let mut buffer = Zeroizing::new(vec![0; READ_BUFFER]);
         loop {
-            let next = self.under_way.values().map(|waiting| waiting.job.until).min();
+            let next = self.under_way.values().map(|waiting| waiting.until).min();
             let wake = next.unwrap_or_else(|| Instant::now() + manner.idle);
             let takes_more = self.session.has_room() && self.session.overdue() == 0;
             let outcome = tokio::select! {
@@ -243,7 +243,7 @@ impl Serving {
         }
         match self.session.send(&job.command, &mut self.out) {
             Ok(id) => {
-                self.under_way.insert(id, UnderWay { job });
+                self.under_way.insert(id, job);
                 Ok(())
             }
             // A command that is too long was not sent; the connection is as it was.
@@ -264,7 +264,7 @@ impl Serving {
         let id = self.session.send(&command, &mut self.out).map_err(Failure::Garbage)?;
         let (reply, _nobody) = oneshot::channel();
         let job = Job { command: Arc::new(command), until: Instant::now() + DIAGNOSTICS_TIMEOUT, reply };
-        self.under_way.insert(id, UnderWay { job });
+        self.under_way.insert(id, job);
         Ok(())
     }
 
@@ -274,7 +274,7 @@ impl Serving {
         let outcome = self.session.receive(bytes, &mut completed);
         for Completed { id, reply } in completed {
             let waiting = self.under_way.remove(&id);
-            if let (Some(UnderWay { job }), Some(reply)) = (waiting, reply) {
+            if let (Some(job), Some(reply)) = (waiting, reply) {
                 watch.answered(&job.command, &reply);
                 let _gone = job.reply.send(Ok(reply));
             }
@@ -284,7 +284,7 @@ impl Serving {
 
     fn expire(&mut self, watch: &impl Watch) {
         let now = Instant::now();
-        for (id, UnderWay { job }) in self.under_way.extract_if(.., |_, waiting| waiting.job.until <= now) {
+        for (id, job) in self.under_way.extract_if(.., |_, waiting| waiting.until <= now) {
             self.session.time_over(id);
             watch.failed();
             job.fail(Failure::TimedOut);
