@@ -57,11 +57,7 @@ fn typed() -> anyhow::Result<Zeroizing<String>> {
             KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => {
                 return Err(interrupted());
             }
-            KeyCode::Backspace => {
-                if text.pop().is_some() {
-                    eprint!("\u{8} \u{8}");
-                }
-            }
+            KeyCode::Backspace if text.pop().is_some() => eprint!("\u{8} \u{8}"),
             KeyCode::Char(character) if text.len() < LENGTH_MAX => {
                 text.push(character);
                 eprint!("*");
