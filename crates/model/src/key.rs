@@ -255,7 +255,7 @@ impl FromStr for Ksn {
             .collect::<Option<_>>()
             .ok_or(wrong)?;
         let bytes: Vec<u8> = digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect();
-        if digits.len() % 2 == 0 { Self::new(&bytes).map_err(|_| wrong) } else { Err(wrong) }
+        if digits.len().is_multiple_of(2) { Self::new(&bytes).map_err(|_| wrong) } else { Err(wrong) }
     }
 }
 

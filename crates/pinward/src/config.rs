@@ -75,7 +75,7 @@ impl Config {
             ));
         }
         problems.extend(host::check(&self.listener, &self.host));
-        problems.extend(self.module.problems());
+        problems.extend(self.module.problems(self.host.module_timeout_ms));
         if let Err(error) = self.products() {
             problems.push(error);
         }

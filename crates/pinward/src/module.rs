@@ -21,12 +21,17 @@ pub(crate) enum ModuleConfig {
 }
 
 impl ModuleConfig {
-    /// Everything that is wrong with it.
-    pub(crate) fn problems(&self) -> Vec<String> {
-        match self {
-            Self::Soft => Vec::new(),
-            Self::Payshield(pool) => pool.check().into_iter().map(|p| format!("module: {p}")).collect(),
+    /// Everything that is wrong with it. Times are nested: the devices must have given up before the host does.
+    pub(crate) fn problems(&self, host_waits_ms: u64) -> Vec<String> {
+        let Self::Payshield(pool) = self else { return Vec::new() };
+        let mut problems: Vec<String> = pool.check().into_iter().map(|p| format!("module: {p}")).collect();
+        if pool.deadline_ms >= host_waits_ms {
+            problems.push(format!(
+                "module: deadline_ms is {}: expected less than host.module_timeout_ms, which is {host_waits_ms}",
+                pool.deadline_ms
+            ));
         }
+        problems
     }
 
     /// Opens the module. A payShield need not be reachable yet.

@@ -97,7 +97,12 @@ impl TestModule {
         let folder = data.join("keys");
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         crate::seed::write_private(&folder.join(FILE), &serde_json::to_vec_pretty(test)?)?;
-        let mut config = PoolConfig { addresses: test.addresses(), ..PoolConfig::default() };
+        let mut config = PoolConfig {
+            addresses: test.addresses(),
+            timeout_ms: 2_000,
+            deadline_ms: 4_500,
+            ..PoolConfig::default()
+        };
         let pool = Pool::start(&config).await.context("test HSM")?;
         let pvv =
             import(&pool, test, KeyAttributes::tdes(KeyUsage::PinVerificationVisaPvv), &*random::<16>()?)

@@ -126,6 +126,8 @@ impl World {
         terminal.take_log();
         let outcome = match &act.verb {
             Verb::SignIn => terminal.sign_in().await.map(Some),
+            Verb::SwitchKeys => terminal.switch_to_next().map(Some),
+            Verb::SwitchBack => terminal.switch_back().map(Some),
             Verb::SignOut => terminal.sign_out().await.map(Some),
             Verb::Echo => terminal.echo().await.map(Some),
             Verb::Settle => terminal.settle().await.map(Some),
@@ -154,8 +156,17 @@ impl World {
         let reversal = log.iter().rev().find(|s| s.what == "reversal" && of_main != Some("reversal"));
         // A repeat is logged without its card: it is the last one's.
         let pan = log.iter().rev().find_map(|s| s.card.clone()).or_else(|| self.last[act.terminal].clone());
-        let pan =
-            pan.filter(|_| !matches!(act.verb, Verb::SignIn | Verb::SignOut | Verb::Echo | Verb::Settle));
+        let pan = pan.filter(|_| {
+            !matches!(
+                act.verb,
+                Verb::SignIn
+                    | Verb::SignOut
+                    | Verb::Echo
+                    | Verb::Settle
+                    | Verb::SwitchKeys
+                    | Verb::SwitchBack
+            )
+        });
         self.last[act.terminal].clone_from(&pan);
         Ok(Happened {
             answer: outcome.as_ref().map_or("!!".to_owned(), |o| spelled(&o.answer)),
@@ -268,11 +279,12 @@ fn sandbox(scenario: &Scenario, addresses: &[SocketAddr], cards: Vec<Card>) -> a
             tid: terminal_id(scenario, index)?,
             mid: MERCHANT.parse()?,
             merchant: None,
-            tmk: TdesKey::double(&TMK),
-            listener: wish.listener,
+            listener: wish.listener.unwrap_or(0),
+            keys: simulator::sandbox::KeySet::tdes(TdesKey::double(&TMK)),
+            next: None,
         });
     }
-    Ok(Sandbox { listeners, console: None, terminals, cards, directory: None })
+    Ok(Sandbox { listeners, console: None, terminals, scheme_terminals: Vec::new(), cards, directory: None })
 }
 
 /// The soft module behind a switch; counts how often it was asked about a PIN.
