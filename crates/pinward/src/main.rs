@@ -12,6 +12,7 @@ mod process;
 mod progress;
 mod runtime;
 mod seed;
+mod shared_keys;
 mod test_keys;
 mod test_module;
 

@@ -9,7 +9,7 @@ use store::{Archive, Store};
 use store_sql::SqliteEngine;
 use tokio::sync::oneshot;
 
-use crate::{command::Usage, config::Config, describe::Describer, health::Health};
+use crate::{command::Usage, config::Config, describe::Describer, health::Health, shared_keys};
 
 /// Everything that runs.
 pub(crate) struct Running {
@@ -38,6 +38,7 @@ pub(crate) async fn start(config: &Config, engine: Arc<SqliteEngine>) -> anyhow:
     let products = config.products().map_err(Usage)?;
     let store = Store::new(Arc::clone(&engine) as Arc<dyn store::Engine>);
     let metrics = metrics()?;
+    shared_keys::alarm(&*engine).await?;
     let health = Health::start(store.clone(), Arc::clone(&module)).await;
     let listener = web::bind(config.console.address).await.map_err(|e| Usage(with_source(&e)))?;
     let console = listener.local_addr()?;

@@ -69,6 +69,10 @@ pub(super) fn seal(master: &MasterKey, of: KeyAttributes, clear: &[u8]) -> Resul
 pub(super) fn open(master: &MasterKey, policy: KeyPolicy, block: &KeyBlock) -> Result<Opened, ModuleError> {
     let refused = |why: &dyn std::fmt::Display| ModuleError::KeyRefused(why.to_string());
     let (header, key) = unwrap(master.protection(), block.as_str()).map_err(|e| refused(&e))?;
+    if header.key_version[0] == b'c' {
+        // X9.143:2021, 6.2: version `cN` is component N, of which a ceremony makes the key.
+        return Err(refused(&"a component is no key"));
+    }
     if policy == KeyPolicy::Production
         && let Some(fault) = weak_keys::fault(header.algorithm, key.expose_bytes())
     {

@@ -129,6 +129,9 @@ async fn references_are_not_computed_for_unknown_pins() {
         let reference = bench.reference(&method, PIN);
         for guess in 0..200 {
             let guess = format!("{:04}", 5000 + guess);
+            if bench.reference(&method, &guess) == reference {
+                continue; // two PINs in ten thousand may have one PVV: then this one is right as well
+            }
             let verify = VerifyPin {
                 card: CARD,
                 pan: &bench.pan,

@@ -118,3 +118,21 @@ fn a_table_that_is_too_regular_is_refused_by_name() {
 fn hex(text: &str) -> Vec<u8> {
     hex::decode(text).unwrap()
 }
+
+/// A component of a ceremony is sealed like a key, and is half of one.
+#[tokio::test]
+async fn a_component_is_no_key() {
+    use hsm::soft::{Ceremony, ceremony::KeySpec};
+    let bench = bench();
+    let spec = KeySpec {
+        attributes: KeyAttributes::tdes(KeyUsage::PinEncryption),
+        length: 16,
+        exportability: paycrypto::key_block::Exportability::No,
+    };
+    let ceremony = Ceremony::new(MasterKey::new(&[7; 32]), KeyPolicy::Sandbox);
+    let component = ceremony.seal_component(&spec, "tpk", 1, &KEY).unwrap().block;
+    let reference = bench.reference(&ibm(), "123456");
+    let sent = block(&KEY, PinBlockFormat::Iso0, PAN, "123456");
+    let outcome = bench.verify(PinKey::Key(&component), PinBlockFormat::Iso0, sent, &reference).await;
+    assert_eq!(outcome, PinOutcome::Unverifiable(Unverifiable::Key));
+}

@@ -100,7 +100,7 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Explain(options) => Ok(explain::run(options)),
         Command::Vectors(options) => Ok(vectors::run(options)),
         Command::Calc(options) => calc::run(options),
-        Command::Key(options) => key::run(options, None),
+        Command::Key(options) => key::run(options, Some(&crate::shared_keys::of_terminals)),
         Command::Bench(options) => bench::run(options),
         Command::Config(options) => config::run(options),
         Command::Completions { shell } => {
