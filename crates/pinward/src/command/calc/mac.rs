@@ -116,7 +116,7 @@ fn padded<const N: usize>(padding: Padding, data: &[u8]) -> Vec<[u8; N]> {
     bytes.extend_from_slice(data);
     match padding {
         Padding::Method2 => bytes.push(0x80),
-        Padding::Method1 if data.is_empty() => bytes.push(0),
+        Padding::Method1 | Padding::Method3 if data.is_empty() => bytes.push(0),
         Padding::Method1 | Padding::Method3 => (),
     }
     bytes.resize(bytes.len().next_multiple_of(N), 0);
