@@ -37,7 +37,7 @@ fn planted_pins_and_keys_are_nowhere() {
 
     let log = folder.path().join("log.txt");
     let mut command = Command::new(PROGRAM);
-    command.args(["serve", "--config"]).arg(&config).env("RUST_LOG", "trace").stdin(Stdio::null());
+    command.args(["serve", "--config"]).arg(&config).env("PINWARD_LOG", "trace").stdin(Stdio::null());
     let mut host =
         Process(command.stderr(fs::File::create(&log).unwrap()).stdout(Stdio::null()).spawn().unwrap());
     let addresses = addresses(&log, &mut host);
