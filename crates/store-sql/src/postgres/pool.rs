@@ -39,7 +39,9 @@ pub(crate) struct Door {
     connect_within: Duration,
     pause_limit: Duration,
     /// Run on each new connection.
-    session: String,
+    session: &'static str,
+    /// Run on each new connection; an engine that does not know them does without.
+    wishes: &'static [&'static str],
 }
 
 impl Door {
@@ -47,9 +49,10 @@ impl Door {
         config: Config,
         connect_within: Duration,
         pause_limit: Duration,
-        session: String,
+        session: &'static str,
+        wishes: &'static [&'static str],
     ) -> Self {
-        Self { config, connect_within, pause_limit, session }
+        Self { config, connect_within, pause_limit, session, wishes }
     }
 
     /// A new connection, ready for use.
@@ -68,7 +71,12 @@ impl Door {
             }
         });
         let live = Live { client, prepared: Mutex::default() };
-        live.client.batch_execute(&self.session).await.map_err(|error| store_error(&error))?;
+        live.plain(self.session).await.map_err(|error| store_error(&error))?;
+        for wish in self.wishes {
+            if let Err(error) = live.plain(wish).await {
+                tracing::debug!(error = %said(&error), %wish, "the engine does without");
+            }
+        }
         let read_only: String =
             column(&live.one("SELECT current_setting('transaction_read_only')", &[]).await?, 0)?;
         if read_only == "on" {

@@ -53,7 +53,7 @@ impl Texts {
                 "SELECT place, body FROM {p}.journal WHERE place > $1 ORDER BY place LIMIT $2",
             ),
             backlog: text("SELECT count(*) FROM {p}.journal WHERE place > $1"),
-            head: text("SELECT last * {partitions} + {partition} FROM {p}.head"),
+            head: text("SELECT last * {partitions} + {partition} FROM {p}.head WHERE one = 1"),
             newer: text(NEWER),
             card: text(CARD),
             terminal: text(TERMINAL),
@@ -77,17 +77,18 @@ pub(crate) fn schema(partition: u16) -> String {
 }
 
 /// Moving the head waits for whoever appends to the same partition just now, and gives places in the order of commits.
+/// Scalar subqueries, not EXISTS: that may be planned as a hash over the whole journal.
 const APPEND: &str = "
     WITH head AS (
-        UPDATE {p}.head SET last = greatest(last, {ticks}) + $1 RETURNING last - $1 AS base
+        UPDATE {p}.head SET last = greatest(last, {ticks}) + $1 WHERE one = 1 RETURNING last - $1 AS base
     )
     INSERT INTO {p}.journal (subject, seq, place, at, key, body)
     SELECT r.subject, r.seq, ((SELECT base FROM head) + r.n) * {partitions} + {partition}, r.at, r.key, r.body
     FROM unnest($2::int8[], $3::bytea[], $4::int4[], $5::int8[], $6::int8[], $7::bytea[], $8::bytea[])
         AS r(n, subject, seq, version, at, key, body)
-    WHERE (r.seq = 1 OR EXISTS (
-            SELECT 1 FROM {p}.journal b WHERE b.subject = r.subject AND b.seq = r.seq - 1))
-      AND EXISTS (SELECT 1 FROM {p}.subjects s WHERE s.subject = r.subject AND s.version = r.version)
+    WHERE (SELECT s.version FROM {p}.subjects s WHERE s.subject = r.subject) = r.version
+      AND (r.seq = 1 OR (
+            SELECT b.seq FROM {p}.journal b WHERE b.subject = r.subject AND b.seq = r.seq - 1) IS NOT NULL)
     ON CONFLICT (subject, seq) DO NOTHING
     RETURNING subject, place";
 
@@ -143,7 +144,7 @@ pub(crate) const SET_VERSION: &str = "UPDATE pinward.store SET version = $1 WHER
 /// Numbers for newly registered cards; held until the commit, so that all numbers up to the last are there.
 pub(crate) const TAKE_NUMBERS: &str =
     "UPDATE pinward.store SET registered = registered + $1 WHERE one = 1 RETURNING registered - $1";
-pub(crate) const REGISTERED: &str = "SELECT registered FROM pinward.store";
+pub(crate) const REGISTERED: &str = "SELECT registered FROM pinward.store WHERE one = 1";
 
 // Leases. The holder's own lease is always free to it.
 pub(crate) const NEW_LEASE: &str =

@@ -103,7 +103,7 @@ impl Lane {
                 self.queue.close();
             }
             if !taken.is_empty() {
-                self.batch(taken.drain(..).collect()).await;
+                self.batch(std::mem::take(&mut taken)).await;
             }
         }
     }

@@ -75,7 +75,9 @@ impl Filler {
                 Ok(Some(false)) => PACE,
                 Ok(None) => ASK_AGAIN,
                 Err(error) => {
+                    // Its connection may be in a transaction that nobody ends.
                     self.ours = None;
+                    self.link.drop_live();
                     tracing::warn!(%error, "look-up tables not filled, trying again");
                     PAUSE_AFTER_FAILURE
                 }
@@ -117,11 +119,7 @@ impl Filler {
             self.ours = None;
             return Ok(None);
         }
-        if let Err(error) = write(&live, ours, &round).await {
-            // A new connection next time: this one is in a transaction that nobody ends.
-            self.link.drop_live();
-            return Err(error);
-        }
+        write(&live, ours, &round).await?;
         ours.cursors.extend(round.cursors);
         ours.entries += round.entries;
         ours.registered = round.registered;
