@@ -84,9 +84,9 @@ async fn on_a_database(dir: &Path, url: &str, time: Duration) -> Result<(), Fail
     let started = Instant::now();
     first.register(cards.into_iter().chain(terminals).collect()).await?;
     println!("{SHARED_CARDS} cards registered in {:?}; {}", started.elapsed(), first.describe());
-    at_random(&[first.clone()], 64, time).await?;
+    at_random(std::slice::from_ref(&first), 64, time).await?;
     for tasks in [1, 16, 64, 256, 1024] {
-        at_random(&[first.clone()], tasks, time).await?;
+        at_random(std::slice::from_ref(&first), tasks, time).await?;
     }
     let second = open().await?;
     at_random(&[first.clone(), second.clone()], 64, time).await?;
