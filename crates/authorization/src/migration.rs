@@ -86,7 +86,7 @@ impl Count {
     #[must_use]
     pub fn percent_moved(&self) -> u32 {
         let done = self.moved + self.finished;
-        if self.terminals == 0 { 0 } else { done * 100 / self.terminals }
+        (done * 100).checked_div(self.terminals).unwrap_or(0)
     }
 }
 

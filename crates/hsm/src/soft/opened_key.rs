@@ -10,7 +10,8 @@ use paycrypto::{
 
 use crate::module::ModuleError;
 
-/// An opened key, prepared for its cipher.
+/// An opened key, prepared for its cipher. Always behind an `Arc`, so the size of the largest does not matter.
+#[allow(clippy::large_enum_variant, reason = "never moved but into its Arc")]
 pub(super) enum OpenedKey {
     Tdes(TdesKey),
     Aes(AesKey),

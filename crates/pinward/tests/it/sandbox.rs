@@ -6,6 +6,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Output, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -26,6 +27,9 @@ impl Drop for Process {
 pub(crate) struct Sandbox {
     pub(crate) process: Process,
     pub(crate) data: PathBuf,
+    log: PathBuf,
+    /// How much of the log was looked at.
+    read: AtomicUsize,
 }
 
 impl Sandbox {
@@ -34,14 +38,28 @@ impl Sandbox {
         let _old = fs::remove_file(&published);
         let mut command = demo(data);
         command.args(["--quiet", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]).args(more);
-        let mut process = Process(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
+        let log = data.with_extension("log");
+        let to_log = fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let mut process =
+            Process(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(to_log).spawn().unwrap());
         let began = Instant::now();
         while !published.exists() {
             assert!(process.0.try_wait().unwrap().is_none(), "the sandbox ended");
             assert!(began.elapsed() < PATIENCE, "no sandbox.json");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self { process, data: data.to_owned() }
+        Self { process, data: data.to_owned(), log, read: AtomicUsize::new(0) }
+    }
+
+    /// Are there so many lines with this in the new part of the log?
+    pub(crate) fn log_says(&self, what: &str, times: usize) -> bool {
+        let log = fs::read_to_string(&self.log).unwrap();
+        log[self.read.load(Ordering::SeqCst)..].lines().filter(|line| line.contains(what)).count() >= times
+    }
+
+    /// What follows is the new part.
+    pub(crate) fn forget_log(&self) {
+        self.read.store(fs::read_to_string(&self.log).unwrap().len(), Ordering::SeqCst);
     }
 
     /// Plays a story that comes with the program.
