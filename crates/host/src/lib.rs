@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! listener ─► connection ─► intake ─► stages, in payment order ─► reply ─► connection
-//!             frames        what the    terminal, MAC, card,       encoded, signed,
-//!             cut out       message     PIN, decision, journal     leaves when durable
+//! limits,     frames        what the    terminal, MAC, card,       encoded, signed,
+//! TLS         cut out       message     PIN, decision, journal     leaves when durable
 //!                           asks for
 //! ```
 //!
@@ -23,6 +23,8 @@ mod references;
 mod reply;
 mod sandbox;
 mod stages;
+mod throttle;
+mod tls;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -33,7 +35,7 @@ use store::Store;
 use tokio::sync::watch;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use config::{Limits, ListenerConfig, Settings};
+pub use config::{ClientCertificate, Limits, ListenerConfig, ListenerLimits, Settings, TlsConfig};
 pub use listener::{StartError, check};
 pub use profile::Profile;
 
@@ -65,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) in_flight: in_flight::InFlight,
     pub(crate) recent_keys: recent_keys::RecentKeys,
     pub(crate) refusals: stages::refuse::Throttle,
+    pub(crate) throttles: throttle::Throttles,
+    pub(crate) tally: throttle::causes::Tally,
 }
 
 impl Shared {
@@ -88,6 +92,8 @@ pub struct Host {
     addresses: Vec<SocketAddr>,
     stop: watch::Sender<bool>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    certificates: tls::watch::Certificates,
+    shared: Arc<Shared>,
 }
 
 impl Host {
@@ -104,6 +110,8 @@ impl Host {
             module: parts.module,
             products: parts.products,
             clock: parts.clock,
+            throttles: throttle::Throttles::new(&parts.settings),
+            tally: throttle::causes::Tally::new(),
             settings: parts.settings,
             zone,
             references,
@@ -112,19 +120,41 @@ impl Host {
             refusals: stages::refuse::Throttle::default(),
         });
         let (stop, stopped) = watch::channel(false);
-        let bound = listener::bind_all(listeners, &shared.settings, &*shared.module).await?;
+        // Certificates are valid by the machine's clock, which terminals share, and not by that of a scenario.
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let now = clock.now().0 / 1000;
+        let bound = listener::bind_all(listeners, &shared.settings, &*shared.module, now).await?;
         let addresses = bound.iter().map(listener::Bound::address).collect();
+        let terminators = bound.iter().filter_map(listener::Bound::tls).collect();
+        let certificates = tls::watch::Certificates { terminators, clock };
         let serve = |bound: listener::Bound| {
             tokio::spawn(listener::serve(bound, Arc::clone(&shared), stopped.clone()))
         };
-        let tasks = bound.into_iter().map(serve).collect();
-        Ok(Self { addresses, stop, tasks })
+        let mut tasks: Vec<_> = bound.into_iter().map(serve).collect();
+        if !certificates.terminators.is_empty() {
+            let every = Duration::from_millis(shared.settings.certificate_check_ms.max(1));
+            tasks.push(tokio::spawn(certificates.clone().watch(every, stopped)));
+        }
+        Ok(Self { addresses, stop, tasks, certificates, shared })
     }
 
     /// Where it listens, in the order of the configuration; ports that were 0 are known now.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Reads all certificates, keys and lists of revocations again. New connections get them, open ones keep theirs.
+    /// Returns what could not be used, each with its listener and file; there the old ones go on.
+    #[must_use]
+    pub fn reload_certificates(&self) -> Vec<String> {
+        self.certificates.reload()
+    }
+
+    /// What the edge has refused, closed or held back since the start, by cause; the same is in the metric
+    /// `pinward_edge_refused_total`.
+    pub fn edge_refusals(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.shared.tally.counts()
     }
 
     /// Stops accepting, lets what is under way finish (bounded by `limits.shutdown_ms`), and returns.

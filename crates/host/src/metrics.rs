@@ -26,6 +26,19 @@ pub fn describe() {
         "Refusals answered but not journalled: over the limit"
     );
     describe_gauge!("pinward_connections", "Open connections");
+    describe_counter!("pinward_edge_refused_total", "Refused, closed or held back at the edge, by cause");
+    describe_counter!("pinward_tls_handshakes_total", "TLS handshakes by outcome");
+    describe_histogram!(
+        "pinward_tls_handshake_seconds",
+        metrics::Unit::Seconds,
+        "One TLS handshake, failed ones included"
+    );
+    describe_gauge!(
+        "pinward_tls_certificate_seconds_left",
+        metrics::Unit::Seconds,
+        "Until a listener's certificate chain expires; negative: it has"
+    );
+    describe_counter!("pinward_tls_reloads_total", "Certificate files read again, by outcome");
 }
 
 pub(crate) fn answered(mti: &str, code: &str, reason: ReasonCode, took: Duration) {
@@ -55,4 +68,21 @@ pub(crate) fn refusal_not_journalled() {
 
 pub(crate) fn connections(change: f64) {
     gauge!("pinward_connections").increment(change);
+}
+
+pub(crate) fn handshake(done: bool, took: Duration) {
+    counter!("pinward_tls_handshakes_total", "outcome" => outcome(done)).increment(1);
+    histogram!("pinward_tls_handshake_seconds").record(took.as_secs_f64());
+}
+
+pub(crate) fn certificates_read(used: bool) {
+    counter!("pinward_tls_reloads_total", "outcome" => outcome(used)).increment(1);
+}
+
+pub(crate) fn certificate_seconds_left(listener: std::net::SocketAddr, seconds: i64) {
+    gauge!("pinward_tls_certificate_seconds_left", "listener" => listener.to_string()).set(seconds as f64);
+}
+
+fn outcome(good: bool) -> &'static str {
+    if good { "done" } else { "failed" }
 }

@@ -17,7 +17,7 @@ pub(crate) mod settle;
 pub(crate) mod sign_in;
 pub(crate) mod terminal;
 
-use std::{net::SocketAddr, time::Instant};
+use std::time::Instant;
 
 use iso8583::Message;
 use model::{ReasonCode, Timestamp};
@@ -29,13 +29,14 @@ use tracing::{debug, info};
 
 use crate::{
     Shared,
-    connection::Arrived,
+    connection::{Arrived, Peer},
     intake::{self, Identity},
     listener::Link,
     metrics,
     profile::Task,
     reply::Asked,
     sandbox::Delivery,
+    throttle::causes::Cause,
 };
 
 /// What becomes of a frame.
@@ -101,7 +102,7 @@ impl Work<'_> {
 }
 
 /// Works on one frame from its first byte to its durable answer.
-pub(crate) async fn handle(shared: &Shared, link: &Link, peer: SocketAddr, arrived: Arrived) -> Handled {
+pub(crate) async fn handle(shared: &Shared, link: &Link, peer: &Peer, arrived: Arrived) -> Handled {
     let decoded = link.dialect.decode(&arrived.body);
     let (message, unreadable) = match &decoded {
         Ok(message) => (message, None),
@@ -109,10 +110,8 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: SocketAddr, arriv
     };
     let Some(identity) = intake::identity(message).filter(|_| message.mti().reply().is_some()) else {
         match unreadable {
-            Some(error) => info!(%peer, %error, "connection closed: unreadable message"),
-            None => {
-                info!(%peer, mti = %message.mti(), "connection closed: a message that cannot be answered")
-            }
+            Some(error) => debug!(%peer, %error, "unreadable message"),
+            None => debug!(%peer, mti = %message.mti(), "a message that cannot be answered"),
         }
         return Handled { frame: None, delivery: Delivery::Normal };
     };
@@ -132,16 +131,19 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: SocketAddr, arriv
         now: shared.now(),
     };
     let mut delivery = Delivery::Normal;
-    let answered = match unreadable {
-        Some(error) if identity.stan.is_none() => {
-            info!(%peer, %error, "connection closed: unreadable message without a trace number");
+    let answered = match (admit(&work, peer), unreadable) {
+        (_, Some(error)) if identity.stan.is_none() => {
+            debug!(%peer, %error, "unreadable message without a trace number");
             return Handled { frame: None, delivery };
         }
-        Some(error) => {
-            info!(%peer, terminal = %identity.terminal, %error, "unreadable message answered 30");
+        (Err(reason), _) => refuse::refuse(&work, None, reason).await,
+        (Ok(()), Some(error)) => {
+            if shared.tally.admits_line() {
+                info!(%peer, terminal = %identity.terminal, %error, "unreadable message answered 30");
+            }
             refuse::refuse(&work, None, ReasonCode::FormatError).await
         }
-        None => dispatch(&work, &mut delivery).await,
+        (Ok(()), None) => dispatch(&work, &mut delivery).await,
     };
     let frame = match answered {
         Answered::Decided(journaled) => journaled.reply().to_vec(),
@@ -149,6 +151,20 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: SocketAddr, arriv
     };
     debug!(%peer, mti = %message.mti(), terminal = %identity.terminal, "answered");
     Handled { frame: (!frame.is_empty()).then_some(frame), delivery }
+}
+
+/// May this peer speak in this terminal's name, and so often? Asked before anything is looked up.
+fn admit(work: &Work<'_>, peer: &Peer) -> Result<(), ReasonCode> {
+    let (shared, terminal) = (work.shared, &work.identity.terminal);
+    if !peer.may_speak_for(terminal) {
+        shared.tally.refused(Cause::ForeignTerminal, &format_args!("{peer} as {terminal}"));
+        return Err(ReasonCode::TerminalSuspended);
+    }
+    if !shared.throttles.admits_terminal(terminal, work.now) {
+        shared.tally.refused(Cause::TerminalRate, &format_args!("{peer} as {terminal}"));
+        return Err(ReasonCode::Overloaded);
+    }
+    Ok(())
 }
 
 /// Sends the message to the stage of its task.

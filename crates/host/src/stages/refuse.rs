@@ -30,7 +30,9 @@ pub(crate) async fn refuse(
     reason: ReasonCode,
 ) -> Answered {
     let code = work.link.profile.codes.code(reason, false);
-    info!(terminal = %work.identity.terminal, mti = %work.message.mti(), reason = reason.name(), %code, "refused");
+    if work.shared.tally.admits_line() {
+        info!(terminal = %work.identity.terminal, mti = %work.message.mti(), reason = reason.name(), %code, "refused");
+    }
     count(work, code.as_str(), reason);
     let found = match terminal {
         Some(terminal) => Some(Arc::clone(terminal)),

@@ -51,14 +51,26 @@ impl World {
 
     /// On another store than memory.
     pub(crate) async fn on(engine: Arc<dyn Engine>, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::listening(engine, change, &[terminals(), hosts()]).await
+    }
+
+    /// With the terminals' port as the listener says, and the hosts' port as usual.
+    pub(crate) async fn at(listener: ListenerConfig, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::listening(Arc::new(MemoryEngine::default()), change, &[listener, hosts()]).await
+    }
+
+    async fn listening(
+        engine: Arc<dyn Engine>,
+        change: impl FnOnce(&mut Settings),
+        listeners: &[ListenerConfig],
+    ) -> Self {
         let module = Arc::new(Switched::new());
         register(&*engine, &module.soft).await;
         let clock = Arc::new(ManualClock::at(START));
         let mut settings = Settings::default();
         change(&mut settings);
         let parts = parts(Arc::clone(&engine), Arc::clone(&module), Arc::clone(&clock), settings);
-        let listeners = [terminals(), hosts()];
-        let host = Host::start(parts, &listeners).await.unwrap();
+        let host = Host::start(parts, listeners).await.unwrap();
         Self { engine, clock, module, host }
     }
 
@@ -80,6 +92,23 @@ impl World {
         let mut wire = Wire::open(self.host.addresses()[1], pos.clone()).await;
         pos.sign_in(&mut wire, 1).await;
         (pos, wire)
+    }
+
+    /// How often the edge refused for this cause.
+    pub(crate) fn refused(&self, cause: &str) -> u64 {
+        let mut counts = self.host.edge_refusals();
+        counts.find_map(|(name, count)| (name == cause).then_some(count)).expect("a cause of this name")
+    }
+
+    /// Waits until it did so often.
+    pub(crate) async fn until_refused(&self, cause: &str, times: u64) {
+        for _ in 0..1000 {
+            if self.refused(cause) >= times {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{cause}: {} times, not {times}", self.refused(cause));
     }
 
     pub(crate) async fn card(&self, index: usize) -> CardState {
@@ -132,6 +161,8 @@ fn listener(dialect: &str, framing: &str, mac: &str) -> ListenerConfig {
         framing: framing.to_owned(),
         mac: mac.to_owned(),
         profile: None,
+        tls: None,
+        limits: host::ListenerLimits::default(),
     }
 }
 
