@@ -12,7 +12,7 @@ use paycrypto::{
     pin_block::encode_format_0,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
@@ -171,19 +171,29 @@ fn from_hex(text: &[u8]) -> Vec<u8> {
     text.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
 
+/// TCP, or TLS over it.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 /// One connection.
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     pos: Pos,
 }
 
 impl Wire {
     pub(crate) async fn open(address: SocketAddr, pos: Pos) -> Self {
-        Self { stream: TcpStream::connect(address).await.unwrap(), pos }
+        Self::over(TcpStream::connect(address).await.unwrap(), pos)
+    }
+
+    pub(crate) fn over(stream: impl Stream + 'static, pos: Pos) -> Self {
+        Self { stream: Box::new(stream), pos }
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
+        self.stream.flush().await.unwrap();
     }
 
     /// Sends, and waits for the answer.
@@ -214,15 +224,27 @@ impl Wire {
         async move { assert!(self.read().await.is_none(), "answered where it should close: {caller}") }
     }
 
+    /// A TLS alert (RFC 8446 §6) and the end.
+    pub(crate) async fn expect_alert(&mut self) {
+        let mut bytes = Vec::new();
+        let _ = timeout(PATIENCE, self.stream.read_to_end(&mut bytes)).await.expect("no end");
+        assert_eq!(bytes.first(), Some(&0x15), "an alert: {bytes:?}");
+    }
+
     /// Nothing comes for so long, and the connection stays.
     pub(crate) async fn expect_silence(&mut self, ms: u64) {
         let came = timeout(Duration::from_millis(ms), self.read_frame()).await;
         assert!(came.is_err(), "answered or closed where it should be silent");
     }
 
+    /// An answer within so long; `None` for the end or silence.
+    pub(crate) async fn answer_within(&mut self, ms: u64) -> Option<Answer> {
+        timeout(Duration::from_millis(ms), self.read_frame()).await.ok().flatten()
+    }
+
     /// Tries to send to a host that may have closed.
     pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).await.is_ok()
+        self.stream.write_all(bytes).await.is_ok() && self.stream.flush().await.is_ok()
     }
 }
 
