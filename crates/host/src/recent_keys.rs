@@ -30,6 +30,11 @@ impl RecentKeys {
         used.cards.get(key).is_some_and(|known| *known != card)
     }
 
+    /// Was this key used before, for whichever card?
+    pub(crate) fn is_known(&self, key: &TransactionKey) -> bool {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).cards.contains_key(key)
+    }
+
     /// It is used for this card now. The first use stays.
     pub(crate) fn note(&self, key: TransactionKey, card: CardId) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);

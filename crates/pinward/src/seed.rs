@@ -186,6 +186,8 @@ pub(crate) fn listeners(
         framing: listener.framing,
         mac: mac_for(listener.mac, module),
         profile: None,
+        tls: None,
+        limits: host::ListenerLimits::default(),
     });
     Ok(configs.collect())
 }

@@ -106,6 +106,8 @@ impl World {
             framing: framing.to_owned(),
             mac: mac.to_owned(),
             profile: None,
+            tls: None,
+            limits: host::ListenerLimits::default(),
         });
         let host = host::Host::start(parts, &configs).await?;
         let sandbox = sandbox(scenario, host.addresses(), cards)?;

@@ -26,6 +26,7 @@ use crate::{
     intake, metrics,
     reply::{Answer, ReplyError, compose},
     sandbox::{Delivery, Lever},
+    throttle::causes::Cause,
 };
 
 /// Passes a payment through the remaining stages.
@@ -60,6 +61,12 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
     let key = payment.request.key;
     if work.shared.recent_keys.is_anothers(&key, card) {
         return refuse(work, Some(&terminal), ReasonCode::DuplicateTrace).await;
+    }
+    // By the number alone, before anybody knows whether there is such a card. A copy looks at no PIN: it is no attempt.
+    let attempts = payment.request.has_pin && !work.shared.recent_keys.is_known(&key);
+    if attempts && !work.shared.throttles.admits_card(&card, work.now) {
+        work.shared.tally.refused(Cause::CardRate, &work.identity.terminal);
+        return refuse(work, Some(&terminal), ReasonCode::Overloaded).await;
     }
     let references = work.shared.references.next(work.now, &work.shared.zone);
     let mut decision = Deciding { work, payment, keys, references, pin: None };

@@ -46,7 +46,6 @@ impl Throttles {
     }
 
     /// May a PIN be tried on this card number now? Asked before the card is looked up, so it says nothing about it.
-    #[allow(dead_code, reason = "called by the payment's stage, which is changed by others at this time")]
     pub(crate) fn admits_card(&self, card: &CardId, now: Timestamp) -> bool {
         self.cards.as_ref().is_none_or(|table| table.take(card, nanoseconds(now)).is_ok())
     }

@@ -2,8 +2,8 @@
 //! about a card, and nothing is counted.
 
 use crate::{
-    client::Pos,
-    world::{WRONG, World},
+    client::{Answer, Pos},
+    world::{PIN, WRONG, World},
 };
 
 #[tokio::test]
@@ -50,4 +50,58 @@ async fn a_limited_terminal_learns_nothing() {
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert_eq!([world.card(0).await, world.card(1).await], cards);
     assert_eq!((world.module.asked_about_pins(), world.journal().await.len()), (asked, entries));
+}
+
+/// One card number tried again and again: over the limit the right PIN, a wrong one, a locked card and no card at all are
+/// answered the same, nobody looks at the PIN, and no try is counted. Copies and payments without a PIN are no attempts.
+#[tokio::test]
+async fn a_card_number_is_tried_so_often_and_the_answer_tells_nothing() {
+    const NO_CARD: usize = 99_999_998;
+    let world = World::with(|s| s.limits.card_attempts_per_minute = Some(3)).await;
+    let (pos, mut wire) = world.signed_in().await;
+    let first = pos.sealed(&pos.sale(2, 1000, 0, PIN));
+    let answered = wire.ask(&first).await;
+    let (mut stan, mut answers) = (10, Vec::new());
+    for (card, pins) in [(0, [PIN; 5]), (0, [WRONG; 5]), (1, [WRONG; 5]), (NO_CARD, [WRONG; 5])] {
+        for pin in pins {
+            stan += 1;
+            let answer = wire.ask(&pos.sealed(&pos.sale(stan, 1000, card, pin))).await;
+            pos.assert_genuine(&answer);
+            answers.push((card, pin, answer));
+        }
+    }
+    let codes: Vec<String> = answers.iter().map(|(.., answer)| answer.code()).collect();
+    let expected = [
+        ["00", "00", "91", "91", "91"],
+        ["91", "91", "91", "91", "91"],
+        ["55", "55", "75", "91", "91"],
+        ["14", "14", "14", "91", "91"],
+    ];
+    assert_eq!(codes, expected.concat());
+    let over: Vec<_> = answers.iter().filter(|(.., answer)| answer.code() == "91").collect();
+    let shape =
+        |answer: &Answer| (answer.frame.len(), answer.text(3), answer.text(4), answer.raw(38), answer.raw(2));
+    assert!(over.iter().all(|(.., answer)| shape(answer) == shape(&over[0].2)));
+    assert_eq!((world.card(0).await.tries.used(), world.module.asked_about_pins()), (0, 6));
+    assert_eq!(world.refused("card-rate"), over.len() as u64);
+
+    assert!(wire.ask(&first).await.frame == answered.frame, "a copy gets the stored answer");
+    world.clock.advance_ms(20_000);
+    assert_eq!(
+        wire.ask(&pos.sealed(&pos.sale(90, 1000, 0, PIN))).await.code(),
+        "00",
+        "a third of a minute: one more"
+    );
+    assert_eq!(wire.ask(&pos.sealed(&pos.sale(91, 1000, 0, PIN))).await.code(), "91");
+}
+
+/// A message whose MAC is wrong does not use up what a card may be tried: strangers cannot shut a card out.
+#[tokio::test]
+async fn forged_messages_are_no_attempts() {
+    let world = World::with(|s| s.limits.card_attempts_per_minute = Some(1)).await;
+    let (pos, mut wire) = world.signed_in().await;
+    for stan in 2..6 {
+        assert_eq!(wire.ask(&pos.frame(&pos.unsigned(&pos.sale(stan, 1000, 0, WRONG)))).await.code(), "A0");
+    }
+    assert_eq!(wire.ask(&pos.sealed(&pos.sale(9, 1000, 0, PIN))).await.code(), "00");
 }

@@ -51,6 +51,8 @@ fn default_text() -> anyhow::Result<String> {
             framing: "len2+tpdu+header".to_owned(),
             mac: "cup-ecb-8".to_owned(),
             profile: None,
+            tls: None,
+            limits: host::ListenerLimits::default(),
         }],
     };
     Ok(toml::to_string(&config)?)

@@ -106,8 +106,8 @@ mod tests {
     fn a_subject_keeps_its_partition() {
         let card = |byte| partition(&Subject::Card(CardId([byte; 16])), 64);
         let terminal = |text: &str| partition(&Subject::Terminal(text.parse().unwrap()), 64);
-        assert_eq!([card(0), card(1), card(255)], [0, 0, 0]);
-        assert_eq!([terminal("T0000001"), terminal("T0000002")], [0, 0]);
+        assert_eq!([card(0), card(1), card(255)], [43, 9, 57]);
+        assert_eq!([terminal("T0000001"), terminal("T0000002")], [58, 47]);
     }
 
     #[test]

@@ -157,9 +157,10 @@ impl Lane {
         let deadline = Instant::now() + self.core.limits.answer_within;
         let mut unknown = None;
         loop {
-            let Ok(attempt) =
-                tokio::time::timeout_at(deadline, self.attempt(&groups, unknown.is_some())).await
-            else {
+            // A time-out lets a future that is ready at once through: an attempt that fails at once must be stopped here.
+            let in_time = Instant::now() < deadline;
+            let attempting = tokio::time::timeout_at(deadline, self.attempt(&groups, unknown.is_some()));
+            let Some(attempt) = (if in_time { attempting.await.ok() } else { None }) else {
                 self.link.drop_live();
                 let cause = unknown.unwrap_or_else(|| "the database does not answer".to_owned());
                 return Err(StoreError::Away(cause));
