@@ -18,6 +18,7 @@ pub(crate) struct Running {
     stop_console: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<std::io::Result<()>>,
     engine: Arc<SqliteEngine>,
+    health: Arc<Health>,
 }
 
 /// Opens the embedded store of a data directory.
@@ -47,7 +48,7 @@ pub(crate) async fn start(config: &Config, engine: Arc<SqliteEngine>) -> anyhow:
         products: products.clone(),
         describer: Arc::new(Describer),
         sandbox: config.host.sandbox,
-        health,
+        health: Arc::clone(&health) as Arc<dyn web::HealthCheck>,
         metrics: Arc::new(move || metrics.render()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         zone: zone(&config.host.time_zone)?,
@@ -66,7 +67,7 @@ pub(crate) async fn start(config: &Config, engine: Arc<SqliteEngine>) -> anyhow:
     let served = tokio::spawn(web::serve(listener, router, async move {
         let _ = stopped.await;
     }));
-    Ok(Running { host, console, stop_console, served, engine })
+    Ok(Running { host, console, stop_console, served, engine, health })
 }
 
 impl Running {
@@ -80,6 +81,19 @@ impl Running {
         self.console
     }
 
+    /// What is wrong with the security module, if something is.
+    pub(crate) fn module_trouble(&self) -> Option<String> {
+        use web::HealthCheck;
+        self.health.checks().into_iter().find(|c| c.name == "security-module" && !c.ok).map(|c| c.detail)
+    }
+
+    /// Reads the listeners' certificates again.
+    pub(crate) fn reload_certificates(&self) {
+        for problem in self.host.reload_certificates() {
+            eprintln!("certificate: {problem}");
+        }
+    }
+
     /// Stops in order: no new requests, answers out, console closed, store flushed.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.host.shutdown().await;
@@ -91,15 +105,18 @@ impl Running {
     }
 }
 
-/// Waits for Ctrl-C or a termination signal.
-pub(crate) async fn until_told_to_stop() -> anyhow::Result<()> {
+/// Waits for Ctrl-C or a termination signal. SIGHUP reads the certificates again.
+pub(crate) async fn until_told_to_stop(running: &Running) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        done = tokio::signal::ctrl_c() => done?,
-        _ = terminate.recv() => {}
+    let mut reload = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            done = tokio::signal::ctrl_c() => return Ok(done?),
+            _ = terminate.recv() => return Ok(()),
+            _ = reload.recv() => running.reload_certificates(),
+        }
     }
-    Ok(())
 }
 
 fn metrics() -> anyhow::Result<PrometheusHandle> {

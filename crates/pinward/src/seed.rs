@@ -246,6 +246,23 @@ pub(crate) fn load_next(seeded: &mut Seeded, id: TerminalId, keys: TerminalKeysJ
     }
 }
 
+/// A terminal's old keys are gone: the new ones are its keys now.
+pub(crate) fn retire_old(seeded: &mut Seeded, id: TerminalId) {
+    for sandbox in [&mut seeded.public, &mut seeded.opening] {
+        let found = sandbox.terminals.iter().position(|t| t.tid == id.as_str() && t.next.is_some());
+        if let Some(at) = found {
+            // Its `tmk` may be another cipher's now: the first list has TDES master keys only.
+            let terminal = sandbox.terminals.remove(at);
+            sandbox.scheme_terminals.push(terminal);
+        }
+        for terminal in sandbox.scheme_terminals.iter_mut().filter(|t| t.tid == id.as_str()) {
+            if let Some(next) = terminal.next.take() {
+                (terminal.keys, terminal.listener) = (next.keys, next.listener);
+            }
+        }
+    }
+}
+
 /// Writes down what changed since the directory was seeded; whoever reads `sandbox.json` finds it there too.
 pub(crate) fn save(data: &Path, seeded: &Seeded) -> anyhow::Result<()> {
     write_private(&seed_path(data), &serde_json::to_vec(seeded)?)?;

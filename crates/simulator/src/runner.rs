@@ -77,7 +77,8 @@ pub enum RunError {
     NoTerminal(String),
     /// No card of that kind is in good order.
     #[error(
-        "no card for {0}: all that fit are locked or in use; unlock one at the console or start the sandbox anew"
+        "no card for {0}: none that fits answered its balance inquiry with 00; they are locked (pinward card unlock, or start \
+         the sandbox anew), used by another process, or this terminal cannot pay: has it signed in?"
     )]
     NoCard(String),
     /// A terminal cannot work.

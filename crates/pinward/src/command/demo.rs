@@ -78,6 +78,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let running = runtime::start(&config, engine).await?;
+    if let Some(trouble) = running.module_trouble() {
+        eprintln!("the security module does not answer yet, so terminals will hear 91: {trouble}");
+    }
     let listening = listening(&config.listener, running.addresses());
     let sandbox = with_addresses(&seeded.public, &listening, running.console());
     let path = seed::publish(&options.data, &sandbox)?;
@@ -89,7 +92,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         }
         next_steps(&options.data);
     }
-    runtime::until_told_to_stop().await?;
+    runtime::until_told_to_stop(&running).await?;
     if !options.quiet {
         eprintln!("\nstopping; go on later with: pinward demo --data {}", options.data.display());
     }
@@ -139,6 +142,13 @@ async fn prepare(
     hsm: Option<&Path>,
 ) -> anyhow::Result<(std::sync::Arc<store_sql::SqliteEngine>, Seeded, bool)> {
     if let Some(seeded) = seed::read(data)? {
+        if hsm.is_some() && matches!(seeded.module, ModuleConfig::Soft) {
+            return Err(Usage(format!(
+                "{} has its keys in the soft module; --hsm is for a new one",
+                data.display()
+            ))
+            .into());
+        }
         return Ok((runtime::open_store(data)?, seeded, false));
     }
     let occupied = fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some());
@@ -154,11 +164,26 @@ async fn prepare(
         .mode(0o700)
         .create(data)
         .map_err(|e| Usage(format!("cannot create {}: {e}", data.display())))?;
-    let hsm = hsm.map(TestHsm::read).transpose()?;
-    let module = seed::create_keys(data, hsm.as_ref()).await?;
+    match fill(data, hsm).await {
+        Ok((engine, seeded)) => Ok((engine, seeded, true)),
+        Err(error) => {
+            // Half a sandbox is none, and nobody could go on with it.
+            let _ = fs::remove_dir_all(data);
+            Err(error)
+        }
+    }
+}
+
+async fn fill(
+    data: &Path,
+    hsm: Option<&Path>,
+) -> anyhow::Result<(std::sync::Arc<store_sql::SqliteEngine>, Seeded)> {
+    let test = hsm.map(TestHsm::read).transpose()?;
+    let in_file = || hsm.map_or_else(String::new, |path| format!("with the test HSM of {}", path.display()));
+    let module = seed::create_keys(data, test.as_ref()).await.with_context(in_file)?;
     let engine = runtime::open_store(data)?;
-    let seeded = seed::seed(data, &*engine, &module).await?;
-    Ok((engine, seeded, true))
+    let seeded = seed::seed(data, &*engine, &module).await.with_context(in_file)?;
+    Ok((engine, seeded))
 }
 
 pub(crate) fn with_addresses(

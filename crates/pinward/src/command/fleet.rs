@@ -107,7 +107,11 @@ async fn status(options: &Options, plan: &Plan) -> anyhow::Result<ExitCode> {
     for (name, count) in &progress {
         println!("  {name:16} {}", line(count));
     }
+    for (name, _) in progress.iter().filter(|(_, count)| count.terminals == 0) {
+        println!("no registered terminal is in cohort {name}: are its numbers right?");
+    }
     match verdict {
+        Ok(()) if progress.iter().all(|(_, count)| count.terminals == 0) => {}
         Ok(()) => println!("may be finished: pinward fleet finish"),
         Err(unfinished) => explain(&unfinished, plan),
     }
@@ -147,6 +151,7 @@ fn explain(unfinished: &Unfinished, plan: &Plan) {
 
 async fn stage(options: &Options, plan: &Plan, cohort: &str) -> anyhow::Result<ExitCode> {
     let takes = plan.cohort(cohort).ok_or_else(|| no_such_cohort(plan, cohort))?;
+    refuse_empty(options, plan, Some(cohort)).await?;
     let mut seeded = seed::read(&options.data)?.ok_or_else(|| {
         Usage("new keys are made for sandboxes here; elsewhere they come from the key ceremony".to_owned())
     })?;
@@ -185,6 +190,7 @@ async fn unstage(options: &Options, plan: &Plan, cohort: &str) -> anyhow::Result
 }
 
 async fn finish(options: &Options, plan: &Plan) -> anyhow::Result<ExitCode> {
+    refuse_empty(options, plan, None).await?;
     let archive = store_sql::open_archive(&options.data)
         .with_context(|| format!("cannot open the store in {}", options.data.display()))?;
     if let Err(unfinished) = plan.may_finish(fleet(&*archive, plan).await?, now()) {
@@ -198,7 +204,17 @@ async fn finish(options: &Options, plan: &Plan) -> anyhow::Result<ExitCode> {
     }
     drop(archive);
     let moved = |_, stage| matches!(stage, Stage::Moved(_));
-    step(options, plan, "finished", KeySetEffect::Retire, moved).await
+    let done = step(options, plan, "finished", KeySetEffect::Retire, moved).await?;
+    if let Some(mut seeded) = seed::read(&options.data)? {
+        let archive = store_sql::open_archive(&options.data)?;
+        for (id, stage) in fleet(&*archive, plan).await? {
+            if stage == Stage::Finished {
+                seed::retire_old(&mut seeded, id);
+            }
+        }
+        seed::save(&options.data, &seeded)?;
+    }
+    Ok(done)
 }
 
 /// Takes one step for each terminal of the plan that is wanted.
@@ -252,6 +268,23 @@ fn report(
 fn no_such_cohort(plan: &Plan, cohort: &str) -> Usage {
     let known: Vec<&str> = plan.cohorts.iter().map(|c| c.name.as_str()).collect();
     Usage(format!("plan {}: no cohort {cohort:?}; it has {}", plan.name, known.join(", ")))
+}
+
+/// A number that was mistyped must not look like a cohort that is done.
+async fn refuse_empty(options: &Options, plan: &Plan, only: Option<&str>) -> anyhow::Result<()> {
+    let archive = store_sql::open_archive(&options.data)
+        .with_context(|| format!("cannot open the store in {}", options.data.display()))?;
+    let progress = plan.progress(fleet(&*archive, plan).await?);
+    let empty =
+        progress.iter().find(|(name, count)| count.terminals == 0 && only.is_none_or(|only| only == *name));
+    match empty {
+        None => Ok(()),
+        Some((name, _)) => Err(Usage(format!(
+            "plan {}: no registered terminal is in cohort {name:?}; are its numbers right, and not in a cohort before it?",
+            plan.name
+        ))
+        .into()),
+    }
 }
 
 /// Every terminal of the plan and how far it is.

@@ -29,7 +29,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         eprintln!("ISO 8583   {address}");
     }
     eprintln!("console    http://{}", running.console());
-    runtime::until_told_to_stop().await?;
+    runtime::until_told_to_stop(&running).await?;
     eprintln!("stopping");
     running.stop().await?;
     Ok(ExitCode::SUCCESS)

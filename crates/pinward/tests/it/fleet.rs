@@ -69,7 +69,10 @@ fn moves_to(scheme: &str) {
     assert!(finished && document["finished"] == 1, "{document}");
     let sandbox = Sandbox::start(&data, &[]);
     sandbox.play_text(&format!("{head}{pay}"));
-    sandbox.play_text(&format!("{head}T1: switch-back\nT1: sign-in -> 96\n"));
+    let published: Value = serde_json::from_slice(&fs::read(data.join("sandbox.json")).unwrap()).unwrap();
+    let now =
+        published["scheme_terminals"].as_array().unwrap().iter().find(|t| t["tid"] == "10000023").unwrap();
+    assert!(now["scheme"] == scheme && now.get("next").is_none(), "the new keys are its keys");
 }
 
 #[test]
@@ -80,6 +83,20 @@ fn a_fleet_moves_to_sm4() {
 #[test]
 fn a_fleet_moves_to_aes_dukpt() {
     moves_to("aes-dukpt");
+}
+
+#[test]
+fn a_cohort_of_mistyped_numbers_is_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    assert!(demo(&data).arg("--prepare-only").output().unwrap().status.success());
+    let path = plan(folder.path(), "typo", "sm4", "[[cohort]]\nname = \"b\"\nterminals = [\"7777*\"]\n");
+    for arguments in [&["stage", &path, "--cohort", "b"][..], &["finish", &path]] {
+        let mut command = Command::new(PROGRAM);
+        let out = command.arg("fleet").args(arguments).arg("--data").arg(&data).output().unwrap();
+        assert_eq!(out.status.code(), Some(2), "{}", said(&out));
+        assert!(said(&out).contains("no registered terminal is in cohort \"b\""), "{}", said(&out));
+    }
 }
 
 #[test]
