@@ -1,6 +1,6 @@
 //! `audit.jsonl`: one line for every step, each with the SHA-256 of the one before, so that a line which was changed, moved
 //! or taken out breaks the chain at its place. The end is held by the [`Head`] in the register: lines missing there are
-//! found too. Whoever can write both files can write both anew; the paper form of a ceremony therefore takes down the
+//! found too, and each line has the hash of the register as its step left it. Whoever can write both files can write both anew; the paper form of a ceremony therefore takes down the
 //! number and the hash of its last line (docs/guides/key-ceremony.md).
 
 use std::{
@@ -64,6 +64,9 @@ pub struct Line {
     /// More, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// SHA-256 of the register's keys and components once the step has taken effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub register: Option<String>,
     /// SHA-256 of the line before.
     pub previous: String,
 }
@@ -109,6 +112,13 @@ pub(crate) struct Entry {
     pub(crate) note: Option<String>,
 }
 
+impl Entry {
+    /// A line about no key.
+    pub(crate) fn bare(action: Action, note: String) -> Self {
+        Self { who: Vec::new(), action, key: None, version: None, check_values: Vec::new(), note: Some(note) }
+    }
+}
+
 /// Where and how the trail does not hold together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuditFault {
@@ -143,6 +153,16 @@ pub enum AuditFault {
         found: u64,
         /// Lines that there were.
         expected: u64,
+    },
+    /// The register is older than its trail by more than the one step that a crash can interrupt.
+    #[error(
+        "keys.toml is of line {register}, and the trail goes on to line {found}: a crash can interrupt one step, not more, so keys.toml was restored or changed alone. Stop, copy the folder for examination, and restore keys.toml and audit.jsonl together from one back-up that has line {found}"
+    )]
+    RegisterBehind {
+        /// The last line that the register knows.
+        register: u64,
+        /// The last line that is there.
+        found: u64,
     },
 }
 
@@ -196,6 +216,11 @@ pub fn verify(text: &str, head: &Head) -> Result<Verified, AuditFault> {
         }
         lines.push(line);
     }
+    // One writer under a lock leaves one line without effect, and notes of that which were interrupted themselves.
+    let known = usize::try_from(head.lines).unwrap_or(usize::MAX);
+    if lines.iter().skip(known).skip(1).any(|line| line.action != Action::Interrupted) {
+        return Err(AuditFault::RegisterBehind { register: head.lines, found: end.lines });
+    }
     match end.lines.checked_sub(head.lines) {
         Some(ahead) => Ok(Verified { lines, ahead, end, whole: whole as u64 }),
         None => Err(AuditFault::Truncated { found: end.lines, expected: head.lines }),
@@ -239,12 +264,19 @@ pub(crate) fn cut_torn_end(folder: &Path, whole: u64) -> Result<(), KeyringError
 }
 
 /// Writes a line, durably, and returns the new head.
-pub(crate) fn append(folder: &Path, head: &Head, entry: Entry, now: Timestamp) -> Result<Head, KeyringError> {
+pub(crate) fn append(
+    folder: &Path,
+    head: &Head,
+    entry: Entry,
+    register: String,
+    now: Timestamp,
+) -> Result<Head, KeyringError> {
     let path = folder.join(FILE);
     let Entry { who, action, key, version, check_values, note } = entry;
     let number = head.lines + 1;
     let previous = head.last.clone();
-    let line = Line { number, at: now, who, action, key, version, check_values, note, previous };
+    let register = Some(register);
+    let line = Line { number, at: now, who, action, key, version, check_values, note, register, previous };
     let text = serde_json::to_string(&line)
         .map_err(|e| KeyringError::Damaged { path: path.clone(), why: e.to_string() })?;
     let written = || -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt};
 use hsm::soft::ceremony::Ceremony;
 use model::KeyBlock;
 
-use crate::{KeyRecord, Keyring, KeyringError, State, audit::AuditFault, record::header_version};
+use crate::{KeyRecord, Keyring, KeyringError, State, audit::AuditFault, record::header_version, replay};
 
 /// A key that is kept elsewhere, such as a terminal's.
 #[derive(Debug, Clone)]
@@ -24,6 +24,13 @@ pub struct ElsewhereKey {
 pub enum Finding {
     /// The trail does not hold together.
     Trail(AuditFault),
+    /// The register says something else than the trail.
+    Altered {
+        /// Which key.
+        key: String,
+        /// In what.
+        what: String,
+    },
     /// A key block does not open.
     Damaged {
         /// Which key.
@@ -69,6 +76,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Trail(fault) => write!(f, "audit trail: {fault}"),
+            Self::Altered { key, what } => write!(f, "{key}: {what}"),
             Self::Damaged { key, why } => write!(f, "{key}: {why}"),
             Self::Differs { key, what } => {
                 write!(
@@ -99,8 +107,9 @@ impl Keyring {
         elsewhere: impl IntoIterator<Item = ElsewhereKey>,
     ) -> Result<Vec<Finding>, KeyringError> {
         let mut findings = Vec::new();
-        if let Err(fault) = self.trail()? {
-            findings.push(Finding::Trail(fault));
+        match self.trail()? {
+            Ok(trail) => findings.extend(replay::differences(self.register(), &trail)),
+            Err(fault) => findings.push(Finding::Trail(fault)),
         }
         for key in self.register().keys() {
             examine(ceremony, key, &mut findings);

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use hsm::soft::CeremonyError;
 
-use crate::{KeyName, Person, audit::AuditFault};
+use crate::{Finding, KeyName, Origin, Person, audit::AuditFault};
 
 /// A step that was not done.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,15 @@ pub enum KeyringError {
         "the audit trail is not whole: {0}; nothing is changed before somebody has looked into it (docs/guides/key-ceremony.md, \"When something is wrong\")"
     )]
     Audit(AuditFault),
+    /// The register is not what the trail says.
+    #[error(
+        "keys.toml is not what the audit trail says: {}; nothing is changed before somebody has looked into it: restore keys.toml and audit.jsonl together from one back-up (docs/guides/key-ceremony.md, \"When something is wrong\")",
+        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    Altered(Vec<Finding>),
+    /// A line was written and its step was not; this process goes no further.
+    #[error("the step before this one was not finished: begin again")]
+    Unfinished,
     /// Somebody else is at it.
     #[error("another step of the ceremony is under way in {0}: wait until it is done")]
     Busy(PathBuf),
@@ -123,6 +132,16 @@ pub enum KeyringError {
         name: KeyName,
         /// Which version.
         version: u8,
+    },
+    /// The next version of a key that others know too cannot be random.
+    #[error("{key} was {origin}: a random next version would be known here alone; {way}")]
+    NotRotated {
+        /// Which key.
+        key: String,
+        /// How it came to be.
+        origin: Origin,
+        /// How its next version comes.
+        way: String,
     },
     /// Components are waiting for a key that would be made another way.
     #[error("components of {0} are waiting: combine or discard them first")]

@@ -21,6 +21,7 @@ mod lifecycle;
 mod people;
 mod record;
 mod register;
+mod replay;
 pub mod words;
 
 pub use check::{ElsewhereKey, Finding};

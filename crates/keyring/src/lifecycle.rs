@@ -78,10 +78,10 @@ impl Keyring {
         self.make(ceremony, name, spec, operator, (Action::Generate, None), now)
     }
 
-    /// Makes the next version of a key, of the same kind; pending until it is activated.
+    /// Makes the next version of a key that was generated here, of the same kind; pending until it is activated.
     ///
     /// # Errors
-    /// [`KeyringError`].
+    /// [`KeyringError::NotRotated`] for a key that came from components or from elsewhere.
     pub fn rotate(
         &mut self,
         ceremony: &Ceremony,
@@ -90,6 +90,16 @@ impl Keyring {
         now: Timestamp,
     ) -> Result<Made, KeyringError> {
         let old = self.register().find(name, None)?;
+        let way = match old.origin {
+            Origin::Generated => None,
+            Origin::Components => Some(format!("hold a new ceremony: `pinward key component {name} …`")),
+            Origin::ImportedBlock | Origin::ImportedCryptogram => {
+                Some(format!("import the next one from the partner: `pinward key import {name} …`"))
+            }
+        };
+        if let Some(way) = way {
+            return Err(KeyringError::NotRotated { key: old.label(), origin: old.origin.clone(), way });
+        }
         let (spec, note) = (old.spec(), format!("to take the place of version {}", old.version));
         self.make(ceremony, name, &spec, operator, (Action::Rotate, Some(note)), now)
     }
@@ -286,6 +296,23 @@ impl Keyring {
         let (label, entry) = (key.label(), about(key, vec![operator.clone()], Action::Retire));
         self.commit(changed, entry, now)?;
         Ok(label)
+    }
+
+    /// Takes every version of a key out of use at once; one line each.
+    ///
+    /// # Errors
+    /// [`KeyringError::State`] when none is active.
+    pub fn retire_all(
+        &mut self,
+        name: &KeyName,
+        operator: &Person,
+        now: Timestamp,
+    ) -> Result<Vec<String>, KeyringError> {
+        let active: Vec<u8> = self.register().active(name, now).iter().map(|key| key.version).collect();
+        if active.is_empty() {
+            return self.retire(name, None, operator, now).map(|label| vec![label]);
+        }
+        active.into_iter().map(|version| self.retire(name, Some(version), operator, now)).collect()
     }
 
     /// Destroys a key that is not in use: its block is gone from the register, the record of it stays.

@@ -11,6 +11,7 @@ use std::{
 use model::Timestamp;
 use paycrypto::key_block::KeyUsage;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{ComponentRecord, KeyName, KeyRecord, KeyringError, State, audit::Head};
 
@@ -67,6 +68,13 @@ impl Register {
     #[must_use]
     pub fn head(&self) -> &Head {
         &self.audit
+    }
+
+    /// SHA-256 of all keys and components. Their JSON is hashed, so comments and order of lines do not matter; a field
+    /// that a later release adds must be left out while it is empty, or the hashes of older lines fail.
+    pub(crate) fn digest(&self) -> String {
+        let text = serde_json::to_string(&(&self.keys, &self.components)).unwrap_or_default();
+        hex::encode(Sha256::digest(text.as_bytes()))
     }
 
     /// All versions of a key, the newest first.

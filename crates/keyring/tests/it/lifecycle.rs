@@ -112,7 +112,9 @@ fn what_must_stay_stays_and_cryptograms_are_accepted_by_word_only() {
 #[test]
 fn changes_in_the_register_and_keys_in_two_places_are_found() {
     let bench = bench();
-    let check = |elsewhere: Vec<ElsewhereKey>| bench.open().check(&bench.ceremony, elsewhere).unwrap();
+    let check = |elsewhere: Vec<ElsewhereKey>| {
+        Keyring::open_to_check(bench.path()).unwrap().check(&bench.ceremony, elsewhere).unwrap()
+    };
     let pin = bench.generate("a", spec(KeyUsage::PinEncryption, Algorithm::Tdea, 16));
     bench.generate("b", spec(KeyUsage::PinEncryption, Algorithm::Tdea, 16));
     assert_eq!(check(Vec::new()), []);
@@ -143,4 +145,36 @@ fn changes_in_the_register_and_keys_in_two_places_are_found() {
     assert!(words(&check(Vec::new())).contains("does not open"));
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     assert!(matches!(Keyring::open(bench.path(), NOW), Err(KeyringError::Damaged { .. })));
+}
+
+#[test]
+fn only_a_key_that_was_made_here_is_rotated() {
+    let bench = bench();
+    let of = spec(KeyUsage::PinVerificationVisaPvv, Algorithm::Tdea, 16);
+    for (number, custodian, clear) in [
+        (1, "Chen Jie", "8C3D54A1F2096BE7D01A2B7C9E4F5863"),
+        (2, "Zhao Min", "B37CCABD450EFFA57A2D6C30B0B4A0DB"),
+    ] {
+        bench.give(&ComponentOf { spec: of, ..part("pvk", number, custodian) }, clear).unwrap();
+    }
+    bench.open().combine(&bench.ceremony, &name("pvk"), &two(), None, NOW).unwrap();
+    bench.activate("pvk");
+    let before = bench.file("keys.toml");
+    let refused = bench.open().rotate(&bench.ceremony, &name("pvk"), &person("Li Wei"), NOW).unwrap_err();
+    assert!(refused.to_string().contains("hold a new ceremony"), "{refused}");
+    assert_eq!(bench.file("keys.toml"), before);
+}
+
+#[test]
+fn every_version_of_a_key_can_be_retired_at_once() {
+    let bench = bench();
+    bench.generate("bdk", spec(KeyUsage::BaseDerivation, Algorithm::Aes, 32));
+    bench.activate("bdk");
+    bench.open().rotate(&bench.ceremony, &name("bdk"), &person("Li Wei"), NOW).unwrap();
+    bench.open().activate(&name("bdk"), 7 * DAY_S, &two(), NOW).unwrap();
+    let retired = bench.open().retire_all(&name("bdk"), &person("Li Wei"), NOW).unwrap();
+    assert_eq!(retired, ["bdk version 2", "bdk version 1"]);
+    assert!(bench.open().register().active(&name("bdk"), NOW).is_empty());
+    let again = bench.open().retire_all(&name("bdk"), &person("Li Wei"), NOW);
+    assert!(matches!(again, Err(KeyringError::State { .. })), "{again:?}");
 }

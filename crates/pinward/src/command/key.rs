@@ -27,6 +27,9 @@ use model::Timestamp;
 
 use super::Usage;
 
+/// What every sandbox's data directory has.
+const SANDBOX_FILE: &str = "sandbox-seed.json";
+
 /// Keys that are kept elsewhere in a data directory, such as the terminals': `check` compares check values with them.
 pub(crate) type Elsewhere<'a> = &'a dyn Fn(&Path, &Ceremony) -> anyhow::Result<Vec<ElsewhereKey>>;
 
@@ -39,7 +42,8 @@ pub(crate) struct Options {
     /// JSON.
     #[arg(long, global = true)]
     json: bool,
-    /// A data directory of a sandbox: published and weak keys are taken, cryptograms too.
+    /// The rules of a sandbox, in a sandbox's data directory only: published and weak keys are taken, cryptograms too;
+    /// components must still be random. The trail notes it.
     #[arg(long, global = true)]
     sandbox: bool,
     #[command(subcommand)]
@@ -108,6 +112,8 @@ impl Two {
 /// Runs the command. `elsewhere` gives the keys of terminals, where there is a store to read.
 pub(crate) fn run(options: Options, elsewhere: Option<Elsewhere<'_>>) -> anyhow::Result<ExitCode> {
     let session = Session { data: options.data, json: options.json, sandbox: options.sandbox };
+    session.refuse_other_modules()?;
+    session.refuse_false_sandbox()?;
     let done = match options.what {
         What::Init(init) => master::init(&session, &init),
         What::Component(component) => custody::component(&session, &component),
@@ -140,6 +146,7 @@ fn told(error: anyhow::Error) -> anyhow::Result<ExitCode> {
             wrong @ (KeyringError::Name(_)
             | KeyringError::Part { .. }
             | KeyringError::OnePerson(_)
+            | KeyringError::NotRotated { .. }
             | KeyringError::Ceremony(hsm::soft::CeremonyError::Spec(_))),
         ) => Err(Usage(wrong.to_string()).into()),
         _ => Err(error),
@@ -156,6 +163,35 @@ struct Session {
 impl Session {
     fn folder(&self) -> PathBuf {
         self.data.join("keys")
+    }
+
+    /// Keys that are in an HSM are not made here.
+    fn refuse_other_modules(&self) -> anyhow::Result<()> {
+        let configured = || -> Option<bool> {
+            let text = std::fs::read_to_string(self.data.join("pinward.toml")).ok()?;
+            let file: toml::Table = toml::from_str(&text).ok()?;
+            Some(file.get("module")?.get("kind")?.as_str()? == "payshield")
+        };
+        if self.folder().join("test-hsm.json").exists() || configured().unwrap_or_default() {
+            return Err(Usage(format!(
+                "the keys of {} are in the HSM: they are made and changed at its own console",
+                self.data.display()
+            ))
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Rules of a sandbox hold in a sandbox.
+    fn refuse_false_sandbox(&self) -> anyhow::Result<()> {
+        if self.sandbox && !self.data.join(SANDBOX_FILE).exists() {
+            return Err(Usage(format!(
+                "--sandbox: {} is not a sandbox's data directory (it has no {SANDBOX_FILE})",
+                self.data.display()
+            ))
+            .into());
+        }
+        Ok(())
     }
 
     fn policy(&self) -> KeyPolicy {
@@ -175,7 +211,11 @@ impl Session {
 
     /// Opens the register for change that needs no key.
     fn register(&self) -> anyhow::Result<Keyring> {
-        Ok(Keyring::open(&self.existing_folder()?, now())?)
+        let mut keyring = Keyring::open(&self.existing_folder()?, now())?;
+        if self.sandbox {
+            keyring.remark("by a sandbox's rules (--sandbox)");
+        }
+        Ok(keyring)
     }
 
     fn existing_folder(&self) -> anyhow::Result<PathBuf> {

@@ -29,11 +29,24 @@ pub(super) fn secret_twice(what: &str) -> anyhow::Result<Zeroizing<String>> {
     Err(anyhow::anyhow!("{what}: {ATTEMPTS} times two different entries; nothing was kept"))
 }
 
+/// Which of standard input and output must be a terminal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sides {
+    Input,
+    Both,
+}
+
+/// Refuses where there is nobody: `what` such as `the component is typed`.
+pub(super) fn a_terminal(what: &str, sides: Sides) -> anyhow::Result<()> {
+    if io::stdin().is_terminal() && (sides == Sides::Input || io::stdout().is_terminal()) {
+        return Ok(());
+    }
+    Err(Usage(format!("{what} at a terminal, and this is none")).into())
+}
+
 /// A secret that is typed at a terminal; stars are shown.
 pub(super) fn secret(what: &str) -> anyhow::Result<Zeroizing<String>> {
-    if !io::stdin().is_terminal() {
-        return Err(Usage(format!("{what} is typed at a terminal, and this is none")).into());
-    }
+    a_terminal(&format!("{what} is typed"), Sides::Input)?;
     eprint!("{what}: ");
     io::stderr().flush()?;
     let raw = RawMode::on()?;

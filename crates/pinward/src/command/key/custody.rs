@@ -31,7 +31,8 @@ pub(super) struct Component {
     /// Read the component from a file, or from standard input for -, instead of typing it twice.
     #[arg(long, value_name = "FILE", requires = "kcv")]
     from_file: Option<PathBuf>,
-    /// The component's check value on the custodian's form; without it the custodian is asked whether they agree.
+    /// The component's check value on its form, 6 digits: with another one nothing is kept. Without this option it is
+    /// shown, and its custodian asked; with --from-file it must be given.
     #[arg(long, value_name = "HEX")]
     kcv: Option<String>,
 }
@@ -44,6 +45,10 @@ pub(super) fn component(session: &Session, options: &Component) -> anyhow::Resul
         of: options.of,
         custodian: options.custodian.clone(),
     };
+    if options.generate {
+        // Into a file or a pipe it would be kept by somebody else than its custodian.
+        ask::a_terminal("a new component is shown", ask::Sides::Both)?;
+    }
     let (mut keyring, ceremony) = session.open()?;
     keyring.may_give(&wanted, now())?;
     let offered = if options.generate {

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use keyring::{KeyName, KeyRecord, State, audit::Line, read_register, read_trail, words};
+use keyring::{
+    KeyName, KeyRecord, Keyring, KeyringError, State, audit::Line, read_register, read_trail, words,
+};
 use model::Timestamp;
 use serde_json::{Value, json};
 
@@ -102,13 +104,16 @@ fn print_key(key: &KeyRecord, now: Timestamp) {
 }
 
 pub(super) fn check(session: &Session, elsewhere: Option<Elsewhere<'_>>) -> anyhow::Result<ExitCode> {
-    // The trail first: with one that is not whole the register is not opened for change.
-    if let Err(error) = read_trail(&session.existing_folder()?) {
-        println!("{error}");
-        return Ok(ExitCode::FAILURE);
+    // The trail first: without one that is whole there is nothing to compare the register with.
+    match read_trail(&session.existing_folder()?) {
+        Ok(_) | Err(KeyringError::Altered(_)) => {}
+        Err(error) => {
+            println!("{error}");
+            return Ok(ExitCode::FAILURE);
+        }
     }
     let ceremony = session.ceremony(master::open(&session.existing_folder()?)?);
-    let keyring = session.register()?;
+    let keyring = Keyring::open_to_check(&session.existing_folder()?)?;
     let others = match elsewhere {
         Some(elsewhere) => elsewhere(&session.data, &ceremony)?,
         None => {
@@ -153,7 +158,11 @@ pub(super) fn audit(session: &Session, verify: bool) -> anyhow::Result<ExitCode>
         println!("whole: {lines} lines, the last with SHA-256 {hash}");
     }
     if trail.ahead > 0 {
-        eprintln!("the last {} lines are of steps that were interrupted and took no effect", trail.ahead);
+        let interrupted = trail.lines.get(usize::try_from(trail.end().lines - trail.ahead)?);
+        eprintln!(
+            "the step of this line was interrupted and took no effect; unless it did: then keys.toml of before was restored\n{}",
+            interrupted.map(audit_line).unwrap_or_default()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
