@@ -48,7 +48,7 @@ pub(crate) struct TestHsm {
 const FILE: &str = "test-hsm.json";
 
 pub(crate) enum TestModule {
-    Soft(SoftModule),
+    Soft(Box<SoftModule>),
     Hsm(Box<Device>),
 }
 
@@ -124,7 +124,7 @@ impl TestModule {
     /// The module of a sandbox that was made before.
     pub(crate) async fn open(data: &Path, config: &ModuleConfig) -> anyhow::Result<Self> {
         let ModuleConfig::Payshield(pool) = config else {
-            return Ok(Self::Soft(keys::open(data, KeyPolicy::Sandbox)?));
+            return Ok(Self::Soft(Box::new(keys::open(data, KeyPolicy::Sandbox)?)));
         };
         let test = TestHsm::read(&data.join("keys").join(FILE))?;
         let pool = Pool::start(pool).await.context("test HSM")?;
