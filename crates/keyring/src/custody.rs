@@ -65,7 +65,8 @@ impl Keyring {
         let version = self.judge(wanted)?;
         let sealed = ceremony
             .seal_component(&wanted.spec, &label(&wanted.name, version), wanted.part, clear)
-            .map_err(KeyringError::from);
+            .map_err(KeyringError::from)
+            .and_then(|sealed| self.refuse_the_same_component(ceremony, &wanted.name, sealed));
         let sealed = self.noting_refusal(sealed, vec![wanted.custodian.clone()], &wanted.name, now)?;
         Ok(offered(wanted, version, &sealed))
     }
@@ -160,6 +161,21 @@ impl Keyring {
         };
         self.commit(changed, entry, now)?;
         Ok(gone)
+    }
+
+    fn refuse_the_same_component(
+        &self,
+        ceremony: &Ceremony,
+        name: &KeyName,
+        sealed: SealedKey,
+    ) -> Result<SealedKey, KeyringError> {
+        let check_value = sealed.check_value.to_string();
+        for given in self.components_of(name) {
+            if given.check_value == check_value && ceremony.same_key(&given.key_block(), &sealed.block)? {
+                return Err(KeyringError::SameComponent { part: given.part, name: name.clone() });
+            }
+        }
+        Ok(sealed)
     }
 
     /// The components of a key in the order of their parts.

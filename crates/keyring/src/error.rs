@@ -76,6 +76,16 @@ pub enum KeyringError {
         /// Of which key.
         name: KeyName,
     },
+    /// Two components that are one.
+    #[error(
+        "this is part {part} of {name} over again: two equal components cancel out, and two people would know one secret; have a new one made"
+    )]
+    SameComponent {
+        /// Which part.
+        part: u8,
+        /// Of which key.
+        name: KeyName,
+    },
     /// A custodian of the key would put it together.
     #[error("{operator} is a custodian of {name} and cannot combine it: somebody else must")]
     OperatorIsCustodian {
@@ -183,6 +193,7 @@ impl KeyringError {
     pub fn is_for_the_trail(&self) -> bool {
         match self {
             Self::SameCustodian { .. }
+            | Self::SameComponent { .. }
             | Self::OperatorIsCustodian { .. }
             | Self::SameKey { .. }
             | Self::CryptogramNotAccepted => true,

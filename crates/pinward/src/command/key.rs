@@ -220,9 +220,9 @@ impl Session {
 
     fn existing_folder(&self) -> anyhow::Result<PathBuf> {
         let folder = self.folder();
-        if !folder.is_dir() {
+        if !master::begun(&folder) {
             return Err(Usage(format!(
-                "{} has no folder of keys; `pinward key init --data {0}` begins one",
+                "{} has no keys; `pinward key init --data {0}` begins one",
                 self.data.display()
             ))
             .into());

@@ -293,5 +293,74 @@ fn a_wrong_passphrase_is_told_as_one() {
     run_in(data.path(), &["check"], "", Some(&wrong)).refused(1, "wrong passphrase");
     run_in(data.path(), &["check"], "", None).refused(2, "typed at a terminal");
     run_in(data.path(), &["check"], "", Some(&right)).ok();
-    run_in(data.path(), &["init"], "", Some(&right)).refused(1, "master.salt");
+    run_in(data.path(), &["init"], "", Some(&right)).refused(1, "already begun");
+}
+
+#[test]
+fn a_folder_is_begun_once_and_not_by_halves() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let data = tempfile::tempdir().unwrap();
+    let new = data.path().join("new");
+    let generate = [&["generate", "a", "--operator", "Li Wei"][..], &PVK].concat();
+    run_in(&new, &generate, "", None).refused(2, "`pinward key init");
+    let phrase = data.path().join("phrase");
+    fs::write(&phrase, "short").unwrap();
+    fs::set_permissions(&phrase, fs::Permissions::from_mode(0o644)).unwrap();
+    run_in(&new, &["init"], "", Some(&phrase)).refused(1, "passphrase file");
+    fs::set_permissions(&phrase, fs::Permissions::from_mode(0o600)).unwrap();
+    run_in(&new, &["init"], "", Some(&phrase)).refused(1, "passphrase");
+    assert!(!new.exists(), "a failed init leaves nothing");
+    fs::create_dir_all(new.join("keys")).unwrap();
+    run_in(&new, &generate, "", None).refused(2, "`pinward key init");
+    run_in(&new, &["init", "--master", "file"], "", None).ok();
+    run_in(&new, &["init", "--master", "file"], "", None).refused(1, "already begun");
+    run_in(&new, &generate, "", None).ok();
+    fs::remove_file(new.join("keys/keys.toml")).unwrap();
+    run_in(&new, &["list"], "", None).refused(1, "is missing although there is an audit trail");
+}
+
+#[test]
+fn the_keys_of_an_hsm_are_not_made_here() {
+    let data = tempfile::tempdir().unwrap();
+    let configuration = data.path().join("pinward.toml");
+    fs::write(&configuration, "[module]\nkind = \"payshield\"\n").unwrap();
+    let refused = |command: &[&str]| {
+        run_in(data.path(), command, "", None).refused(2, "are in the HSM");
+    };
+    refused(&["init", "--master", "file"]);
+    refused(&["list"]);
+    fs::remove_file(&configuration).unwrap();
+    fs::create_dir(data.path().join("keys")).unwrap();
+    fs::write(data.path().join("keys/test-hsm.json"), "{}").unwrap();
+    refused(&["init", "--master", "file"]);
+    refused(&["audit", "--verify"]);
+}
+
+#[test]
+fn a_slip_of_the_keyboard_tells_nothing_about_the_key() {
+    let site = Site::new();
+    site.component("1", "Chen Jie", FIRST, "407AD").refused(2, "malformed");
+    site.component("1", "Chen Jie", FIRST, FIRST_KCV).ok();
+    site.component("2", "Zhao Min", FIRST, FIRST_KCV).refused(1, "part 1 of pvk over again");
+    site.component("2", "Zhao Min", SECOND, SECOND_KCV).ok();
+    let run = site.two(&["combine", "pvk", "--kcv", "57C4O9"]).refused(2, "malformed");
+    assert!(!run.words.contains("57C409"), "{}", run.words);
+    site.two(&["combine", "pvk", "--kcv", "57 C4 09"]).ok();
+    site.run(&["rotate", "pvk", "--operator", "Li Wei"], "").refused(2, "hold a new ceremony");
+}
+
+#[test]
+fn during_an_overlap_retire_says_what_is_still_in_use() {
+    let site = Site::new();
+    site.generate("a", ["P0", "TDES", "128"], "N");
+    site.two(&["activate", "a"]).ok();
+    site.run(&["rotate", "a", "--operator", "Li Wei"], "").ok();
+    site.two(&["activate", "a", "--overlap-days", "7"]).ok();
+    let run = site.run(&["retire", "a", "--operator", "Li Wei"], "").ok();
+    assert!(run.words.contains("a version 1: still active"), "{}", run.words);
+    site.run(&["retire", "a", "--all-versions", "--operator", "Li Wei"], "").ok();
+    let run = site.run(&["rotate", "a", "--operator", "Li Wei"], "").ok();
+    assert!(run.words.contains("no version of it is in use"), "{}", run.words);
+    site.run(&["check"], "").ok();
 }

@@ -1,32 +1,47 @@
 //! What people type: secrets without echo, twice; confirmations. An end of input, Esc or Ctrl-C ends the step before
 //! anything is kept.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::{
+    io::{self, BufRead, IsTerminal, Read, Write},
+    sync::OnceLock,
+};
 
 use crossterm::{
     event::{self, Event, KeyCode, KeyEventKind, KeyModifiers},
     terminal,
 };
+use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use crate::command::Usage;
 
 /// Characters of a typed secret at most.
 const LENGTH_MAX: usize = 1024;
-/// How often two entries may differ.
+/// The exit code of a program that a signal ended is this and the signal's number.
+const ENDED_BY_SIGNAL: i32 = 128;
+/// How often it is asked for.
 const ATTEMPTS: usize = 3;
 
-/// A secret that is typed twice, and the same both times.
-pub(super) fn secret_twice(what: &str) -> anyhow::Result<Zeroizing<String>> {
+/// A secret that is typed twice, and means the same both times: `read` says what an entry means, or what is wrong with it.
+pub(super) fn secret_twice<T: PartialEq>(
+    what: &str,
+    read: impl Fn(&Zeroizing<String>) -> Result<T, String>,
+) -> anyhow::Result<T> {
     for _ in 0..ATTEMPTS {
-        let first = secret(what)?;
+        let first = match read(&secret(what)?) {
+            Ok(first) => first,
+            Err(wrong) => {
+                eprintln!("{wrong}; once more.");
+                continue;
+            }
+        };
         let again = secret(&format!("{what}, once more"))?;
-        if *first == *again {
+        if read(&again).is_ok_and(|again| again == first) {
             return Ok(first);
         }
         eprintln!("The two entries differ; once more from the beginning.");
     }
-    Err(anyhow::anyhow!("{what}: {ATTEMPTS} times two different entries; nothing was kept"))
+    Err(anyhow::anyhow!("{what}: {ATTEMPTS} times no two equal entries; nothing was kept"))
 }
 
 /// Which of standard input and output must be a terminal.
@@ -49,6 +64,7 @@ pub(super) fn secret(what: &str) -> anyhow::Result<Zeroizing<String>> {
     a_terminal(&format!("{what} is typed"), Sides::Input)?;
     eprint!("{what}: ");
     io::stderr().flush()?;
+    restore_when_ended()?;
     let raw = RawMode::on()?;
     let typed = typed();
     drop(raw);
@@ -83,6 +99,30 @@ fn typed() -> anyhow::Result<Zeroizing<String>> {
 
 fn interrupted() -> anyhow::Error {
     anyhow::anyhow!("interrupted; nothing was kept")
+}
+
+/// Gives the terminal its echo back when a signal ends the program at a prompt: nothing is dropped then.
+fn restore_when_ended() -> io::Result<()> {
+    static WATCHED: OnceLock<()> = OnceLock::new();
+    if WATCHED.set(()).is_err() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut terminated, mut hung_up) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let code = runtime.block_on(async {
+            tokio::select! {
+                _ = terminated.recv() => ENDED_BY_SIGNAL + SignalKind::terminate().as_raw_value(),
+                _ = hung_up.recv() => ENDED_BY_SIGNAL + SignalKind::hangup().as_raw_value(),
+            }
+        });
+        let _ = terminal::disable_raw_mode();
+        std::process::exit(code)
+    })?;
+    Ok(())
 }
 
 /// The terminal without echo, until this is dropped.

@@ -5,7 +5,10 @@ use std::{path::PathBuf, process::ExitCode};
 use keyring::{ComponentOf, KeyName, Keyring, OfferedComponent, Person};
 use zeroize::Zeroizing;
 
-use super::{Session, Two, ask, life, name, now, person, spec::SpecOptions};
+use super::{
+    Session, Two, ask, life, name, now, person,
+    spec::{self, SpecOptions},
+};
 use crate::command::Usage;
 
 /// Options of `pinward key component`.
@@ -33,7 +36,7 @@ pub(super) struct Component {
     from_file: Option<PathBuf>,
     /// The component's check value on its form, 6 digits: with another one nothing is kept. Without this option it is
     /// shown, and its custodian asked; with --from-file it must be given.
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = spec::check_value)]
     kcv: Option<String>,
 }
 
@@ -56,11 +59,10 @@ pub(super) fn component(session: &Session, options: &Component) -> anyhow::Resul
         show_once(&wanted, &offered, &clear)?;
         offered
     } else {
-        let text = match &options.from_file {
-            Some(path) => ask::secret_from(path)?,
-            None => ask::secret_twice(&format!("Part {} of {}", wanted.part, wanted.name))?,
+        let clear = match &options.from_file {
+            Some(path) => digits(&ask::secret_from(path)?)?,
+            None => typed(&wanted)?,
         };
-        let clear = digits(&text)?;
         let offered = keyring.offer_component(&ceremony, &wanted, &clear, now())?;
         println!("part {} of {}  check value {}", wanted.part, wanted.name, offered.check_value());
         offered
@@ -76,7 +78,8 @@ fn keep(
     offered: OfferedComponent,
 ) -> anyhow::Result<ExitCode> {
     let agreed = match &options.kcv {
-        Some(form) => form.eq_ignore_ascii_case(offered.check_value()),
+        // A longer one is compared as far as ours goes.
+        Some(form) => form.starts_with(offered.check_value()),
         None if options.generate => ask::confirmed("Is it written down, and compared?")?,
         None => ask::confirmed("Is this the check value on the form?")?,
     };
@@ -122,6 +125,17 @@ fn show_once(
     Ok(())
 }
 
+/// A component typed twice; its length is judged at the first entry, and how it is grouped does not matter.
+fn typed(wanted: &ComponentOf) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let length = wanted.spec.length;
+    let what = format!("Part {} of {}, {} hexadecimal digits", wanted.part, wanted.name, length * 2);
+    ask::secret_twice(&what, |text| match digits(text) {
+        Ok(clear) if clear.len() != length => Err(format!("{} digits came", clear.len() * 2)),
+        Ok(clear) => Ok(clear),
+        Err(error) => Err(error.to_string()),
+    })
+}
+
 /// Hexadecimal digits in groups or not.
 fn digits(text: &Zeroizing<String>) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let mut together = Zeroizing::new(String::with_capacity(text.len()));
@@ -145,7 +159,7 @@ pub(super) struct Combine {
     #[command(flatten)]
     two: Two,
     /// The check value that the whole key must have.
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = spec::check_value)]
     kcv: Option<String>,
 }
 

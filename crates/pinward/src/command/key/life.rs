@@ -86,7 +86,7 @@ pub(super) struct Import {
     #[arg(long, requires = "cryptogram")]
     accept_cryptogram: bool,
     /// The check value that the sender announced.
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = spec::check_value)]
     kcv: Option<String>,
     /// Usage of a cryptogram's key; a key block says it itself.
     #[arg(long, value_parser = spec::usage, requires = "cryptogram")]
@@ -211,7 +211,12 @@ pub(super) struct Rotate {
 pub(super) fn rotate(session: &Session, options: &Rotate) -> anyhow::Result<ExitCode> {
     let (mut keyring, ceremony) = session.open()?;
     let made = keyring.rotate(&ceremony, &options.name, &options.operator, now())?;
-    say(session, &made, "pending; the version before stays in use until `pinward key activate`")
+    let what = if keyring.register().active(&options.name, now()).is_empty() {
+        "pending; no version of it is in use until `pinward key activate`"
+    } else {
+        "pending; the version before stays in use until `pinward key activate`"
+    };
+    say(session, &made, what)
 }
 
 /// Options of `pinward key activate`.
@@ -243,14 +248,27 @@ pub(super) struct Retire {
     /// Which version; the newest active one if it is left out.
     #[arg(long)]
     version: Option<u8>,
+    /// Every version that is in use: during an overlap there are two.
+    #[arg(long, conflicts_with = "version")]
+    all_versions: bool,
     /// Who does it.
     #[arg(long, value_name = "PERSON", value_parser = person)]
     operator: Person,
 }
 
 pub(super) fn retire(session: &Session, options: &Retire) -> anyhow::Result<ExitCode> {
-    let label = session.register()?.retire(&options.name, options.version, &options.operator, now())?;
-    eprintln!("{label}: retired");
+    let mut keyring = session.register()?;
+    let retired = if options.all_versions {
+        keyring.retire_all(&options.name, &options.operator, now())?
+    } else {
+        vec![keyring.retire(&options.name, options.version, &options.operator, now())?]
+    };
+    for label in retired {
+        eprintln!("{label}: retired");
+    }
+    for key in keyring.register().active(&options.name, now()) {
+        eprintln!("{}: still active; --all-versions retires it too", key.label());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

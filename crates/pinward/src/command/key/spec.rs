@@ -60,6 +60,17 @@ pub(super) fn mode(text: &str) -> Result<ModeOfUse, String> {
     words::mode_of(text).ok_or_else(|| "no mode of use of X9.143: B, C, D, E, G, V, X".to_owned())
 }
 
+/// A check value as people write it: grouped or not, at least the three bytes that are compared.
+pub(super) fn check_value(text: &str) -> Result<String, String> {
+    const DIGITS: std::ops::RangeInclusive<usize> = 6..=32;
+    let digits: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    let whole = digits.len().is_multiple_of(2) && DIGITS.contains(&digits.len());
+    match whole && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        true => Ok(digits.to_ascii_uppercase()),
+        false => Err("malformed: a check value is 6 hexadecimal digits or more, an even number".to_owned()),
+    }
+}
+
 pub(super) fn exportability(text: &str) -> Result<Exportability, String> {
     words::exportability_of(text).ok_or_else(|| "expected N, E or S".to_owned())
 }
