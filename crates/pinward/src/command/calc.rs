@@ -13,6 +13,7 @@ mod ibm3624;
 mod input;
 mod kcv;
 mod keyblock;
+mod keyblock_words;
 mod mac;
 mod page;
 mod pinblock;
@@ -55,6 +56,9 @@ enum Calculation {
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     eprintln!("For test keys only: what you type here stays in the shell's history.");
     let page = calculate(&options.calculation)?;
+    for hint in page.hints() {
+        eprintln!("{hint}");
+    }
     let text = if options.json { page.json_text() } else { page.text() };
     // A reader that went away, such as `head`, is not an error.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());

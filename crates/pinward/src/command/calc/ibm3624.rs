@@ -20,7 +20,7 @@ pub(crate) struct Options {
     /// The validation data, sixteen hexadecimal digits
     #[arg(long, value_name = "HEX")]
     validation: String,
-    /// The PIN: alone for its offset, with --offset to verify it
+    /// The PIN: alone for its offset, with --offset to verify it; the exit code is 0 for a wrong PIN too
     #[arg(long)]
     pin: Option<String>,
     /// The offset: alone for the PIN that belongs to it
@@ -59,7 +59,10 @@ pub(super) fn page(options: &Options) -> anyhow::Result<Page> {
     match (&options.pin, &options.offset) {
         (None, None) => natural_pin(page, &method, options),
         (Some(pin), None) => offset(page, &method, options, pin),
-        (None, Some(offset)) => pin_of_offset(page, &method, offset),
+        (None, Some(offset)) => {
+            input::not_for("check-length", options.check_length.as_ref(), "an offset without a PIN")?;
+            pin_of_offset(page, &method, offset)
+        }
         (Some(pin), Some(offset)) => verify(page, &method, options, pin, offset),
     }
 }
@@ -161,5 +164,9 @@ mod tests {
         check(&format!("{method} --pin 5636 --offset 1111"), "wrong");
         check_refused(&format!("{method} --pin 123"), "4 to 12 digits");
         check_refused(&format!("{method} --pin 1234 --check-length 6"), "--check-length");
+        check_refused(
+            &format!("{method} --offset 1111 --check-length 4"),
+            "--check-length: does not apply to",
+        );
     }
 }

@@ -5,7 +5,7 @@ use paycrypto::kcv::{KcvMethod, KeyToCheck, check_value};
 use paycrypto::key::BlockKey;
 use paycrypto::mac::cmac;
 
-use super::input::{self, bad_option, upper_hex};
+use super::input::{self, bad_option, count, upper_hex};
 use super::page::Page;
 
 /// The check value of a key.
@@ -82,7 +82,7 @@ fn enciphered_zeros<const N: usize>(page: &mut Page, key: &impl BlockKey<N>) {
 
 fn end(page: Page, options: &Options, method: KcvMethod, key: KeyToCheck<'_>) -> anyhow::Result<Page> {
     let value = check_value(method, key, options.length).map_err(|error| bad_option("length", error))?;
-    Ok(page.end(format!("key check value, the leftmost {} bytes", options.length), value))
+    Ok(page.end(format!("key check value, the leftmost {}", count(options.length, "byte")), value))
 }
 
 #[cfg(test)]
@@ -109,8 +109,12 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        check_refused("kcv --key 0123 --method aes-cmac", "--key: a AES key cannot have 2 bytes");
-        check_refused("kcv --key 01x3 --method tdes-zeros", "hexadecimal");
+        check_refused(
+            "kcv --key 0123 --method aes-cmac",
+            "--key: an AES key has 16, 24 or 32 bytes, and not 2",
+        );
+        check_refused("kcv --key 01 --method sm4-zeros", "--key: an SM4 key has 16 bytes, and not 1");
+        check_refused("kcv --key 01x3 --method tdes-zeros", "--key: character 3 is not a hexadecimal digit");
         check_refused("kcv --key 0123456789ABCDEF --method tdes-zeros --length 9", "9 bytes");
     }
 }

@@ -4,9 +4,10 @@
 //! What it does not show: the encryption and authentication keys derived from the protection key, which
 //! never leave `paycrypto`.
 
-use paycrypto::key_block::{self, Header, ProtectionKey, RANDOM_LENGTH, Version};
+use paycrypto::key_block::{self, Algorithm, Header, KeyBlockError, ProtectionKey, RANDOM_LENGTH, Version};
 
-use super::input::{self, bad, bad_option, needed, upper_hex};
+use super::input::{self, bad, bad_option, needed, not_for, upper_hex};
+use super::keyblock_words::{algorithm, exportability, mode_of_use, usage};
 use super::page::Page;
 
 /// Wrap a key in a key block, or open one.
@@ -52,6 +53,7 @@ fn wrap(mut page: Page, options: &Options, key: &str) -> anyhow::Result<Page> {
     let header = read_template(header_text)?;
     let kbpk = protection_key(&header, &options.kbpk)?;
     let key = input::bytes("wrap", key)?;
+    check_key_length(header.algorithm, key.len())?;
     let block = match &options.padding {
         Some(padding) => {
             page.input("padding", padding);
@@ -74,11 +76,14 @@ fn wrap(mut page: Page, options: &Options, key: &str) -> anyhow::Result<Page> {
 
 fn unwrap(mut page: Page, options: &Options, block: &str) -> anyhow::Result<Page> {
     page.input("unwrap", block);
+    not_for("random", options.random.as_ref(), "--unwrap")?;
+    not_for("padding", options.padding.as_ref(), "--unwrap")?;
     // The scheme tag of payShield stands before the block and is no part of it.
     let block = block.strip_prefix('S').unwrap_or(block);
-    let claimed = key_block::read_unverified_header(block).map_err(|error| bad_option("unwrap", error))?;
+    let claimed =
+        key_block::read_unverified_header(block).map_err(|error| refused("unwrap", block, error))?;
     let kbpk = protection_key(&claimed, &options.kbpk)?;
-    let (header, key) = key_block::unwrap(&kbpk, block).map_err(|error| bad_option("unwrap", error))?;
+    let (header, key) = key_block::unwrap(&kbpk, block).map_err(|error| refused("unwrap", block, error))?;
     header_steps(&mut page, &header, block);
     body_steps(&mut page, &header, block);
     page.step("MAC verified over header and key data", "yes");
@@ -95,7 +100,47 @@ fn read_template(text: &str) -> anyhow::Result<Header> {
         return Err(bad_option("header", "the number of optional blocks must be 00 here"));
     }
     let whole = format!("{}{HEADER_LENGTH:04}{}", &text[..1], &text[5..]);
-    key_block::read_unverified_header(&whole).map_err(|error| bad_option("header", error))
+    key_block::read_unverified_header(&whole).map_err(|error| refused("header", text, error))
+}
+
+/// The place where a lower-case letter is right: `c1` in the key version number is a component
+/// (X9.143:2021, Table 5).
+const KEY_VERSION: usize = 9;
+
+/// What is wrong with a block or a header, and that the header is in lower case if that alone can be the reason.
+fn refused(option: &str, text: &str, error: KeyBlockError) -> anyhow::Error {
+    let of_a_letter = matches!(
+        error,
+        KeyBlockError::Version
+            | KeyBlockError::Algorithm
+            | KeyBlockError::ModeOfUse
+            | KeyBlockError::Exportability
+    );
+    let mut header = text.bytes().take(HEADER_LENGTH).enumerate();
+    let lower = header.any(|(place, letter)| place != KEY_VERSION && letter.is_ascii_lowercase());
+    match of_a_letter && lower {
+        true => bad_option(option, format!("{error}: key blocks are upper case, and this header is not")),
+        false => bad_option(option, error),
+    }
+}
+
+/// A key of a length that its algorithm does not have would be refused by every reader of the block.
+fn check_key_length(of: Algorithm, length: usize) -> anyhow::Result<()> {
+    let (lengths, words): (&[usize], _) = match of {
+        Algorithm::Aes => (&[16, 24, 32], "16, 24 or 32"),
+        Algorithm::Tdea => (&[16, 24], "16 or 24"),
+        Algorithm::Des => (&[8], "8"),
+        Algorithm::SM4 => (&[16], "16"),
+        // The others have no fixed length.
+        _ => return Ok(()),
+    };
+    match lengths.contains(&length) {
+        true => Ok(()),
+        false => {
+            let name = algorithm(of);
+            Err(bad_option("wrap", format!("a key of algorithm {name} has {words} bytes, and not {length}")))
+        }
+    }
 }
 
 fn protection_key(header: &Header, kbpk: &str) -> anyhow::Result<ProtectionKey> {
@@ -111,13 +156,14 @@ fn header_steps(page: &mut Page, header: &Header, block: &str) {
     let (version, how) = (block.get(..1).unwrap_or_default(), binding_method(header.version));
     page.step("key block version ID", format!("{version}: {how}"));
     page.step("key block length", block.get(1..5).unwrap_or_default());
-    page.step("key usage", format!("{}: {:?}", ascii(&header.usage.code()), header.usage));
-    page.step("algorithm", format!("{}: {:?}", ascii(&[header.algorithm.character()]), header.algorithm));
-    let mode = header.mode_of_use;
-    page.step("mode of use", format!("{}: {mode:?}", ascii(&[mode.character()])));
+    page.step("key usage", format!("{}: {}", ascii(&header.usage.code()), usage(header.usage)));
+    let letter = ascii(&[header.algorithm.character()]);
+    page.step("algorithm", format!("{letter}: {}", algorithm(header.algorithm)));
+    let letter = ascii(&[header.mode_of_use.character()]);
+    page.step("mode of use", format!("{letter}: {}", mode_of_use(header.mode_of_use)));
     page.step("key version number", ascii(&header.key_version));
-    let exportability = header.exportability;
-    page.step("exportability", format!("{}: {exportability:?}", ascii(&[exportability.character()])));
+    let letter = ascii(&[header.exportability.character()]);
+    page.step("exportability", format!("{letter}: {}", exportability(header.exportability)));
     page.step("number of optional blocks", block.get(12..14).unwrap_or_default());
     for optional in &header.optional_blocks {
         page.step(format!("optional block {}", ascii(&optional.id)), &optional.data);
@@ -195,5 +241,46 @@ mod tests {
         check_refused(&format!("{line} D0000P0TE00N00"), "16 characters");
         check_refused(&format!("{line} X0000P0TE00N0000"), "unknown version");
         check_refused(&format!("{line} D0000P0TE00N0100"), "must be 00");
+        check_refused(&format!("{line} d0000P0TE00N0000"), "key blocks are upper case");
+    }
+
+    #[test]
+    fn a_key_has_a_length_of_its_algorithm() {
+        for (letter, lengths, bad) in [
+            ("T", [16, 24, 24], [8, 15, 32]),
+            ("A", [16, 24, 32], [8, 15, 33]),
+            ("D", [8, 8, 8], [7, 9, 16]),
+            ("4", [16, 16, 16], [8, 15, 24]),
+        ] {
+            let line = format!("keyblock --kbpk {} --header D0000P0{letter}E00N0000", "41".repeat(32));
+            for length in lengths {
+                let key = "5D".repeat(length);
+                let block = page_of(&format!("{line} --wrap {key}")).unwrap();
+                check(&format!("keyblock --kbpk {} --unwrap {}", "41".repeat(32), block.result()), &key);
+            }
+            for length in bad {
+                let words = format!("bytes, and not {length}");
+                check_refused(&format!("{line} --wrap {}", "5D".repeat(length)), &words);
+            }
+        }
+    }
+
+    #[test]
+    fn the_header_is_told_in_the_words_of_the_standard_and_lower_case_is_named() {
+        let kbpk = "41".repeat(32);
+        let line = format!("keyblock --kbpk {kbpk} --wrap {} --header D0000B0TN00N0000", "5D".repeat(16));
+        let page = page_of(&line).unwrap();
+        assert_eq!(page.value("key usage"), "B0: base derivation key (BDK)");
+        assert_eq!(page.value("algorithm"), "T: TDEA");
+        assert_eq!(page.value("mode of use"), "N: no special restrictions");
+        assert_eq!(page.value("exportability"), "N: not exportable");
+        let block = page.result();
+        let unwrap = |block: &str| format!("keyblock --kbpk {kbpk} --unwrap {block}");
+        check_refused(&unwrap(&block.to_lowercase()), "key blocks are upper case");
+        let (header, data) = block.split_at(16);
+        // Hexadecimal digits are read in either case.
+        check(&unwrap(&format!("{header}{}", data.to_lowercase())), &"5D".repeat(16));
+        check_refused(&format!("{} --random 00", unwrap(block)), "--random: does not apply to --unwrap");
+        check_refused(&format!("{} --padding 00", unwrap(block)), "--padding: does not apply to --unwrap");
     }
 }

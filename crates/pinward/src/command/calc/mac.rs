@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use paycrypto::key::BlockKey;
 use paycrypto::mac::{self, Padding};
 
-use super::input::{self, bad_option, needed, upper_hex, xor};
+use super::input::{self, bad_option, count, needed, not_for, upper_hex, xor};
 use super::page::Page;
 
 /// A message authentication code.
@@ -95,14 +95,15 @@ pub(super) fn page(options: &Options) -> anyhow::Result<Page> {
 
 fn padding(options: &Options) -> anyhow::Result<Padding> {
     let choice = matches!(options.algorithm, Algorithm::Iso1 | Algorithm::Iso3 | Algorithm::Sm4Cbc);
-    match options.padding {
-        Some(2) if choice => Ok(Padding::Method2),
-        Some(3) if choice => Ok(Padding::Method3),
-        Some(method) if !choice && method != 1 => {
-            Err(bad_option("padding", "can be chosen for iso1, iso3 and sm4-cbc only"))
-        }
-        _ => Ok(Padding::Method1),
+    if !choice {
+        let name = options.algorithm.to_possible_value();
+        not_for("padding", options.padding.as_ref(), name.as_ref().map_or("", |value| value.get_name()))?;
     }
+    Ok(match options.padding {
+        Some(2) => Padding::Method2,
+        Some(3) => Padding::Method3,
+        _ => Padding::Method1,
+    })
 }
 
 /// The padded message in blocks (ISO/IEC 9797-1:2011, 6.3).
@@ -145,7 +146,7 @@ fn padding_step<const N: usize>(page: &mut Page, padding: Padding, data: &[u8]) 
         Padding::Method2 => (2, "one bit 1, then zeros"),
         Padding::Method3 => (3, "a first block with the length in bits, then zeros"),
     };
-    page.step(format!("padding method {method}"), format!("{words}; {} blocks", blocks.len()));
+    page.step(format!("padding method {method}"), format!("{words}; {}", count(blocks.len(), "block")));
     blocks
 }
 
@@ -161,10 +162,7 @@ fn algorithm_1<const N: usize>(
 }
 
 fn algorithm_3(mut page: Page, key: &str, padding: Padding, data: &[u8]) -> anyhow::Result<Page> {
-    let key = input::tdes("key", key)?;
-    if key.expose_bytes().len() != 16 {
-        return Err(bad_option("key", "has two parts of 8 bytes in this algorithm, 16 bytes"));
-    }
+    let key = input::tdes_pair("key", key)?;
     let (first, second) = (key.first_part(), key.second_part());
     page.step("K, first part of the key", upper_hex(first.expose_bytes()));
     page.step("K', second part of the key", upper_hex(second.expose_bytes()));
@@ -252,9 +250,13 @@ mod tests {
     #[track_caller]
     fn check(vector: &Value, algorithm: &str, key: &str, outputs: &[&str]) {
         let key = text(vector, "inputs", key).unwrap();
-        let padding = vector["inputs"]["padding"].as_u64().unwrap_or(1);
-        let line =
-            format!("mac --algorithm {algorithm} --key {key} --padding {padding} --data={}", data(vector));
+        let padding = match vector["inputs"]["padding"].as_u64() {
+            Some(method) if ["iso1", "iso3", "sm4-cbc"].contains(&algorithm) => {
+                format!(" --padding {method}")
+            }
+            _ => String::new(),
+        };
+        let line = format!("mac --algorithm {algorithm} --key {key} --data={}{padding}", data(vector));
         let page = page_of(&line).unwrap_or_else(|error| panic!("{vector}: {error}"));
         let published = outputs.iter().filter_map(|name| text(vector, "outputs", name));
         let published: Vec<&str> = published.collect();
@@ -310,10 +312,10 @@ mod tests {
         for length in [0, 1, 7, 8, 9, 15, 16, 17, 40] {
             let data = "A5".repeat(length);
             for algorithm in ["iso1", "sm4-cbc", "cmac-tdes", "cmac-aes", "cmac-sm4"] {
-                let paddings = if algorithm.starts_with("cmac") { 1..=1 } else { 1..=3 };
+                let paddings = [" --padding 1", " --padding 2", " --padding 3"];
+                let paddings = if algorithm.starts_with("cmac") { &[""] } else { paddings.as_slice() };
                 for padding in paddings {
-                    let line =
-                        format!("mac --algorithm {algorithm} --key {key} --data={data} --padding {padding}");
+                    let line = format!("mac --algorithm {algorithm} --key {key} --data={data}{padding}");
                     let page = page_of(&line).unwrap();
                     assert_eq!(last_enciphered(&page.text()), page.result(), "{line}\n{}", page.text());
                 }
@@ -332,6 +334,12 @@ mod tests {
         check_refused("mac --algorithm x9.9 --key 0123456789ABCDEFFE --data 00", "9 bytes where 8");
         check_refused("mac --algorithm cmac-aes --key 00 --data 00", "--key");
         check_refused("mac --algorithm x9.9 --key 0123456789ABCDEF --data 0", "--data");
-        check_refused("mac --algorithm x9.9 --key 0123456789ABCDEF --data 00 --padding 2", "--padding");
+        for algorithm in ["x9.9", "x9.19", "cup-ecb-16", "cmac-aes"] {
+            let line = format!("mac --algorithm {algorithm} --key 0123456789ABCDEF --data 00");
+            for padding in 1..=3 {
+                let words = format!("--padding: does not apply to {algorithm}");
+                check_refused(&format!("{line} --padding {padding}"), &words);
+            }
+        }
     }
 }

@@ -11,12 +11,23 @@ pub(super) struct Page {
     inputs: Vec<(&'static str, String)>,
     steps: Vec<(String, String)>,
     result: (String, String),
+    hints: Vec<String>,
 }
 
 impl Page {
     /// An input, by the name of its option.
     pub(super) fn input(&mut self, name: &'static str, value: impl Display) {
         self.inputs.push((name, value.to_string()));
+    }
+
+    /// Something to look at before the result is believed; it stands on standard error, not on the page.
+    pub(super) fn hint(&mut self, sentence: impl Into<String>) {
+        self.hints.push(sentence.into());
+    }
+
+    /// The hints, in their order.
+    pub(super) fn hints(&self) -> &[String] {
+        &self.hints
     }
 
     /// The next step: the standard's term, and what came out.

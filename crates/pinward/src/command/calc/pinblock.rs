@@ -7,7 +7,7 @@ use paycrypto::key::BlockKey;
 use paycrypto::pin::{Account12, Pin};
 use paycrypto::pin_block::{self, ClearPinBlock, Format3Fill};
 
-use super::input::{self, bad, bad_option, digit_text, needed, upper_hex, xor};
+use super::input::{self, bad, bad_option, digit_text, needed, not_for, upper_hex, xor};
 use super::page::Page;
 
 /// A PIN block: encode a PIN, or decode a block.
@@ -19,7 +19,7 @@ pub(crate) struct Options {
     /// The PIN to encode
     #[arg(long, required_unless_present = "decode", conflicts_with = "decode")]
     pin: Option<String>,
-    /// The account number, with its check digit
+    /// The account number, 12 to 19 digits with its check digit; format 4 fills a shorter one with zeros on the left
     #[arg(long)]
     pan: Option<String>,
     /// The PIN key: TDEA for formats 0 to 3, AES for 4, SM4 for the SM4 layouts
@@ -72,7 +72,27 @@ impl Format {
     }
 }
 
+/// Every option that is given is looked at.
+fn refuse_what_does_not_apply(options: &Options) -> anyhow::Result<()> {
+    let (format, decodes) = (options.format, options.decode.is_some());
+    let here = match (decodes, format) {
+        (true, _) => "decoding".to_owned(),
+        (false, format) => format!("format {}", format.name()),
+    };
+    if decodes || !matches!(format, Format::Iso1 | Format::Iso3 | Format::Iso4) {
+        not_for("random", options.random.as_ref(), &here)?;
+    }
+    if decodes || format != Format::Iso3 {
+        not_for("fill", options.fill.as_ref(), &here)?;
+    }
+    if !format.has_account() {
+        not_for("pan", options.pan.as_ref(), format!("format {}", format.name()))?;
+    }
+    Ok(())
+}
+
 pub(super) fn page(options: &Options) -> anyhow::Result<Page> {
+    refuse_what_does_not_apply(options)?;
     let mut page = Page::default();
     page.input("format", options.format.name());
     let given =
@@ -121,7 +141,7 @@ fn encode_8(mut page: Page, options: &Options, pin: &Pin) -> anyhow::Result<Page
 /// The clear block of formats 0 to 3, and the steps to it.
 fn clear_8(page: &mut Page, options: &Options, pin: &Pin) -> anyhow::Result<ClearPinBlock> {
     if options.format.has_account() {
-        let account = account(options)?;
+        let account = account(page, options)?;
         // With an account of zeros, the block is the field before the XOR.
         let zeros = Account12::new("000000000000").map_err(bad)?;
         let (field, block) = match options.format {
@@ -159,7 +179,7 @@ fn format_3_fill(page: &mut Page, options: &Options) -> anyhow::Result<Format3Fi
 }
 
 fn encode_format_4(mut page: Page, options: &Options, pin: &Pin) -> anyhow::Result<Page> {
-    let pan = input::pan(needed("pan", options.pan.as_deref())?)?;
+    let pan = input::pan_of_format_4(&mut page, needed("pan", options.pan.as_deref())?)?;
     let key = input::aes("key", needed("key", options.key.as_deref())?)?;
     let random = input::random::<8>(options.random.as_deref())?;
     page.step("random bytes", upper_hex(random));
@@ -175,7 +195,7 @@ fn encode_format_4(mut page: Page, options: &Options, pin: &Pin) -> anyhow::Resu
 }
 
 fn encode_sm4(mut page: Page, options: &Options, pin: &Pin) -> anyhow::Result<Page> {
-    let account = account(options)?;
+    let account = account(&mut page, options)?;
     let mut clear = [0; 16];
     if options.format == Format::Sm4Layout1 {
         let zeros = Account12::new("000000000000").map_err(bad)?;
@@ -219,7 +239,7 @@ fn decode_8(mut page: Page, options: &Options, block: &str) -> anyhow::Result<Pa
     let clear_bytes = *clear.expose_bytes();
     page.step("clear PIN block", upper_hex(clear_bytes));
     let account = if options.format.has_account() {
-        let account = account(options)?;
+        let account = account(&mut page, options)?;
         let field = format!("0000{}", digit_text(account.digits()));
         page.step("account number field", &field);
         page.step("plain text PIN field", upper_hex(xor(&clear_bytes, &input::block("pan", &field)?)));
@@ -237,7 +257,7 @@ fn decode_8(mut page: Page, options: &Options, block: &str) -> anyhow::Result<Pa
 }
 
 fn decode_format_4(mut page: Page, options: &Options, block: &str) -> anyhow::Result<Page> {
-    let pan = input::pan(needed("pan", options.pan.as_deref())?)?;
+    let pan = input::pan_of_format_4(&mut page, needed("pan", options.pan.as_deref())?)?;
     let key = input::aes("key", needed("key", options.key.as_deref())?)?;
     let block = input::block::<16>("decode", block)?;
     page.step("enciphered PIN block", upper_hex(block));
@@ -253,7 +273,7 @@ fn decode_format_4(mut page: Page, options: &Options, block: &str) -> anyhow::Re
 }
 
 fn decode_sm4(mut page: Page, options: &Options, block: &str) -> anyhow::Result<Page> {
-    let account = account(options)?;
+    let account = account(&mut page, options)?;
     let key = input::sm4("key", needed("key", options.key.as_deref())?)?;
     let block = input::block::<16>("decode", block)?;
     page.step("enciphered PIN block", upper_hex(block));
@@ -274,8 +294,8 @@ fn end_with_pin(page: Page, decoded: Result<Pin, pin_block::PinBlockError>) -> a
     Ok(page.end("PIN", digit_text(pin.expose_digits())))
 }
 
-fn account(options: &Options) -> anyhow::Result<Account12> {
-    input::account(needed("pan", options.pan.as_deref())?)
+fn account(page: &mut Page, options: &Options) -> anyhow::Result<Account12> {
+    input::account(page, needed("pan", options.pan.as_deref())?)
 }
 
 #[cfg(test)]
@@ -368,6 +388,43 @@ mod tests {
         check_refused("pinblock --format 0 --pin 123 --pan 5432101234567891", "--pin: a PIN has 4 to 12");
         check_refused("pinblock --format 0 --pin 1234", "--pan: is needed");
         check_refused("pinblock --format 4 --pin 1234 --pan 4111111111111111", "--key: is needed");
-        check_refused("pinblock --format 1 --pin 1234 --random 00", "1 bytes where 8");
+        check_refused("pinblock --format 1 --pin 1234 --random 00", "1 byte where 8");
+    }
+
+    #[test]
+    fn options_that_do_not_apply_are_refused() {
+        let pan = "--pan 4111111111111111";
+        for (line, words) in [
+            (format!("--format 0 --pin 1234 {pan} --fill AAAAAAAAAA"), "--fill: does not apply to format 0"),
+            (format!("--format 0 --pin 1234 {pan} --random 00"), "--random: does not apply to format 0"),
+            (
+                format!("--format sm4-2 --pin 1234 {pan} --random 00"),
+                "--random: does not apply to format sm4-2",
+            ),
+            (format!("--format 4 --pin 1234 {pan} --fill AA"), "--fill: does not apply to format 4"),
+            (format!("--format 1 --pin 1234 {pan}"), "--pan: does not apply to format 1"),
+            (format!("--format 2 --decode 241234FFFFFFFFFF {pan}"), "--pan: does not apply to format 2"),
+            (format!("--format 3 --decode 00 {pan} --fill AA"), "--fill: does not apply to decoding"),
+            (format!("--format 4 --decode 00 {pan} --random AA"), "--random: does not apply to decoding"),
+        ] {
+            check_refused(&format!("pinblock {line}"), words);
+        }
+    }
+
+    #[test]
+    fn only_format_4_takes_a_short_account_number_and_says_how_it_is_filled() {
+        for format in ["0", "3", "sm4-1", "sm4-2"] {
+            let line = format!("pinblock --format {format} --pin 1234 --pan");
+            check_refused(&format!("{line} 41111111111"), "--pan: has 11 digits where 12 to 19 are needed");
+        }
+        let line = "pinblock --format 4 --key 00112233445566778899AABBCCDDEEFF --pan";
+        let block = "--decode 39B69B1B91FE05D48F7EF0D68EB2CBD6";
+        let page = page_of(&format!("{line} 1 {block}")).unwrap();
+        assert_eq!(page.result(), "123456");
+        let step = "account number, filled with zeros on the left to 12 digits";
+        assert_eq!(page.value(step), "000000000001");
+        check_refused(&format!("{line} 91111111111111111111 {block}"), "where 1 to 19 are needed");
+        let page = page_of("pinblock --format 0 --pin 1234 --pan 4111111111111112").unwrap();
+        assert_eq!(page.hints().len(), 1);
     }
 }

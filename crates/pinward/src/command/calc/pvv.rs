@@ -10,7 +10,7 @@ use super::page::Page;
 /// The Visa PIN verification value.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The PIN verification key pair, 16 bytes
+    /// The PIN verification key pair, two keys of 8 bytes: 16 bytes
     #[arg(long, value_name = "HEX")]
     pvk: String,
     /// The PIN verification key index, 0 to 9
@@ -19,10 +19,10 @@ pub(crate) struct Options {
     /// The PIN
     #[arg(long)]
     pin: String,
-    /// The account number, with its check digit
+    /// The account number, 12 to 19 digits with its check digit
     #[arg(long)]
     pan: String,
-    /// Verify the PIN against this value
+    /// Verify the PIN against this value; the exit code is 0 for a wrong PIN too
     #[arg(long)]
     pvv: Option<String>,
 }
@@ -31,11 +31,11 @@ pub(crate) struct Options {
 const PVV_LENGTH: usize = 4;
 
 pub(super) fn page(options: &Options) -> anyhow::Result<Page> {
-    let key = input::tdes("pvk", &options.pvk)?;
-    let index = pvv::Pvki::new(options.pvki).map_err(|error| bad_option("pvki", error))?;
-    let (pin, account) = (input::pin(&options.pin)?, input::account(&options.pan)?);
-
     let mut page = Page::default();
+    let key = input::tdes_pair("pvk", &options.pvk)?;
+    let index = pvv::Pvki::new(options.pvki).map_err(|error| bad_option("pvki", error))?;
+    let (pin, account) = (input::pin(&options.pin)?, input::account(&mut page, &options.pan)?);
+
     page.input("pvk", &options.pvk);
     page.input("pvki", options.pvki);
     page.input("pin", &options.pin);
@@ -108,5 +108,20 @@ mod tests {
         check_refused(&format!("{line} --pvki 10"), "--pvki");
         check_refused(&format!("{line} --pvki 1 --pvv 12"), "four digits");
         check(&format!("{line} --pvki 1 --pvv 0000"), "wrong");
+        let line = "pvv --pvki 1 --pin 1234 --pan 1122334455667788 --pvk";
+        check_refused(&format!("{line} {}", "0123456789ABCDEF".repeat(3)), "--pvk: has two parts of 8 bytes");
+    }
+
+    #[test]
+    fn an_account_number_has_12_to_19_digits_and_its_check_digit() {
+        let line = "pvv --pvk 0123456789ABCDEFFEDCBA9876543210 --pvki 1 --pin 1234 --pan";
+        check_refused(&format!("{line} 1"), "--pan: has 1 digit where 12 to 19 are needed");
+        check_refused(&format!("{line} 41111111111"), "11 digits");
+        check_refused(&format!("{line} 41111111111111111111"), "20 digits");
+        check_refused(&format!("{line} 41111111111111x1"), "decimal digits");
+        assert_eq!(page_of(&format!("{line} 411111111111")).unwrap().hints().len(), 1);
+        assert_eq!(page_of(&format!("{line} 4111111111111111")).unwrap().hints(), [""; 0]);
+        let page = page_of(&format!("{line} 4111111111111112")).unwrap();
+        assert!(page.hints()[0].contains("not this number's check digit"), "{:?}", page.hints());
     }
 }

@@ -83,7 +83,10 @@ pub(super) fn aes(case: &Case<'_>, name: &str) -> Result<Value, Trouble> {
         false => aes::InitialKey::from_bytes(&case.any_bytes(&["initial_key", "ik"])?, id),
     }
     .map_err(Trouble::refused)?;
+    // The key of the last counter is the whole operation of a vector that prints it.
+    let ends_with_update = || case.output_names().any(|output| output == "update_key");
     match name {
+        "result" if ends_with_update() => return unknown("output", name),
         "initial_key" | "ik" => return hex_value(initial_key.expose_bytes()),
         "update_key" => {
             if counter != u32::MAX {

@@ -5,7 +5,7 @@ use paycrypto::key::{self, AesKey, DesKey, Sm4Key, TdesKey};
 use paycrypto::key_block::{self, Algorithm, ProtectionKey};
 use serde_json::Value;
 
-use super::{Case, Trouble, exactly, hex_value, unknown};
+use super::{Case, Trouble, exactly, hex_value, numbered, unknown};
 
 pub(super) fn tr31(case: &Case<'_>, name: &str) -> Result<Value, Trouble> {
     let text = case.text("key_block")?;
@@ -14,7 +14,11 @@ pub(super) fn tr31(case: &Case<'_>, name: &str) -> Result<Value, Trouble> {
     let letters = |letters: &[u8]| Ok(Value::from(String::from_utf8_lossy(letters).into_owned()));
     match name {
         "key" => hex_value(unwrapped.expose_bytes()),
-        "header" => letters(&text.as_bytes()[..case.expected(name).map_or(16, str::len).min(text.len())]),
+        // As much as the vector prints, with the optional blocks or without, but never less than the fixed part.
+        "header" => {
+            let length = case.expected(name).map_or(16, str::len).max(16).min(text.len());
+            letters(&text.as_bytes()[..length])
+        }
         "version" | "version_id" => letters(&text.as_bytes()[..1]),
         "length" => letters(&text.as_bytes()[1..5]),
         "key_usage" => letters(&header.usage.code()),
@@ -73,10 +77,10 @@ pub(super) fn kcv_by(method: KcvMethod, bytes: &[u8], length: usize) -> Result<V
 }
 
 pub(super) fn kcv(case: &Case<'_>, name: &str) -> Result<Value, Trouble> {
-    let stem = name.split('_').next().unwrap_or(name);
-    if stem != "kcv" && name != "check_value" {
-        return unknown("output", name);
-    }
+    let stated = match numbered(name) {
+        ("kcv" | "check_value", stated) => stated,
+        _ => return unknown("output", name),
+    };
     let algorithm = case.algorithm();
     let has = |word: &str| algorithm.contains(word);
     let method = match (has("aes"), has("cmac"), has("sm4"), has("des")) {
@@ -86,7 +90,7 @@ pub(super) fn kcv(case: &Case<'_>, name: &str) -> Result<Value, Trouble> {
         (false, false, false, true) => KcvMethod::TdesZeros,
         _ => return Err(Trouble::not_supported(format!("algorithm {algorithm}"))),
     };
-    let length = case.expected(name).map_or(3, |expected| expected.len() / 2);
+    let length = stated.unwrap_or_else(|| case.expected(name).map_or(3, |expected| expected.len() / 2));
     kcv_by(method, &case.bytes("key")?, length)
 }
 

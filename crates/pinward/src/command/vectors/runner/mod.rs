@@ -3,8 +3,9 @@
 //! A vector names a group, inputs and outputs. Each group (see [`group`]) is a function that computes one
 //! named value out of the inputs. A vector passes only if every output it lists was computed and is equal; an output
 //! or input that the group does not know is "not supported", never a silent pass. Inputs that repeat what could be
-//! computed (a PIN field, a cryptogram) are checked like outputs. A `negative` vector passes only if the
-//! operation refused it.
+//! computed (a PIN field, a cryptogram) are checked like outputs. A `negative` vector passes only if every value
+//! it lists was computed and is equal, and the operation then refused it. Its `result` must say the same as
+//! `negative`: a vector that contradicts itself fails, whatever the operation does.
 //!
 //! Used by `pinward vectors` and, by inclusion, by the integration tests of `paycrypto`: it knows neither files
 //! nor the terminal.
@@ -98,11 +99,36 @@ pub(crate) fn run(vector: &Vector) -> Outcome {
     let Some(compute) = group(&vector.group) else {
         return Outcome::NotSupported(format!("group {}", vector.group));
     };
+    if let Some(outcome) = no_clear_expectation(vector) {
+        return outcome;
+    }
     let case = Case { vector, used: RefCell::default() };
     match vector.negative {
         true => run_negative(&case, compute),
         false => run_positive(&case, compute),
     }
+}
+
+/// Why a vector cannot be judged as it stands: it expects both acceptance and refusal, or an output has no value.
+fn no_clear_expectation(vector: &Vector) -> Option<Outcome> {
+    let empty = |value: &Value| match value {
+        Value::Null | Value::Object(_) => true,
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    };
+    if let Some((name, _)) = vector.outputs.iter().find(|(_, value)| empty(value)) {
+        return Some(Outcome::NotSupported(format!("output {name} without a value")));
+    }
+    let result = vector.outputs.get(RESULT)?;
+    let refusal = match comparable(result).as_str() {
+        ACCEPT => false,
+        "REJECT" | "REJECTED" | "REFUSE" | "REFUSED" | "INVALID" | "FALSE" | "FAIL" | "ERROR" => true,
+        _ => return Some(Outcome::NotSupported(format!("result {}", shown(result)))),
+    };
+    (refusal != vector.negative).then(|| Outcome::Failed {
+        expected: format!("result {}", shown(result)),
+        got: format!("\"negative\" {} in the same vector", vector.negative),
+    })
 }
 
 /// What computes the values of a group.
@@ -129,8 +155,14 @@ fn group(name: &str) -> Option<Compute> {
 /// Computes a value of a group by its name.
 pub(crate) type Compute = fn(&Case<'_>, &str) -> Result<Value, Trouble>;
 
-/// Output names that describe and are not computed.
-const DESCRIPTIONS: [&str; 2] = ["reason", "note"];
+/// The output that says whether the operation accepts.
+const RESULT: &str = "result";
+/// What all words for acceptance are compared as.
+const ACCEPT: &str = "ACCEPT";
+/// The output that says in free words why a negative vector is refused: there is nothing to compare it with.
+const REASON: &str = "reason";
+/// The output that describes and is not computed.
+const NOTE: &str = "note";
 /// Input names that describe and do not change the computation.
 const ANNOTATIONS: [&str; 6] = ["note", "part", "name", "comment", "source", "description"];
 /// Input names that belong to outputs which a vector may leave out: idle, they change nothing.
@@ -150,11 +182,12 @@ const IDLE: [&str; 10] = [
 fn run_positive(case: &Case<'_>, compute: Compute) -> Outcome {
     let mut compared = 0;
     for (name, expected) in &case.vector.outputs {
-        if DESCRIPTIONS.contains(&name.as_str()) {
+        if name == NOTE {
             continue;
         }
         let got = match name.as_str() {
-            "result" => accept(case, compute).map(|()| Value::from("accept")),
+            REASON => unknown("output of a vector that is not negative:", name),
+            RESULT => accept(case, compute).map(|()| Value::from("accept")),
             _ => compute(case, name),
         };
         match got {
@@ -185,31 +218,37 @@ fn run_positive(case: &Case<'_>, compute: Compute) -> Outcome {
 }
 
 fn run_negative(case: &Case<'_>, compute: Compute) -> Outcome {
-    // Intermediate values of a refused vector are still facts.
+    // Intermediate values of a refused vector are still facts: a refusal before one of them is not the one meant.
+    let mut compared = 0;
     for (name, expected) in &case.vector.outputs {
-        if name == "result" || DESCRIPTIONS.contains(&name.as_str()) {
+        if [RESULT, REASON, NOTE].contains(&name.as_str()) {
             continue;
         }
-        match compute(case, name) {
-            Ok(got) if same(expected, &got) => (),
-            Ok(got) => {
-                return Outcome::Failed { expected: format!("{name} {}", shown(expected)), got: shown(&got) };
+        let got = match compute(case, name) {
+            Ok(got) if same(expected, &got) => {
+                compared += 1;
+                continue;
             }
-            Err(Trouble::Refused(_)) => return Outcome::Passed,
+            Ok(got) => shown(&got),
+            Err(Trouble::Refused(why)) => format!("refused: {why}"),
             Err(Trouble::NotSupported(why)) => return Outcome::NotSupported(why),
-        }
+        };
+        return Outcome::Failed { expected: format!("{name} {}", shown(expected)), got };
     }
     match accept(case, compute) {
         Err(Trouble::Refused(_)) => Outcome::Passed,
-        Err(Trouble::NotSupported(why)) => Outcome::NotSupported(why),
-        Ok(()) => Outcome::Failed { expected: "a refusal".into(), got: "accepted".into() },
+        // Nothing of the group is left that could refuse: its values were all computed.
+        Err(Trouble::NotSupported(why)) if compared == 0 => Outcome::NotSupported(why),
+        Err(Trouble::NotSupported(_)) | Ok(()) => {
+            Outcome::Failed { expected: "a refusal".into(), got: "accepted".into() }
+        }
     }
 }
 
 /// The whole operation of a vector without a value to compare: the group's own "result" if it has one, and all values
 /// that the inputs restate (a MAC, a PVV, a check value to be verified).
 fn accept(case: &Case<'_>, compute: Compute) -> Result<(), Trouble> {
-    let own = compute(case, "result").map(|_| ());
+    let own = compute(case, RESULT).map(|_| ());
     let restated = check_restated_inputs(case, compute);
     match (own, restated) {
         (Err(Trouble::Refused(why)), _) | (_, Err(Trouble::Refused(why))) => Err(Trouble::Refused(why)),
@@ -333,7 +372,7 @@ fn same(expected: &Value, got: &Value) -> bool {
 fn comparable(value: &Value) -> String {
     let text = shown(value).to_uppercase();
     match text.as_str() {
-        "ACCEPTED" | "VALID" | "OK" | "TRUE" | "PASS" => "ACCEPT".to_owned(),
+        "ACCEPTED" | "VALID" | "OK" | "TRUE" | "PASS" => ACCEPT.to_owned(),
         _ => text,
     }
 }

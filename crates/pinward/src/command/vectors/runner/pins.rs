@@ -36,8 +36,12 @@ fn aes_key(case: &Case<'_>) -> Result<AesKey, Trouble> {
 /// The format that the algorithm text or the name of the output (`clear_3`) speaks of.
 fn format(case: &Case<'_>, name: &str) -> Result<u8, Trouble> {
     let named = name.strip_prefix("clear_").or(name.strip_prefix("encrypted_"));
-    if let Some([digit @ b'0'..=b'4']) = named.map(str::as_bytes) {
-        return Ok(digit - b'0');
+    match named.map(str::as_bytes) {
+        Some([digit @ b'0'..=b'4']) => return Ok(digit - b'0'),
+        Some(other) if other != b"pin_block" => {
+            return Err(Trouble::not_supported(format!("output {name}")));
+        }
+        _ => (),
     }
     let algorithm = case.algorithm();
     let after = algorithm.split_once("format ").map(|(_, after)| after.as_bytes());
@@ -80,10 +84,13 @@ fn format_4(case: &Case<'_>, name: &str) -> Result<Value, Trouble> {
 }
 
 fn format_0_to_3(case: &Case<'_>, name: &str, format: u8) -> Result<Value, Trouble> {
-    let stem = name.trim_end_matches(|end: char| end == '_' || end.is_ascii_digit());
-    match stem {
-        "clear_pin_block" | "clear" => hex_value(encode(case, format)?.expose_bytes()),
-        "encrypted_pin_block" | "encrypted" => hex_value(encode(case, format)?.encrypt(&tdes_key(case)?)),
+    match name {
+        "clear_pin_block" | "clear_0" | "clear_1" | "clear_2" | "clear_3" => {
+            hex_value(encode(case, format)?.expose_bytes())
+        }
+        "encrypted_pin_block" | "encrypted_0" | "encrypted_1" | "encrypted_3" => {
+            hex_value(encode(case, format)?.encrypt(&tdes_key(case)?))
+        }
         "pin" | "result" => digits_value(decode(case, format)?.expose_digits()),
         _ => unknown("output", name),
     }
