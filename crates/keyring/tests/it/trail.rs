@@ -191,7 +191,9 @@ fn a_long_life_is_played_again_without_a_difference() {
     bench.activate("bdk");
     for overlap_s in [86_400, 60, 0] {
         bench.open().rotate(&bench.ceremony, &bdk, &li, NOW).unwrap();
-        bench.open().activate(&bdk, overlap_s, &two(), NOW.plus_s(30)).unwrap();
+        let mut keyring = bench.open();
+        keyring.remark("with a remark");
+        keyring.activate(&bdk, overlap_s, &two(), NOW.plus_s(30)).unwrap();
     }
     let later = NOW.plus_s(90_000);
     bench.open().destroy(&bdk, 1, &two(), later).unwrap();

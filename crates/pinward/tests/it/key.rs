@@ -201,6 +201,9 @@ fn the_rules_of_a_sandbox_hold_in_a_sandbox() {
     fs::write(site.data.path().join("sandbox-seed.json"), "{}").unwrap();
     site.run(&generate, "").ok();
     assert!(site.read("audit.jsonl").contains("by a sandbox's rules"));
+    let place = ["component", "pvk", "--part", "1", "--of", "2", "--custodian", "Chen Jie", "--sandbox"];
+    let from = ["--from-file", "-", "--kcv", FIRST_KCV];
+    site.run(&[&place[..], &PVK, &from].concat(), FIRST).ok();
     site.run(&["audit", "--verify"], "").ok();
 }
 
