@@ -52,9 +52,7 @@ pub(crate) fn open(data: &Path, policy: KeyPolicy) -> anyhow::Result<SoftModule>
     let folder = data.join("keys");
     let master = master::open(&folder)?;
     let register = keyring::read_register(&folder)?;
-    if let Err(error) = keyring::read_trail(&folder) {
-        tracing::error!(%error, "the audit trail of the keys does not hold together");
-    }
+    keyring::read_trail(&folder).context("the keys are not what their audit trail says")?;
     let rules = rules(&folder.join("module.toml"))?;
     Ok(SoftModule::new(master, policy, configuration(&register, rules, now())?))
 }
