@@ -20,7 +20,7 @@ use crate::tdea::{self, Schedule};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum KeyError {
     /// The number of bytes is none of the algorithm's key lengths.
-    #[error("a {algorithm} key cannot have {length} bytes")]
+    #[error("no {algorithm} key has {length} bytes")]
     Length {
         /// The algorithm asked for.
         algorithm: &'static str,
