@@ -10,8 +10,19 @@ use tracing::warn;
 /// No anonymous or file-backed memory goes into a core dump, whoever asks for one (core(5), `coredump_filter`).
 const NOTHING: &str = "0";
 
-/// Guards this process. Called once, before a key is opened.
+/// Every connection is an open file. Asked for no more than that, however much the system would give.
+const OPEN_FILES: u64 = 1_000_000;
+
+/// Guards this process, and lets it have as many connections as the system allows. Called once, before a key is opened.
 pub(crate) fn guard() {
+    let files = getrlimit(Resource::Nofile);
+    let most = files.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
+    if files.current.is_some_and(|current| current < most)
+        && let Err(error) =
+            setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: files.maximum })
+    {
+        warn!(%error, "the number of open files stays low");
+    }
     // The filter first: a process that is not dumpable may no longer write it.
     if let Err(error) = std::fs::write("/proc/self/coredump_filter", NOTHING) {
         warn!(%error, "core dumps by a debugger would hold memory");

@@ -62,7 +62,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         data: std::path::absolute(&options.data)?,
         products: None,
         console: Console { address: options.console },
-        host: host::Settings { sandbox: true, ..host::Settings::default() },
+        host: host::Settings { sandbox: true, limits: limits(), ..host::Settings::default() },
         module: seeded.module.clone(),
         listener: seed::listeners(options.listen, &seeded.module)?,
     };
@@ -98,6 +98,17 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     running.stop().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Everything that talks to a sandbox has one address, and load runs push as hard as they can.
+fn limits() -> host::Limits {
+    const CONNECTIONS: usize = 20_000;
+    host::Limits {
+        connections: CONNECTIONS,
+        connections_per_source: CONNECTIONS,
+        frames_per_second: 0,
+        ..host::Limits::default()
+    }
 }
 
 /// The listeners with the ports that they were given.
