@@ -104,10 +104,12 @@ async fn run(live: &Live, statement: &str) -> Result<(), OpenError> {
     Err(OpenError::Database("another host makes the same tables".to_owned()))
 }
 
-const CLASH: [SqlState; 5] = [
+const CLASH: [SqlState; 6] = [
     SqlState::UNIQUE_VIOLATION,
     SqlState::DUPLICATE_SCHEMA,
     SqlState::DUPLICATE_TABLE,
+    // a table is a type as well
+    SqlState::DUPLICATE_OBJECT,
     SqlState::T_R_SERIALIZATION_FAILURE,
     // "tuple concurrently updated"
     SqlState::INTERNAL_ERROR,
