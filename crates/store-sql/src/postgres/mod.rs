@@ -50,6 +50,7 @@ mod archive;
 mod checkpoint;
 mod core;
 mod limits;
+pub mod local_server;
 mod migrate;
 mod open;
 mod pool;

@@ -1,6 +1,8 @@
 //! What only a database server, several hosts and a network between them can do.
 
 use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
     path::Path,
     sync::{
         Arc,
@@ -14,7 +16,11 @@ use model::{Amount, ReasonCode};
 use store::{
     AppendError, Archive, Card, CardWork, Engine, Event, Step, Store, StoreError, archive::TransactionQuery,
 };
-use store_sql::postgres::{Limits, PostgresEngine, open as try_open, open_archive};
+use store_sql::postgres::{
+    Limits, PostgresEngine,
+    local_server::{LocalServer, pgbench},
+    open as try_open, open_archive,
+};
 
 use crate::{
     archive::{morning, picture},
@@ -53,6 +59,20 @@ impl CardWork for Guess {
         let late = Tx { code: "75", reason: ReasonCode::CardLocked, ..tx };
         Ok(Step::Append(Box::new(sale(card, if tries < 3 { tx } else { late }))))
     }
+}
+
+#[test]
+fn a_local_server_can_be_measured_and_leaves_nothing_behind() {
+    let inside = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().unwrap();
+    let server = LocalServer::start(inside.path(), &["shared_buffers=16MB"]).unwrap();
+    let database = server.database().unwrap();
+    let name = database.rsplit_once('/').unwrap().1;
+    let measured = pgbench(&server, name, 2, 100, 1).unwrap();
+    assert!(measured.rate_per_s > 1.0, "{measured:?}");
+    assert!(measured.p50 > Duration::ZERO && measured.p99 >= measured.p50, "{measured:?}");
+    assert!(std::net::TcpStream::connect(("127.0.0.1", server.port())).is_ok());
+    drop(server);
+    assert_eq!(std::fs::read_dir(inside.path()).unwrap().count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
