@@ -9,17 +9,26 @@ use std::{
 use authorization::Products;
 use serde::{Deserialize, Serialize};
 
-use crate::{command::Usage, module::ModuleConfig};
+use crate::{command::Usage, module::ModuleConfig, storage::Database, store_url::StoreUrl};
 
 /// The whole configuration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Data directory: journal, registers, keys.
+    /// Data directory: keys, and journal and registers unless they are in a database.
     pub(crate) data: PathBuf,
+    /// The database of journal and registers; without it they are files in `data`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) store: Option<StoreUrl>,
+    /// A file with the database's password, so that it need not stand in `store`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) store_password_file: Option<PathBuf>,
     /// Card products and their ladders; without it the built-in ones apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) products: Option<PathBuf>,
+    /// How the database is used.
+    #[serde(default, skip_serializing_if = "Database::is_default")]
+    pub(crate) database: Database,
     /// The console and the REST API.
     #[serde(default)]
     pub(crate) console: Console,
@@ -51,13 +60,8 @@ impl Default for Console {
 impl Config {
     /// Reads a file and the environment.
     pub(crate) fn read(path: &Path) -> Result<Self, Usage> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Usage(format!("cannot read the configuration {}: {e}", path.display())))?;
         let in_file = |e: String| Usage(format!("configuration {}: {e}", path.display()));
-        let mut value: toml::Table =
-            toml::from_str(&text).map_err(|e: toml::de::Error| in_file(e.to_string()))?;
-        override_from(&mut value, std::env::vars()).map_err(in_file)?;
-        let config: Self = value.try_into().map_err(|e: toml::de::Error| in_file(e.to_string()))?;
+        let config: Self = table(path)?.try_into().map_err(|e: toml::de::Error| in_file(e.to_string()))?;
         let problems = config.problems();
         if problems.is_empty() { Ok(config) } else { Err(in_file(format!("\n  {}", problems.join("\n  ")))) }
     }
@@ -75,6 +79,10 @@ impl Config {
             ));
         }
         problems.extend(host::check(&self.listener, &self.host));
+        if self.store.is_none() && (!self.database.is_default() || self.store_password_file.is_some()) {
+            problems
+                .push("[database] and store_password_file belong to a `store`, and there is none".to_owned());
+        }
         problems.extend(self.module.problems(self.host.module_timeout_ms));
         if let Err(error) = self.products() {
             problems.push(error);
@@ -93,6 +101,26 @@ impl Config {
             }
         }
     }
+}
+
+/// A file with what the environment overrides, not looked at any further.
+pub(crate) fn table(path: &Path) -> Result<toml::Table, Usage> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Usage(format!("cannot read the configuration {}: {e}", path.display())))?;
+    table_of(&text).map_err(|e| Usage(format!("configuration {}: {e}", path.display())))
+}
+
+/// The same from a text. An error names the place without quoting it: a store's URL may hold a password.
+pub(crate) fn table_of(text: &str) -> Result<toml::Table, Usage> {
+    let mut table: toml::Table =
+        toml::from_str(text).map_err(|e: toml::de::Error| Usage(place_of(&e, text)))?;
+    override_from(&mut table, std::env::vars()).map_err(Usage)?;
+    Ok(table)
+}
+
+fn place_of(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.lines().count().max(1), error.message())
 }
 
 /// `PINWARD__CONSOLE__ADDRESS=…` sets `console.address`. Lists are set in the file only.
@@ -121,7 +149,7 @@ fn is_text(keys: &[String]) -> bool {
     let defaults = toml::Table::try_from(host::Settings::default()).unwrap_or_default();
     match keys {
         [section, key] if section == "host" => defaults.get(key).is_some_and(toml::Value::is_str),
-        [key] => key == "data" || key == "products",
+        [key] => ["data", "products", "store", "store_password_file"].contains(&key.as_str()),
         _ => false,
     }
 }

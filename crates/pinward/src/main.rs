@@ -13,6 +13,8 @@ mod progress;
 mod runtime;
 mod seed;
 mod shared_keys;
+mod storage;
+mod store_url;
 mod test_keys;
 mod test_module;
 

@@ -1,15 +1,15 @@
 //! Starts what a configuration says: store, security module, host, console; and stops them in reverse.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
-use anyhow::Context;
 use hsm::soft::KeyPolicy;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use store::{Archive, Store};
-use store_sql::SqliteEngine;
+use store::Store;
 use tokio::sync::oneshot;
 
-use crate::{command::Usage, config::Config, describe::Describer, health::Health, shared_keys};
+use crate::{
+    command::Usage, config::Config, describe::Describer, health::Health, shared_keys, storage::Storage,
+};
 
 /// Everything that runs.
 pub(crate) struct Running {
@@ -17,17 +17,12 @@ pub(crate) struct Running {
     console: SocketAddr,
     stop_console: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<std::io::Result<()>>,
-    engine: Arc<SqliteEngine>,
+    storage: Storage,
     health: Arc<Health>,
 }
 
-/// Opens the embedded store of a data directory.
-pub(crate) fn open_store(data: &Path) -> anyhow::Result<Arc<SqliteEngine>> {
-    store_sql::open(data).with_context(|| format!("cannot open the store in {}", data.display()))
-}
-
 /// Starts everything; if one part cannot start, nothing runs.
-pub(crate) async fn start(config: &Config, engine: Arc<SqliteEngine>) -> anyhow::Result<Running> {
+pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<Running> {
     let policy = if config.host.sandbox { KeyPolicy::Sandbox } else { KeyPolicy::Production };
     let module = config.module.open(&config.data, policy).await?;
     if !module.is_secure_device() {
@@ -37,14 +32,14 @@ pub(crate) async fn start(config: &Config, engine: Arc<SqliteEngine>) -> anyhow:
         );
     }
     let products = config.products().map_err(Usage)?;
-    let store = Store::new(Arc::clone(&engine) as Arc<dyn store::Engine>);
+    let (store, archive) = (Store::new(storage.engine()), storage.archive());
     let metrics = metrics()?;
-    shared_keys::alarm(&*engine).await?;
+    shared_keys::alarm(&*archive).await?;
     let health = Health::start(store.clone(), Arc::clone(&module)).await;
     let listener = web::bind(config.console.address).await.map_err(|e| Usage(with_source(&e)))?;
     let console = listener.local_addr()?;
     let state = web::WebState {
-        archive: Arc::clone(&engine) as Arc<dyn Archive>,
+        archive: Arc::clone(&archive),
         products: products.clone(),
         describer: Arc::new(Describer),
         sandbox: config.host.sandbox,
@@ -54,7 +49,7 @@ pub(crate) async fn start(config: &Config, engine: Arc<SqliteEngine>) -> anyhow:
         zone: zone(&config.host.time_zone)?,
     };
     let parts = host::Parts {
-        references_start: engine.progress().await.map(|p| p.journal).unwrap_or(0),
+        references_start: archive.progress().await.map(|p| p.journal).unwrap_or(0),
         store,
         module,
         products,
@@ -67,7 +62,7 @@ pub(crate) async fn start(config: &Config, engine: Arc<SqliteEngine>) -> anyhow:
     let served = tokio::spawn(web::serve(listener, router, async move {
         let _ = stopped.await;
     }));
-    Ok(Running { host, console, stop_console, served, engine, health })
+    Ok(Running { host, console, stop_console, served, storage, health })
 }
 
 impl Running {
@@ -99,9 +94,7 @@ impl Running {
         self.host.shutdown().await;
         let _ = self.stop_console.send(());
         let _ = self.served.await;
-        let engine = self.engine;
-        tokio::task::spawn_blocking(move || engine.close()).await?;
-        Ok(())
+        self.storage.close().await
     }
 }
 

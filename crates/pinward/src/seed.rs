@@ -171,6 +171,9 @@ struct ListenerPlan {
 /// The listener whose PIN blocks have 16 bytes, in the order of the plan.
 const WIDE_LISTENER: usize = 3;
 
+/// For whoever plays a terminal.
+const PUBLISHED: &str = "sandbox.json";
+
 /// Expiry of every seeded card: YYMM.
 const EXPIRY: &str = "3012";
 
@@ -234,6 +237,11 @@ pub(crate) fn read(data: &Path) -> anyhow::Result<Option<Seeded>> {
     }
 }
 
+/// Was a sandbox made here, and finished?
+pub(crate) fn is_sandbox(data: &Path) -> bool {
+    seed_path(data).exists()
+}
+
 /// Keys that a migration loaded into a terminal. Blocks of 16 bytes do not fit into the usual dialect, so the terminal
 /// changes its listener with its keys.
 pub(crate) fn load_next(seeded: &mut Seeded, id: TerminalId, keys: TerminalKeysJson) {
@@ -266,7 +274,7 @@ pub(crate) fn retire_old(seeded: &mut Seeded, id: TerminalId) {
 /// Writes down what changed since the directory was seeded; whoever reads `sandbox.json` finds it there too.
 pub(crate) fn save(data: &Path, seeded: &Seeded) -> anyhow::Result<()> {
     write_private(&seed_path(data), &serde_json::to_vec(seeded)?)?;
-    let path = data.join("sandbox.json");
+    let path = data.join(PUBLISHED);
     if let Ok(text) = fs::read(&path) {
         let published: SandboxJson = serde_json::from_slice(&text).context("sandbox.json is damaged")?;
         let changed = SandboxJson {
@@ -281,11 +289,21 @@ pub(crate) fn save(data: &Path, seeded: &Seeded) -> anyhow::Result<()> {
 
 /// Writes `sandbox.json` in one step, so that who waits for it never sees half of it.
 pub(crate) fn publish(data: &Path, sandbox: &SandboxJson) -> anyhow::Result<PathBuf> {
-    let path = data.join("sandbox.json");
-    let draft = data.join("sandbox.json.new");
+    publish_as(data, PUBLISHED, sandbox)
+}
+
+/// The same under another name: of a host beside the one that `sandbox.json` is about.
+pub(crate) fn publish_as(data: &Path, name: &str, sandbox: &SandboxJson) -> anyhow::Result<PathBuf> {
+    let path = data.join(name);
+    let draft = data.join(format!("{name}.new-{}", std::process::id()));
     write_private(&draft, &serde_json::to_vec_pretty(sandbox)?)?;
     fs::rename(&draft, &path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
+}
+
+/// What was published last, if it can be read.
+pub(crate) fn published(data: &Path) -> Option<SandboxJson> {
+    fs::read(data.join(PUBLISHED)).ok().and_then(|text| serde_json::from_slice(&text).ok())
 }
 
 fn seed_path(data: &Path) -> PathBuf {

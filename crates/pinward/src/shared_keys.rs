@@ -7,6 +7,8 @@ use hsm::soft::Ceremony;
 use keyring::ElsewhereKey;
 use store::{Archive, archive::TerminalView};
 
+use crate::storage::Place;
+
 /// Digits of a check value that the register of keys has: three bytes.
 const REGISTER_DIGITS: usize = 6;
 
@@ -41,12 +43,12 @@ pub(crate) async fn alarm(archive: &dyn Archive) -> anyhow::Result<()> {
 
 /// The terminals' keys for `pinward key check`, where there is a store.
 pub(crate) fn of_terminals(data: &Path, _ceremony: &Ceremony) -> anyhow::Result<Vec<ElsewhereKey>> {
-    if !data.join("registers.db").exists() {
+    let place = Place::of_data(data)?;
+    if !place.exists() {
         return Ok(Vec::new());
     }
-    let archive = store_sql::open_archive(data)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let terminals = runtime.block_on(archive.terminals())?;
+    let terminals = runtime.block_on(async { anyhow::Ok(place.archive().await?.terminals().await?) })?;
     Ok(keys(&terminals))
 }
 

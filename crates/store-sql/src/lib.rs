@@ -19,4 +19,5 @@ mod row;
 mod seal;
 mod store_key;
 
+pub use postgres::PostgresEngine;
 pub use sqlite::{Limits, OpenError, SqliteArchive, SqliteEngine, open, open_archive};

@@ -3,7 +3,6 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use anyhow::Context;
 use async_trait::async_trait;
 use authorization::{
     Products,
@@ -19,6 +18,7 @@ use store::{
 };
 
 use super::Usage;
+use crate::storage::Place;
 
 /// Options of `pinward card`.
 #[derive(clap::Args)]
@@ -64,8 +64,8 @@ enum What {
     Unblock(Change),
 }
 
-/// A change of one card. The host must be stopped: until staff accounts exist, nobody reaches a running one to change a
-/// card.
+/// A change of one card. The host of an embedded store must be stopped: until staff accounts exist, nobody reaches a
+/// running one to change a card. On a database it may run.
 #[derive(clap::Args)]
 struct Change {
     /// Last four digits, masked number, or id.
@@ -109,7 +109,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 }
 
 async fn list(options: &Options, locked: bool) -> anyhow::Result<ExitCode> {
-    let archive = archive(options)?;
+    let archive = archive(options).await?;
     let page = archive.cards(&CardQuery { locked, limit: Some(500), ..CardQuery::default() }).await?;
     if options.json {
         println!("{}", serde_json::to_string_pretty(&page)?);
@@ -126,8 +126,8 @@ async fn list(options: &Options, locked: bool) -> anyhow::Result<ExitCode> {
 }
 
 async fn show(options: &Options, wanted: &str) -> anyhow::Result<ExitCode> {
-    let archive = archive(options)?;
-    let Some(card) = find(&archive, wanted).await? else { return Ok(not_found(wanted)) };
+    let archive = archive(options).await?;
+    let Some(card) = find(&*archive, wanted).await? else { return Ok(not_found(wanted)) };
     let query = TransactionQuery { card: Some(card.id), limit: Some(20), ..TransactionQuery::default() };
     let recent = archive.transactions(&query).await?.data;
     if options.json {
@@ -150,8 +150,8 @@ async fn change(options: &Options, wanted: &Change, action: Action) -> anyhow::R
     if wanted.reason.trim().is_empty() {
         return Err(Usage("--reason must say why".to_owned()).into());
     }
-    let archive = archive(options)?;
-    let Some(card) = find(&archive, &wanted.card).await? else { return Ok(not_found(&wanted.card)) };
+    let archive = archive(options).await?;
+    let Some(card) = find(&*archive, &wanted.card).await? else { return Ok(not_found(&wanted.card)) };
     drop(archive);
     let (name, pan) = (DeskAction::name(action), &card.record.pan);
     if wanted.dry_run {
@@ -163,11 +163,11 @@ async fn change(options: &Options, wanted: &Change, action: Action) -> anyhow::R
             Err(error) => not_applicable(pan, error),
         });
     }
-    let engine = crate::runtime::open_store(&options.data).context("stop the host first")?;
-    let store = Store::new(Arc::clone(&engine) as Arc<dyn store::Engine>);
+    let storage = Place::of_data(&options.data)?.open_beside_no_host().await?;
+    let store = Store::new(storage.engine());
     let mut work = Acting { action, why: wanted.reason.clone(), now: now() };
     let done = store.with_card(&card.id, &mut work).await;
-    tokio::task::spawn_blocking(move || engine.close()).await?;
+    storage.close().await?;
     match done {
         Ok(_) => {
             eprintln!("{pan}: {name} done");
@@ -212,13 +212,12 @@ impl CardWork for Acting {
     }
 }
 
-fn archive(options: &Options) -> anyhow::Result<Arc<store_sql::SqliteArchive>> {
-    store_sql::open_archive(&options.data)
-        .with_context(|| format!("cannot read the store in {}", options.data.display()))
+async fn archive(options: &Options) -> anyhow::Result<Arc<dyn Archive>> {
+    Place::of_data(&options.data)?.archive().await
 }
 
 /// Exactly one card, or none; several are the caller's mistake.
-async fn find(archive: &store_sql::SqliteArchive, wanted: &str) -> anyhow::Result<Option<CardView>> {
+async fn find(archive: &dyn Archive, wanted: &str) -> anyhow::Result<Option<CardView>> {
     if let Ok(id) = wanted.parse::<CardId>() {
         return Ok(archive.card_view(&id).await?);
     }

@@ -41,7 +41,10 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
 fn default_text() -> anyhow::Result<String> {
     let config = Config {
         data: PathBuf::from("pinward-data"),
+        store: None,
+        store_password_file: None,
         products: None,
+        database: crate::storage::Database::default(),
         console: Console::default(),
         host: host::Settings::default(),
         module: ModuleConfig::default(),

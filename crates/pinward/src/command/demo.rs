@@ -6,10 +6,12 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
+use store::{Archive, archive::CardQuery};
+use store_sql::postgres;
 
 use super::Usage;
 use crate::{
@@ -18,6 +20,8 @@ use crate::{
     module::ModuleConfig,
     process, runtime,
     seed::{self, ListenerJson, SandboxJson, Seeded},
+    storage::{self, Place, Storage, Wish},
+    store_url::StoreUrl,
     test_module::TestHsm,
 };
 
@@ -33,10 +37,14 @@ pub(crate) struct Options {
     /// Where the console listens (loopback only); port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     console: SocketAddr,
+    /// A database for journal and registers instead of files: postgres://ROLE:PASSWORD@HOST/DATABASE. The data
+    /// directory keeps the keys; once made, it remembers its database.
+    #[arg(long, value_name = "URL")]
+    store: Option<StoreUrl>,
     /// Say nothing but errors, and do not play the opening story.
     #[arg(long, short)]
     quiet: bool,
-    /// Wipe the data directory of an earlier sandbox first.
+    /// Wipe an earlier sandbox first: its data directory, and its schemas in the database.
     #[arg(long)]
     reset: bool,
     /// Make and seed the data directory, then stop.
@@ -55,29 +63,34 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     process::guard();
     refuse_open_doors(&options)?;
     if options.reset {
-        reset(&options.data)?;
+        reset(&options).await?;
     }
-    let (engine, seeded, is_new) = prepare(&options.data, options.hsm.as_deref()).await?;
+    let place = place(&options)?;
+    let (storage, seeded, is_new) = prepare(&place, options.hsm.as_deref()).await?;
     let config = Config {
         data: std::path::absolute(&options.data)?,
+        store: place.wish.store.clone(),
+        store_password_file: place.wish.store_password_file.clone(),
         products: None,
+        database: place.wish.database.clone(),
         console: Console { address: options.console },
         host: host::Settings { sandbox: true, limits: limits(), ..host::Settings::default() },
         module: seeded.module.clone(),
         listener: seed::listeners(options.listen, &seeded.module)?,
     };
-    fs::write(options.data.join("pinward.toml"), toml::to_string(&config)?)?;
+    // The store's URL may hold a password.
+    seed::write_private(&options.data.join("pinward.toml"), toml::to_string(&config)?.as_bytes())?;
     if options.prepare_only {
         let prepared = with_addresses(&seeded.public, &config.listener, config.console.address);
         seed::publish(&options.data, &prepared)?;
-        tokio::task::spawn_blocking(move || engine.close()).await?;
+        storage.close().await?;
         eprintln!(
             "prepared {}; run it with: pinward serve --config {0}/pinward.toml",
             options.data.display()
         );
         return Ok(ExitCode::SUCCESS);
     }
-    let running = runtime::start(&config, engine).await?;
+    let running = runtime::start(&config, storage).await?;
     if let Some(trouble) = running.module_trouble() {
         eprintln!("the security module does not answer yet, so terminals will hear 91: {trouble}");
     }
@@ -85,7 +98,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let sandbox = with_addresses(&seeded.public, &listening, running.console());
     let path = seed::publish(&options.data, &sandbox)?;
     if !options.quiet {
-        banner(&options, &config.module, &sandbox, &path, is_new, started);
+        banner(&place, &config.module, &sandbox, &path, is_new, started);
         let opening = with_addresses(&seeded.opening, &listening, running.console());
         if is_new {
             play(&opening, running.console()).await;
@@ -135,23 +148,46 @@ fn refuse_open_doors(options: &Options) -> Result<(), Usage> {
     Ok(())
 }
 
-/// Removes an earlier sandbox, and nothing else: a directory that is not one is left alone.
-fn reset(data: &Path) -> anyhow::Result<()> {
+/// Where the store is: where it was put when the sandbox was made.
+fn place(options: &Options) -> anyhow::Result<Place> {
+    let recorded = Place::of_data(&options.data)?;
+    let Some(url) = &options.store else { return Ok(recorded) };
+    let same = recorded.wish.store.as_ref().is_some_and(|old| old.to_string() == url.to_string());
+    if seed::is_sandbox(&options.data) && !same {
+        return Err(Usage(format!(
+            "{} keeps {recorded}: pinward migrate moves it to a database, --reset begins anew",
+            options.data.display()
+        ))
+        .into());
+    }
+    Place::new(options.data.clone(), Wish { store: Some(url.clone()), ..recorded.wish })
+}
+
+/// Removes an earlier sandbox, and nothing else: a directory or a database that is not one is left alone.
+async fn reset(options: &Options) -> anyhow::Result<()> {
+    let data = &options.data;
+    let recorded = Place::of_data(data)?;
+    if data.exists() && !seed::is_sandbox(data) {
+        return Err(Usage(format!("{} is not a sandbox: not wiped", data.display())).into());
+    }
+    if recorded.is_embedded() && recorded.exists() && !data.join(storage::MOVED).exists() {
+        // Opening takes the folder's lock: a sandbox that somebody runs on is not wiped under it.
+        recorded.open().await?.close().await?;
+    }
+    let wished = Wish { store: options.store.clone(), ..recorded.wish.clone() };
+    for place in [recorded, Place::new(data.clone(), wished)?] {
+        if let Some(url) = &place.url {
+            postgres::wipe_sandbox(url.reveal()).await.map_err(|e| Usage(format!("{place}: {e}")))?;
+        }
+    }
     if !data.exists() {
         return Ok(());
     }
-    if !data.join("sandbox-seed.json").exists() {
-        return Err(Usage(format!("{} is not a sandbox: not wiped", data.display())).into());
-    }
-    // Opening takes the folder's lock: a sandbox that somebody runs on is not wiped under it.
-    runtime::open_store(data)?.close();
     fs::remove_dir_all(data).with_context(|| format!("cannot wipe {}", data.display()))
 }
 
-async fn prepare(
-    data: &Path,
-    hsm: Option<&Path>,
-) -> anyhow::Result<(std::sync::Arc<store_sql::SqliteEngine>, Seeded, bool)> {
+async fn prepare(place: &Place, hsm: Option<&Path>) -> anyhow::Result<(Storage, Seeded, bool)> {
+    let data = &place.data;
     if let Some(seeded) = seed::read(data)? {
         if hsm.is_some() && matches!(seeded.module, ModuleConfig::Soft) {
             return Err(Usage(format!(
@@ -160,7 +196,7 @@ async fn prepare(
             ))
             .into());
         }
-        return Ok((runtime::open_store(data)?, seeded, false));
+        return Ok((place.open().await?, seeded, false));
     }
     let occupied = fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some());
     if occupied {
@@ -170,31 +206,65 @@ async fn prepare(
         ))
         .into());
     }
+    if let Some(url) = &place.url
+        && postgres::partitions(url.reveal()).await.with_context(|| format!("{place}"))?.is_some()
+    {
+        return Err(
+            Usage(format!("{place} was made by another data directory; --reset wipes a sandbox's")).into()
+        );
+    }
+    if place.url.is_some() {
+        eprintln!("making the tables of {place} …");
+    }
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(data)
         .map_err(|e| Usage(format!("cannot create {}: {e}", data.display())))?;
-    match fill(data, hsm).await {
-        Ok((engine, seeded)) => Ok((engine, seeded, true)),
+    match fill(place, hsm).await {
+        Ok((storage, seeded)) => Ok((storage, seeded, true)),
         Err(error) => {
             // Half a sandbox is none, and nobody could go on with it.
             let _ = fs::remove_dir_all(data);
+            if let Some(url) = &place.url {
+                let _ = postgres::wipe_sandbox(url.reveal()).await;
+            }
             Err(error)
         }
     }
 }
 
-async fn fill(
-    data: &Path,
-    hsm: Option<&Path>,
-) -> anyhow::Result<(std::sync::Arc<store_sql::SqliteEngine>, Seeded)> {
+async fn fill(place: &Place, hsm: Option<&Path>) -> anyhow::Result<(Storage, Seeded)> {
+    let data = &place.data;
     let test = hsm.map(TestHsm::read).transpose()?;
     let in_file = || hsm.map_or_else(String::new, |path| format!("with the test HSM of {}", path.display()));
     let module = seed::create_keys(data, test.as_ref()).await.with_context(in_file)?;
-    let engine = runtime::open_store(data)?;
-    let seeded = seed::seed(data, &*engine, &module).await.with_context(in_file)?;
-    Ok((engine, seeded))
+    let storage = place.open().await?;
+    if let Some(url) = &place.url {
+        postgres::mark_sandbox(url.reveal()).await?;
+    }
+    match seed::seed(data, &*storage.engine(), &module).await.with_context(in_file) {
+        Ok(seeded) => {
+            listed(&*storage.archive(), seeded.public.cards.len()).await?;
+            Ok((storage, seeded))
+        }
+        Err(error) => {
+            storage.close().await?;
+            Err(error)
+        }
+    }
+}
+
+/// Waits until the look-up tables have the cards, so that the next command lists them; not for ever, they are filled
+/// later too.
+async fn listed(archive: &dyn Archive, cards: usize) -> anyhow::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let began = Instant::now();
+    let query = CardQuery { limit: Some(500), ..CardQuery::default() };
+    while archive.cards(&query).await?.data.len() < cards && began.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
 }
 
 pub(crate) fn with_addresses(
@@ -216,7 +286,7 @@ pub(crate) fn with_addresses(
 }
 
 fn banner(
-    options: &Options,
+    place: &Place,
     module: &ModuleConfig,
     sandbox: &SandboxJson,
     path: &Path,
@@ -225,7 +295,13 @@ fn banner(
 ) {
     let state = if is_new { "new" } else { "as it was left" };
     println!("pinward {}  SANDBOX (test keys, not for real cards)", env!("CARGO_PKG_VERSION"));
-    println!("  data       {} (SQLite, {state})", options.data.display());
+    match &place.url {
+        None => println!("  data       {} (SQLite, {state})", place.data.display()),
+        Some(url) => {
+            println!("  data       {} ({state})", place.data.display());
+            println!("  store      {url} (PostgreSQL)");
+        }
+    }
     for listener in &sandbox.listeners {
         println!(
             "  ISO 8583   {:21} {} {} {}",

@@ -6,7 +6,6 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
 };
 
 use anyhow::Context;
@@ -19,12 +18,10 @@ use authorization::{
 use clap::Subcommand;
 use model::{ReasonCode, TerminalId, Timestamp};
 use serde_json::json;
-use store::{
-    Archive, Engine, Entry, Event, Step, Store, Subject, Terminal, TerminalWork, journal::TerminalEvent,
-};
+use store::{Archive, Entry, Event, Step, Store, Subject, Terminal, TerminalWork, journal::TerminalEvent};
 
 use super::Usage;
-use crate::{progress::Progress, runtime, seed, test_keys::TestKeys, test_module::TestModule};
+use crate::{progress::Progress, seed, storage::Place, test_keys::TestKeys, test_module::TestModule};
 
 /// Options of `pinward fleet`.
 #[derive(clap::Args)]
@@ -46,7 +43,7 @@ enum What {
         /// The plan (TOML).
         plan: PathBuf,
     },
-    /// Make new keys for a cohort; its terminals may use them from then on. The host must be stopped.
+    /// Make new keys for a cohort; its terminals may use them from then on. The host of an embedded store must be stopped.
     Stage {
         /// The plan (TOML).
         plan: PathBuf,
@@ -54,7 +51,7 @@ enum What {
         #[arg(long)]
         cohort: String,
     },
-    /// Take back new keys that a cohort has not used yet. The host must be stopped.
+    /// Take back new keys that a cohort has not used yet. The host of an embedded store must be stopped.
     Unstage {
         /// The plan (TOML).
         plan: PathBuf,
@@ -62,7 +59,7 @@ enum What {
         #[arg(long)]
         cohort: String,
     },
-    /// Take the old keys away for good; refused while a terminal uses them. The host must be stopped.
+    /// Take the old keys away for good; refused while a terminal uses them. The host of an embedded store must be stopped.
     Finish {
         /// The plan (TOML).
         plan: PathBuf,
@@ -85,8 +82,7 @@ fn read(path: &Path) -> anyhow::Result<Plan> {
 }
 
 async fn status(options: &Options, plan: &Plan) -> anyhow::Result<ExitCode> {
-    let archive = store_sql::open_archive(&options.data)
-        .with_context(|| format!("cannot open the store in {}", options.data.display()))?;
+    let archive = Place::of_data(&options.data)?.archive().await?;
     let fleet = fleet(&*archive, plan).await?;
     let progress = plan.progress(fleet.iter().copied());
     let verdict = plan.may_finish(fleet, now());
@@ -155,11 +151,11 @@ async fn stage(options: &Options, plan: &Plan, cohort: &str) -> anyhow::Result<E
     let mut seeded = seed::read(&options.data)?.ok_or_else(|| {
         Usage("new keys are made for sandboxes here; elsewhere they come from the key ceremony".to_owned())
     })?;
-    let engine = runtime::open_store(&options.data)?;
+    let storage = Place::of_data(&options.data)?.open_beside_no_host().await?;
     let module = TestModule::open(&options.data, &seeded.module).await?;
     let mut keys = TestKeys::new(&module).await?;
-    let store = Store::new(Arc::clone(&engine) as Arc<dyn Engine>);
-    let reached: Vec<TerminalId> = fleet(&*engine, plan)
+    let store = Store::new(storage.engine());
+    let reached: Vec<TerminalId> = fleet(&*storage.archive(), plan)
         .await?
         .into_iter()
         .filter(|(id, stage)| takes.takes(*id) && *stage == Stage::Untouched)
@@ -179,7 +175,7 @@ async fn stage(options: &Options, plan: &Plan, cohort: &str) -> anyhow::Result<E
     }
     drop(progress);
     seed::save(&options.data, &seeded)?;
-    tokio::task::spawn_blocking(move || engine.close()).await?;
+    storage.close().await?;
     report(options, plan, "staged", reached.len() - skipped.len(), &skipped)
 }
 
@@ -191,8 +187,7 @@ async fn unstage(options: &Options, plan: &Plan, cohort: &str) -> anyhow::Result
 
 async fn finish(options: &Options, plan: &Plan) -> anyhow::Result<ExitCode> {
     refuse_empty(options, plan, None).await?;
-    let archive = store_sql::open_archive(&options.data)
-        .with_context(|| format!("cannot open the store in {}", options.data.display()))?;
+    let archive = Place::of_data(&options.data)?.archive().await?;
     if let Err(unfinished) = plan.may_finish(fleet(&*archive, plan).await?, now()) {
         if options.json {
             println!("{}", json!({"plan": plan.name, "finished": false, "unfinished": unfinished}));
@@ -206,7 +201,7 @@ async fn finish(options: &Options, plan: &Plan) -> anyhow::Result<ExitCode> {
     let moved = |_, stage| matches!(stage, Stage::Moved(_));
     let done = step(options, plan, "finished", KeySetEffect::Retire, moved).await?;
     if let Some(mut seeded) = seed::read(&options.data)? {
-        let archive = store_sql::open_archive(&options.data)?;
+        let archive = Place::of_data(&options.data)?.archive().await?;
         for (id, stage) in fleet(&*archive, plan).await? {
             if stage == Stage::Finished {
                 seed::retire_old(&mut seeded, id);
@@ -225,9 +220,9 @@ async fn step(
     effect: KeySetEffect,
     wanted: impl Fn(TerminalId, Stage) -> bool,
 ) -> anyhow::Result<ExitCode> {
-    let engine = runtime::open_store(&options.data)?;
-    let store = Store::new(Arc::clone(&engine) as Arc<dyn Engine>);
-    let reached: Vec<TerminalId> = fleet(&*engine, plan)
+    let storage = Place::of_data(&options.data)?.open_beside_no_host().await?;
+    let store = Store::new(storage.engine());
+    let reached: Vec<TerminalId> = fleet(&*storage.archive(), plan)
         .await?
         .into_iter()
         .filter(|(id, s)| wanted(*id, *s))
@@ -242,7 +237,7 @@ async fn step(
         progress.advance(1);
     }
     drop(progress);
-    tokio::task::spawn_blocking(move || engine.close()).await?;
+    storage.close().await?;
     report(options, plan, word, reached.len() - skipped.len(), &skipped)
 }
 
@@ -272,8 +267,7 @@ fn no_such_cohort(plan: &Plan, cohort: &str) -> Usage {
 
 /// A number that was mistyped must not look like a cohort that is done.
 async fn refuse_empty(options: &Options, plan: &Plan, only: Option<&str>) -> anyhow::Result<()> {
-    let archive = store_sql::open_archive(&options.data)
-        .with_context(|| format!("cannot open the store in {}", options.data.display()))?;
+    let archive = Place::of_data(&options.data)?.archive().await?;
     let progress = plan.progress(fleet(&*archive, plan).await?);
     let empty =
         progress.iter().find(|(name, count)| count.terminals == 0 && only.is_none_or(|only| only == *name));

@@ -2,11 +2,9 @@
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::Context;
-use store::{
-    Archive,
-    archive::{TransactionQuery, TransactionRow},
-};
+use store::archive::{TransactionQuery, TransactionRow};
+
+use crate::storage::Place;
 
 /// How often the look-up tables are asked.
 const EVERY: Duration = Duration::from_millis(250);
@@ -32,8 +30,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let archive = store_sql::open_archive(&options.data)
-        .with_context(|| format!("cannot read the store in {}", options.data.display()))?;
+    let archive = Place::of_data(&options.data)?.archive().await?;
     let mut last = 0;
     let mut limit = options.lines.clamp(1, 500);
     loop {

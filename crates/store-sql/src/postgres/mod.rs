@@ -37,6 +37,7 @@ use tokio::{
 
 pub use archive::PostgresArchive;
 pub use limits::Limits;
+pub use look::{WipeError, mark_sandbox, partitions, wipe_sandbox};
 pub use open::{OpenError, open, open_archive};
 
 use core::{Core, partition};
@@ -51,6 +52,7 @@ mod checkpoint;
 mod core;
 mod limits;
 pub mod local_server;
+mod look;
 mod migrate;
 mod open;
 mod pool;

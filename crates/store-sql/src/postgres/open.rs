@@ -216,7 +216,7 @@ fn start(core: Arc<Core>, due: mpsc::Receiver<store::Subject>) -> Arc<PostgresEn
     Arc::new(PostgresEngine::new(core, lanes, lines, end, tasks))
 }
 
-fn door(url: &str, limits: &Limits) -> Result<Arc<Door>, OpenError> {
+pub(crate) fn door(url: &str, limits: &Limits) -> Result<Arc<Door>, OpenError> {
     let mut config = Config::from_str(url).map_err(|error| OpenError::Url(said(&error)))?;
     if config.get_hosts().len() > 1 {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
@@ -310,7 +310,7 @@ async fn prepare(live: &Live, dir: &Path, limits: &Limits) -> Result<Sealer, Ope
 }
 
 /// The database's one row about itself, if it has one.
-async fn store_row(live: &Live) -> Result<Option<(Vec<u8>, i32, i32)>, OpenError> {
+pub(crate) async fn store_row(live: &Live) -> Result<Option<(Vec<u8>, i32, i32)>, OpenError> {
     let rows = match live.rows(sql::STORE, &[]).await {
         Err(error)
             if error.code().is_some_and(|code| {
@@ -347,7 +347,7 @@ fn check_key(sealer: &Sealer, found: &[u8], dir: &Path) -> Result<(), OpenError>
 }
 
 /// A name that no other host has, for leases.
-fn holder() -> String {
+pub(crate) fn holder() -> String {
     let mut random = [0; 8];
     // Without randomness, the process alone: two hosts of the same number are told apart by their connections' luck.
     let _ = getrandom::fill(&mut random);
