@@ -9,11 +9,32 @@ use zeroize::Zeroizing;
 use crate::seal::{Purpose, Sealer};
 
 /// A subject as a column: `1 ‖ card id` or `2 ‖ terminal number`.
-pub(crate) fn subject_key(subject: &Subject) -> Vec<u8> {
-    match subject {
-        Subject::Card(CardId(id)) => [&[1], id.as_slice()].concat(),
-        Subject::Terminal(id) => [&[2], id.as_bytes().as_slice()].concat(),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SubjectKey {
+    bytes: [u8; 17],
+    len: usize,
+}
+
+impl SubjectKey {
+    pub(crate) fn new(subject: &Subject) -> Self {
+        let (kind, id): (u8, &[u8]) = match subject {
+            Subject::Card(CardId(id)) => (1, id),
+            Subject::Terminal(id) => (2, id.as_bytes()),
+        };
+        let mut bytes = [0; 17];
+        bytes[0] = kind;
+        bytes[1..=id.len()].copy_from_slice(id);
+        Self { bytes, len: 1 + id.len() }
     }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// The same, for columns that outlive the subject.
+pub(crate) fn subject_key(subject: &Subject) -> Vec<u8> {
+    SubjectKey::new(subject).as_bytes().to_vec()
 }
 
 /// A transaction key as a column: terminal, batch, trace number, day; sorts by terminal, then in the order of use.

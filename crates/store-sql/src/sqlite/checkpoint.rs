@@ -53,7 +53,8 @@ fn copy_log(journal: &Connection) {
 }
 
 /// Saves everything that changed. What is folded meanwhile may be in the saved states too: folding skips what a
-/// state already has, so reading an entry twice after a restart does no harm; missing one would.
+/// state already has, so reading an entry twice after a restart does no harm; missing one would. States at hand are
+/// ahead of the disk, and a register must never be: it waits until everything that the states hold is durable.
 pub(crate) fn save(core: &Core) -> Result<u64, StoreError> {
     let states = &core.states;
     let mark = core.published();
@@ -64,6 +65,7 @@ pub(crate) fn save(core: &Core) -> Result<u64, StoreError> {
         sums: states.sums.take_dirty(),
         keys: states.keys_up_to(mark),
     };
+    core.wait_until_durable(core.queue.end())?;
     core.write_registers(|conn| registers::save(conn, &checkpoint))?;
     states.cards.saved(&checkpoint.cards);
     states.terminals.saved(&checkpoint.terminals);

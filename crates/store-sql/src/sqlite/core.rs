@@ -1,16 +1,23 @@
 //! What the engine's threads share.
 
-use std::sync::{
-    Mutex, OnceLock, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
+use model::{CardId, TerminalId};
 use rusqlite::Connection;
-use store::StoreError;
+use store::{Card, StoreError, Terminal};
 use tokio::sync::watch;
 
-use super::{Limits, pool::Pool, states::States};
+use super::{Limits, pool::Pool, queue::Queue, states::States, tail};
 use crate::seal::Sealer;
+
+/// A commit takes about as long.
+const LOOK_AGAIN: Duration = Duration::from_micros(200);
 
 pub(crate) struct Core {
     pub(crate) sealer: Sealer,
@@ -18,12 +25,18 @@ pub(crate) struct Core {
     pub(crate) pool: Pool,
     pub(crate) health: Health,
     pub(crate) limits: Limits,
-    /// Everything up to here is durable and folded.
-    pub(crate) published: AtomicU64,
+    /// Entries on their way to the disk; the states have them already.
+    pub(crate) queue: Queue,
+    /// Everything up to here is durable; and whether the writer still runs.
+    durable: watch::Sender<Durable>,
+    /// The same place, for those who only look.
+    published: AtomicU64,
     /// Up to here the look-up tables are filled.
     pub(crate) filled: watch::Sender<u64>,
     /// Somebody waits for the look-up tables.
     pub(crate) hurry: AtomicBool,
+    /// The disk failed while entries were queued: the states at hand have what will never be durable.
+    ahead: AtomicBool,
     /// The one connection that writes registers; `None` once a write failed.
     registers: Mutex<Option<Connection>>,
 }
@@ -42,10 +55,13 @@ impl Core {
             states,
             pool,
             health: Health::default(),
+            queue: Queue::new(limits.queue_entries),
             limits,
+            durable: watch::Sender::new(Durable { end: 0, writer_ended: false }),
             published: AtomicU64::new(0),
             filled: watch::Sender::new(filled),
             hurry: AtomicBool::new(false),
+            ahead: AtomicBool::new(false),
             registers: Mutex::new(Some(registers)),
         }
     }
@@ -70,9 +86,91 @@ impl Core {
         }
     }
 
+    /// Stops for good, and with it the use of the states at hand.
+    pub(crate) fn fail(&self, cause: &StoreError) {
+        self.ahead.store(true, Ordering::Release);
+        self.health.stop(cause.to_string());
+    }
+
+    fn is_ahead(&self) -> bool {
+        self.ahead.load(Ordering::Acquire)
+    }
+
+    /// A card that is at hand.
+    pub(crate) fn look_card(&self, id: &CardId) -> Option<Arc<Card>> {
+        self.states.cards.look(id).ok().filter(|_| !self.is_ahead())
+    }
+
+    /// A card, at hand or not.
+    pub(crate) fn card(&self, conn: &Connection, id: &CardId) -> Result<Option<Arc<Card>>, StoreError> {
+        if self.is_ahead() {
+            tail::card(conn, &self.sealer, id)
+        } else {
+            self.states.card(conn, &self.sealer, id)
+        }
+    }
+
+    /// A terminal that is at hand.
+    pub(crate) fn look_terminal(&self, id: &TerminalId) -> Option<Arc<Terminal>> {
+        self.states.terminals.look(id).ok().filter(|_| !self.is_ahead())
+    }
+
+    /// A terminal, at hand or not.
+    pub(crate) fn terminal(
+        &self,
+        conn: &Connection,
+        id: &TerminalId,
+    ) -> Result<Option<Arc<Terminal>>, StoreError> {
+        if self.is_ahead() { tail::terminal(conn, id) } else { self.states.terminal(conn, id) }
+    }
+
     pub(crate) fn published(&self) -> u64 {
         self.published.load(Ordering::Acquire)
     }
+
+    /// The journal as it was found ends here.
+    pub(crate) fn start_after(&self, end: u64) {
+        self.queue.start_after(end);
+        self.publish(end);
+    }
+
+    /// Everything up to `end` is durable.
+    pub(crate) fn publish(&self, end: u64) {
+        self.published.store(end, Ordering::Release);
+        self.durable.send_modify(|durable| durable.end = end);
+    }
+
+    /// Nothing more will become durable.
+    pub(crate) fn writer_ended(&self) {
+        self.durable.send_modify(|durable| durable.writer_ended = true);
+    }
+
+    /// Waits until a place is durable. One that was never given is not waited for.
+    pub(crate) async fn until_durable(&self, place: u64) -> Result<(), StoreError> {
+        if place <= self.published() || place > self.queue.end() {
+            return Ok(());
+        }
+        let mut durable = self.durable.subscribe();
+        let reached = durable.wait_for(|durable| durable.end >= place || durable.writer_ended).await;
+        if reached.is_ok_and(|durable| durable.end >= place) { Ok(()) } else { Err(self.health.cause()) }
+    }
+
+    /// The same on a thread that may block.
+    pub(crate) fn wait_until_durable(&self, place: u64) -> Result<(), StoreError> {
+        while self.published() < place {
+            if self.durable.borrow().writer_ended && self.published() < place {
+                return Err(self.health.cause());
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+}
+
+/// How far the writer is.
+struct Durable {
+    end: u64,
+    writer_ended: bool,
 }
 
 /// Whether decisions can be taken. Once stopped, always stopped: after a failed fsync nobody knows what the disk

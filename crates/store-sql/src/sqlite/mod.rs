@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!  append ──► queue ──► writer ──► journal.db (WAL, FULL)      one fsync for all that queued during the last one
-//!                         │ folds, publishes, answers
-//!                         ▼
-//!                      states in memory ──► checkpoint ──► registers.db     lazily, sorted
+//!               │ folds    │ publishes, answers
+//!               ▼
+//!            states in memory ──► checkpoint ──► registers.db               lazily, sorted
 //!  journal.db ──► archive filler ──► archive.db                             behind, may be deleted
 //! ```
 //!
@@ -24,15 +24,15 @@ use store::{
         TransactionRow,
     },
 };
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::broadcast;
 
 pub use archive::SqliteArchive;
 pub use limits::Limits;
 pub use open::{OpenError, open, open_archive, open_with};
 
 use core::Core;
+use queue::Taken;
 use threads::Threads;
-use writer::{Append, Work};
 
 use crate::row::Row;
 
@@ -43,17 +43,21 @@ mod limits;
 mod migrate;
 mod open;
 mod pool;
+mod queue;
 mod registers;
 mod shelf;
 mod sql;
 mod states;
+mod tail;
 mod threads;
 mod writer;
+
+/// How often an append reads again what was evicted under it before it says that there is too much to do.
+const EVICTIONS_LIMIT: usize = 16;
 
 /// The embedded engine. Dropping it closes it.
 pub struct SqliteEngine {
     core: Arc<Core>,
-    work: mpsc::Sender<Work>,
     archive: SqliteArchive,
     threads: Mutex<Option<Threads>>,
 }
@@ -65,7 +69,7 @@ impl SqliteEngine {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(threads) = threads else { return };
         self.core.health.stop("closed");
-        threads.join(&self.work);
+        threads.join();
         self.core.pool.close_idle();
     }
 
@@ -78,7 +82,7 @@ impl SqliteEngine {
         blocking(move || reader(&core)).await
     }
 
-    /// Brings subject and batch of an entry to hand, so that the writer need not read.
+    /// Brings subject and batch of an entry to hand, so that the entry can be folded.
     async fn prepare(&self, entry: &Entry) -> Result<(), AppendError> {
         let known = match (entry.subject, &entry.event) {
             (Subject::Card(id), _) => self.card(&id).await?.is_some(),
@@ -122,36 +126,39 @@ impl Engine for SqliteEngine {
     }
 
     async fn card(&self, id: &CardId) -> Result<Option<Arc<Card>>, StoreError> {
-        if let Ok(card) = self.core.states.cards.look(id) {
+        if let Some(card) = self.core.look_card(id) {
             return Ok(Some(card));
         }
         let id = *id;
-        self.read(move |core| core.pool.read(|conn| core.states.card(conn, &core.sealer, &id))).await
+        self.read(move |core| core.pool.read(|conn| core.card(conn, &id))).await
     }
 
     async fn terminal(&self, id: &TerminalId) -> Result<Option<Arc<Terminal>>, StoreError> {
-        if let Ok(terminal) = self.core.states.terminals.look(id) {
+        if let Some(terminal) = self.core.look_terminal(id) {
             return Ok(Some(terminal));
         }
         let id = *id;
-        self.read(move |core| core.pool.read(|conn| core.states.terminal(conn, &id))).await
+        self.read(move |core| core.pool.read(|conn| core.terminal(conn, &id))).await
     }
 
     async fn append(&self, mut entry: Entry) -> Result<u64, AppendError> {
         self.core.health.check()?;
-        self.prepare(&entry).await?;
-        let body = crate::body::encode(&self.core.sealer, &mut entry)?;
-        let (done, answer) = oneshot::channel();
-        self.work.try_send(Work::Append(Box::new(Append { entry, body, done }))).map_err(
-            |error| match error {
-                mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-                mpsc::error::TrySendError::Closed(_) => self.core.health.cause(),
-            },
-        )?;
-        answer.await.unwrap_or_else(|_| Err(self.core.health.cause().into()))
+        let mut body = crate::body::encode(&self.core.sealer, &mut entry)?;
+        for _ in 0..EVICTIONS_LIMIT {
+            self.prepare(&entry).await?;
+            match self.core.queue.take(&self.core.states, &entry, &mut body)? {
+                Taken::Placed(answer) => {
+                    return answer.await.unwrap_or_else(|_| Err(self.core.health.cause().into()));
+                }
+                Taken::Collision => return Err(AppendError::Collision),
+                Taken::NotAtHand => {}
+            }
+        }
+        Err(StoreError::Overloaded.into())
     }
 
     async fn entry(&self, journal_seq: u64) -> Result<Option<Entry>, StoreError> {
+        self.core.until_durable(journal_seq).await?;
         self.read(move |core| core.pool.read(|conn| core.entry(conn, journal_seq))).await
     }
 
@@ -178,7 +185,7 @@ impl Engine for SqliteEngine {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.core.health.check()?;
-        if self.work.capacity() == 0 { Err(StoreError::Overloaded) } else { Ok(()) }
+        if self.core.queue.is_full() { Err(StoreError::Overloaded) } else { Ok(()) }
     }
 }
 

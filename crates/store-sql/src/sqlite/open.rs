@@ -9,12 +9,11 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{Arc, Mutex},
 };
 
 use rusqlite::{Connection, OptionalExtension};
 use store::{Entry, StoreError, Subject};
-use tokio::sync::mpsc;
 
 use super::{
     Limits, SqliteArchive, SqliteEngine,
@@ -174,8 +173,9 @@ pub fn open_with(dir: impl AsRef<Path>, limits: Limits) -> Result<Arc<SqliteEngi
     let reader = core.pool.connect().map_err(|error| OpenError::store(JOURNAL.file, error))?;
     let mark = registers::mark(&reader).map_err(|error| OpenError::store(REGISTERS.file, error))?;
     Replay { core: &core, conn: &reader, mark, end, seen: HashMap::new() }.run()?;
-    core.published.store(end, Ordering::Release);
-    start(dir, core, Parts { journal, reader, archive, filled, end, mark, lock })
+    core.start_after(end);
+    drop(reader);
+    start(dir, core, Parts { journal, archive, filled, end, mark, lock })
 }
 
 /// Opens what people look up while the host has the store open, or while nobody has: reads only, locks nothing.
@@ -201,7 +201,6 @@ pub fn open_archive(dir: impl AsRef<Path>) -> Result<Arc<SqliteArchive>, OpenErr
 /// What opening has made, before the threads get it.
 struct Parts {
     journal: Connection,
-    reader: Connection,
     archive: Connection,
     filled: u64,
     end: u64,
@@ -210,18 +209,17 @@ struct Parts {
 }
 
 fn start(dir: &Path, core: Arc<Core>, parts: Parts) -> Result<Arc<SqliteEngine>, OpenError> {
-    let Parts { journal, reader, archive, filled, end, mark, lock } = parts;
+    let Parts { journal, archive, filled, end, mark, lock } = parts;
     let connect = || core.pool.connect().map_err(|error| OpenError::store(JOURNAL.file, error));
     let log = JOURNAL.open_for_writing(dir)?;
-    let (work, queue) = mpsc::channel(core.limits.queue_entries);
     let lines = tokio::sync::broadcast::Sender::new(core.limits.subscriber_rows);
     let filler = Filler::new(archive, connect()?, filled, lines.clone());
-    let writer = Writer::new(core.clone(), journal, reader, queue, end);
+    let writer = Writer::new(core.clone(), journal);
     let threads = Threads::start(&core, writer, filler, log, mark, lock)
         .map_err(|source| OpenError::Io { path: dir.to_owned(), source })?;
     let archive = SqliteArchive::live(core.clone(), lines, threads.filler());
     tracing::info!(dir = %dir.display(), journal = end, replayed = end - mark, "store open");
-    Ok(Arc::new(SqliteEngine { core, work, archive, threads: Mutex::new(Some(threads)) }))
+    Ok(Arc::new(SqliteEngine { core, archive, threads: Mutex::new(Some(threads)) }))
 }
 
 fn check_directory(dir: &Path) -> Result<(), OpenError> {

@@ -7,8 +7,8 @@
 //!     └──── evicted ────┘                          └─────────────────────┘
 //! ```
 //!
-//! Only a clean value may be evicted: what is newer than the registers exists nowhere else in this form. The writer
-//! holds a value from the check of an entry until its fold, so that it is there when the entry is durable.
+//! Only a clean value may be evicted: what is newer than the registers exists nowhere else in this form. Whoever folds into
+//! two shelves at once holds the value in one of them meanwhile.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -106,17 +106,26 @@ impl<K: Copy + Eq + Hash + Ord, V: Clone> Shelf<K, V> {
         }
     }
 
-    /// Folds something newer than the registers into a value. Says whether the value was at hand.
-    pub(crate) fn fold(&self, key: &K, change: impl FnOnce(&mut V)) -> bool {
+    /// Folds something newer than the registers into a value if it fits there. Says whether it did; `None`: the value is
+    /// not at hand.
+    pub(crate) fn fold(
+        &self,
+        key: &K,
+        fits: impl FnOnce(&V) -> bool,
+        change: impl FnOnce(&mut V),
+    ) -> Option<bool> {
         let mut shard = self.shard(key);
         let Shard { slots, dirty, .. } = &mut *shard;
-        let Some(slot) = slots.get_mut(key) else { return false };
+        let slot = slots.get_mut(key)?;
+        if !fits(&slot.value) {
+            return Some(false);
+        }
         change(Arc::make_mut(&mut slot.value));
         if !slot.dirty {
             slot.dirty = true;
             dirty.push(*key);
         }
-        true
+        Some(true)
     }
 
     /// Changes what the registers already say; whoever read them before reads again.
@@ -212,7 +221,7 @@ mod tests {
         for key in 0..1000 {
             load(&shelf, key, 0);
             if key % 10 == 0 {
-                assert!(shelf.fold(&key, |v| *v += 1));
+                assert!(shelf.fold(&key, |_| true, |v| *v += 1).unwrap());
             }
         }
         assert!(shelf.len() < 400, "{}", shelf.len());
@@ -238,9 +247,9 @@ mod tests {
     fn what_is_folded_while_it_is_saved_is_dirty_again() {
         let shelf = Shelf::new(64);
         load(&shelf, 1, 0);
-        shelf.fold(&1, |v| *v = 1);
+        shelf.fold(&1, |_| true, |v| *v = 1);
         let taken = shelf.take_dirty();
-        shelf.fold(&1, |v| *v = 2);
+        shelf.fold(&1, |_| true, |v| *v = 2);
         shelf.saved(&taken);
         assert_eq!(*taken[0].1, 1);
         assert_eq!(*shelf.take_dirty()[0].1, 2);

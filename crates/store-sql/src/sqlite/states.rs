@@ -33,6 +33,17 @@ pub(crate) struct States {
     keys: Mutex<HashMap<TransactionKey, (CardId, u64)>>,
 }
 
+/// What came of folding an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folded {
+    /// Done.
+    Yes,
+    /// It is not its subject's next entry.
+    NotNext,
+    /// Subject or batch are not in memory.
+    NotAtHand,
+}
+
 /// An entry that is in the journal and cannot be folded: the store is corrupt, or we have a bug.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("journal entry {journal_seq}: {what}")]
@@ -119,45 +130,60 @@ impl States {
         self.keys().get(key).map(|(card, _)| *card)
     }
 
-    /// Folds a durable entry. Its subject and batch must be at hand.
+    /// Folds an entry of the journal. Its subject and batch must be at hand.
     pub(crate) fn fold(&self, journal_seq: u64, entry: &Entry) -> Result<(), FoldError> {
-        let mut next = true;
-        let found = match (entry.subject, &entry.event) {
-            (Subject::Card(id), event) => self.cards.fold(&id, |card| {
-                next = entry.seq == card.state.seq + 1;
-                if next {
-                    card.state.apply(entry.seq, journal_seq, entry.at, event.card_effects());
-                }
-            }),
-            (Subject::Terminal(id), Event::Terminal(event)) => self.terminals.fold(&id, |terminal| {
-                next = entry.seq == terminal.state.seq + 1;
-                if next {
-                    terminal.state.apply(entry.seq, journal_seq, entry.at, &event.effect);
-                }
-            }),
-            (Subject::Terminal(_), _) => false,
+        let what = match self.fold_next(journal_seq, entry) {
+            Folded::Yes => return Ok(()),
+            Folded::NotNext => "its number does not continue its subject",
+            Folded::NotAtHand => "its subject is not registered",
         };
-        if !found || !next {
-            let what = if found {
-                "its number does not continue its subject"
-            } else {
-                "its subject is not registered"
-            };
-            return Err(FoldError { journal_seq, what: what.to_owned() });
+        Err(FoldError { journal_seq, what: what.to_owned() })
+    }
+
+    /// Folds an entry if it is its subject's next; changes nothing otherwise.
+    pub(crate) fn fold_next(&self, journal_seq: u64, entry: &Entry) -> Folded {
+        let batch = movement(entry).map(|(key, _)| key);
+        // Held: from here to the end of the fold nothing may evict it.
+        if batch.is_some_and(|key| self.sums.hold(&key).is_err()) {
+            return Folded::NotAtHand;
         }
-        self.fold_batch(journal_seq, entry);
-        Ok(())
+        let found = match (entry.subject, &entry.event) {
+            (Subject::Card(id), event) => self.cards.fold(
+                &id,
+                |card| entry.seq == card.state.seq + 1,
+                |card| card.state.apply(entry.seq, journal_seq, entry.at, event.card_effects()),
+            ),
+            (Subject::Terminal(id), Event::Terminal(event)) => self.terminals.fold(
+                &id,
+                |terminal| entry.seq == terminal.state.seq + 1,
+                |terminal| terminal.state.apply(entry.seq, journal_seq, entry.at, &event.effect),
+            ),
+            (Subject::Terminal(_), _) => None,
+        };
+        if found == Some(true) {
+            self.fold_batch(journal_seq, entry);
+        }
+        if let Some(key) = batch {
+            self.sums.release(&key);
+        }
+        match found {
+            Some(true) => Folded::Yes,
+            Some(false) => Folded::NotNext,
+            None => Folded::NotAtHand,
+        }
     }
 
     /// The parts of a fold that are about a batch and a key, not about the subject.
     pub(crate) fn fold_batch(&self, journal_seq: u64, entry: &Entry) {
         if let Some((key, movement)) = movement(entry) {
-            self.sums.fold(&key, |sum| {
-                if journal_seq > sum.upto {
+            self.sums.fold(
+                &key,
+                |sum| journal_seq > sum.upto,
+                |sum| {
                     sum.totals.add(movement);
                     sum.upto = journal_seq;
-                }
-            });
+                },
+            );
         }
         if let (Event::Transaction(t), Subject::Card(card)) = (&entry.event, entry.subject)
             && t.role != Role::Reversal

@@ -14,7 +14,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use authorization::CardState;
 use model::{CardId, TerminalId, Timestamp};
 use rusqlite::Connection;
 use store::{
@@ -31,10 +30,10 @@ use super::{
     core::Core,
     migrate::ARCHIVE,
     open::{OpenError, remove},
-    pool::{Pool, column, place, store_error},
-    registers, sql as journal_sql,
+    pool::{Pool, place},
+    tail,
 };
-use crate::{body, seal::Sealer};
+use crate::seal::Sealer;
 
 mod detail;
 pub(crate) mod fill;
@@ -150,55 +149,16 @@ impl Source {
 
     fn card(&self, conn: &Connection, id: &CardId) -> Result<Option<Arc<Card>>, StoreError> {
         match self {
-            Self::Live { core, .. } => core.states.card(conn, &core.sealer, id),
-            Self::Files { sealer, .. } => {
-                let Some(mut card) = registers::card(conn, sealer, id)? else { return Ok(None) };
-                fold_tail(conn, &body::subject_key(&store::Subject::Card(*id)), |journal_seq, entry| {
-                    fold_newer(&mut card.state, journal_seq, entry);
-                })?;
-                Ok(Some(Arc::new(card)))
-            }
+            Self::Live { core, .. } => core.card(conn, id),
+            Self::Files { sealer, .. } => tail::card(conn, sealer, id),
         }
     }
 
     fn terminal(&self, conn: &Connection, id: &TerminalId) -> Result<Option<Arc<Terminal>>, StoreError> {
         match self {
-            Self::Live { core, .. } => core.states.terminal(conn, id),
-            Self::Files { .. } => {
-                let Some(mut terminal) = registers::terminal(conn, id)? else { return Ok(None) };
-                fold_tail(conn, &body::subject_key(&store::Subject::Terminal(*id)), |journal_seq, entry| {
-                    if let store::Event::Terminal(event) = &entry.event
-                        && entry.seq == terminal.state.seq + 1
-                    {
-                        terminal.state.apply(entry.seq, journal_seq, entry.at, &event.effect);
-                    }
-                })?;
-                Ok(Some(Arc::new(terminal)))
-            }
+            Self::Live { core, .. } => core.terminal(conn, id),
+            Self::Files { .. } => tail::terminal(conn, id),
         }
-    }
-}
-
-/// In another process, what is newer than the registers is in the journal's tail.
-fn fold_tail(
-    conn: &Connection,
-    subject: &[u8],
-    mut fold: impl FnMut(u64, &store::Entry),
-) -> Result<(), StoreError> {
-    let mark = registers::mark(conn)?;
-    let mut statement = conn.prepare_cached(journal_sql::TAIL_OF).map_err(store_error)?;
-    let mut rows = statement.query((column(mark), subject)).map_err(store_error)?;
-    while let Some(row) = rows.next().map_err(store_error)? {
-        let journal_seq = row.get(0).map(place).map_err(store_error)?;
-        let body: Vec<u8> = row.get(1).map_err(store_error)?;
-        fold(journal_seq, &body::decode_sealed(journal_seq, &body)?);
-    }
-    Ok(())
-}
-
-fn fold_newer(state: &mut CardState, journal_seq: u64, entry: &store::Entry) {
-    if entry.seq == state.seq + 1 {
-        state.apply(entry.seq, journal_seq, entry.at, entry.event.card_effects());
     }
 }
 

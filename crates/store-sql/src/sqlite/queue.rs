@@ -1,0 +1,154 @@
+//! The order of the journal: here an entry gets its place, and its subject's state moves on.
+//!
+//! ```text
+//!  append ── subject's next? ── no ──► Collision, at once
+//!              │ yes
+//!            place given, folded, queued: one step under one lock
+//!              │
+//!            writer takes all that queued ──► durable ──► its caller, and those behind it, are answered
+//! ```
+//!
+//! A state at hand is therefore ahead of the disk by what is queued. Decisions may rest on it, because their own entry
+//! has a later place: it is never durable without what it rests on, and no answer leaves before its entry is durable. If
+//! the disk fails, everything queued fails together and the store stops. A card that many tills use at once pays one
+//! fsync for all of them, instead of one each.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use model::Timestamp;
+use store::{AppendError, Entry, StoreError};
+use tokio::sync::oneshot;
+
+use super::states::{Folded, States};
+use crate::body::SubjectKey;
+
+/// An entry that has its place, and who waits until it is durable.
+pub(crate) struct Placed {
+    pub(crate) place: u64,
+    pub(crate) subject: SubjectKey,
+    pub(crate) seq: u32,
+    pub(crate) at: Timestamp,
+    pub(crate) body: Vec<u8>,
+    pub(crate) done: oneshot::Sender<Result<u64, AppendError>>,
+}
+
+/// What came of an entry that wanted a place.
+pub(crate) enum Taken {
+    /// It has one; the answer comes when it is durable.
+    Placed(oneshot::Receiver<Result<u64, AppendError>>),
+    /// Another entry of its subject came first.
+    Collision,
+    /// Its subject or batch is not at hand any more: to be read again.
+    NotAtHand,
+}
+
+pub(crate) struct Queue {
+    inner: Mutex<Inner>,
+    filled: Condvar,
+    limit: usize,
+}
+
+struct Inner {
+    waiting: VecDeque<Placed>,
+    next: u64,
+    writer_waits: bool,
+    /// No entry is taken any more; the writer finishes what is there.
+    closed: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(limit: usize) -> Self {
+        let inner = Inner { waiting: VecDeque::new(), next: 1, writer_waits: false, closed: false };
+        Self { inner: Mutex::new(inner), filled: Condvar::new(), limit }
+    }
+
+    /// The journal ends here: what comes next is placed behind it.
+    pub(crate) fn start_after(&self, end: u64) {
+        self.lock().next = end + 1;
+    }
+
+    /// The last place that was given.
+    pub(crate) fn end(&self) -> u64 {
+        self.lock().next - 1
+    }
+
+    /// Is there no room for one more?
+    pub(crate) fn is_full(&self) -> bool {
+        self.lock().waiting.len() >= self.limit
+    }
+
+    /// Gives the entry its place and folds it into its subject's state. `body` is taken when that was done.
+    pub(crate) fn take(
+        &self,
+        states: &States,
+        entry: &Entry,
+        body: &mut Vec<u8>,
+    ) -> Result<Taken, StoreError> {
+        let (done, answer) = oneshot::channel();
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err(StoreError::Away("closed".to_owned()));
+        }
+        if inner.waiting.len() >= self.limit {
+            return Err(StoreError::Overloaded);
+        }
+        let place = inner.next;
+        match states.fold_next(place, entry) {
+            Folded::Yes => {}
+            Folded::NotNext => return Ok(Taken::Collision),
+            Folded::NotAtHand => return Ok(Taken::NotAtHand),
+        }
+        inner.next += 1;
+        inner.waiting.push_back(Placed {
+            place,
+            subject: SubjectKey::new(&entry.subject),
+            seq: entry.seq,
+            at: entry.at,
+            body: std::mem::take(body),
+            done,
+        });
+        if std::mem::take(&mut inner.writer_waits) {
+            drop(inner);
+            self.filled.notify_one();
+        }
+        Ok(Taken::Placed(answer))
+    }
+
+    /// Waits for entries and moves at most `limit` of them into `batch`; `false` when none will come any more.
+    pub(crate) fn wait(&self, batch: &mut VecDeque<Placed>, limit: usize) -> bool {
+        let mut inner = self.lock();
+        while inner.waiting.is_empty() {
+            if inner.closed {
+                return false;
+            }
+            inner.writer_waits = true;
+            inner = self.filled.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        if inner.waiting.len() <= limit {
+            std::mem::swap(batch, &mut inner.waiting);
+        } else {
+            batch.extend(inner.waiting.drain(..limit));
+        }
+        true
+    }
+
+    /// Takes no more entries.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+
+    /// Takes no more entries, and hands out those that nobody will write.
+    pub(crate) fn abandon(&self) -> VecDeque<Placed> {
+        let mut inner = self.lock();
+        inner.closed = true;
+        std::mem::take(&mut inner.waiting)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
