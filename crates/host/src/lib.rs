@@ -51,7 +51,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Limits, times and mode.
     pub settings: Settings,
-    /// Where the numbers of references (DE 37) start: the journal's length, so that a restart does not repeat them.
+    /// Where the numbers of references (DE 37) start if the store has no counter of its own: the journal's length, so
+    /// that a restart does not repeat them.
     pub references_start: u64,
 }
 
@@ -104,7 +105,8 @@ impl Host {
     pub async fn start(parts: Parts, listeners: &[ListenerConfig]) -> Result<Self, StartError> {
         let zone = jiff::tz::TimeZone::get(&parts.settings.time_zone)
             .map_err(|_| StartError::TimeZone(parts.settings.time_zone.clone()))?;
-        let references = references::References::new(parts.clock.now(), &zone, parts.references_start);
+        let (engine, now, start) = (parts.store.engine(), parts.clock.now(), parts.references_start);
+        let references = references::References::new(engine, now, &zone, start).await?;
         let shared = Arc::new(Shared {
             store: parts.store,
             module: parts.module,

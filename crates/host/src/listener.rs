@@ -61,6 +61,9 @@ pub enum StartError {
     /// Not in the IANA database.
     #[error("unknown time zone {0:?}")]
     TimeZone(String),
+    /// The store gives no numbers for references.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
 }
 
 /// What is spoken on a listener, and how much of it.

@@ -81,6 +81,14 @@ pub trait Engine: Send + Sync {
     /// Totals of a terminal's batch, everything durable included.
     async fn batch_totals(&self, terminal: &TerminalId, batch: BatchNumber) -> Result<Totals, StoreError>;
 
+    /// Takes the next `count` numbers for references (DE 37, 38) from a durable counter, and returns the first: no other
+    /// host of this store gets them, and after a restart nobody does. `None`: the store belongs to one process, which
+    /// counts for itself.
+    async fn claim_numbers(&self, count: u32) -> Result<Option<u64>, StoreError> {
+        let _ = count;
+        Ok(None)
+    }
+
     /// Writes registers; all or none. An existing card or terminal is replaced, its state stays.
     async fn register(&self, registrations: Vec<Registration>) -> Result<(), StoreError>;
 

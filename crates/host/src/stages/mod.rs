@@ -19,6 +19,7 @@ pub(crate) mod terminal;
 
 use std::time::Instant;
 
+use authorization::decide::References;
 use iso8583::Message;
 use model::{ReasonCode, Timestamp};
 use store::{
@@ -67,6 +68,13 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// A fresh reference and approval code.
+    async fn references(&self) -> Result<References, ReasonCode> {
+        let fresh =
+            self.shared.references.next(self.shared.store.engine(), self.now, &self.shared.zone).await;
+        fresh.map_err(|error| terminal::away(&error))
+    }
+
     /// The next entry of a terminal's journal.
     pub(crate) fn terminal_step(&self, terminal: &Terminal, event: TerminalEvent, reply: Vec<u8>) -> Step {
         Step::Append(Box::new(Entry {

@@ -29,7 +29,10 @@ pub(crate) async fn advice(work: &Work<'_>, terminal: &Arc<Terminal>) -> Answere
     if let Err(reason) = authenticate::verify_if_present(work, terminal).await {
         return refuse(work, Some(terminal), reason).await;
     }
-    let references = work.shared.references.next(work.now, &work.shared.zone);
+    let references = match work.references().await {
+        Ok(references) => references,
+        Err(reason) => return refuse(work, Some(terminal), reason).await,
+    };
     let mut noting = Noting { work, references };
     match work.shared.store.with_terminal(&work.identity.terminal, &mut noting).await {
         Ok(journaled) => Answered::Decided(journaled),

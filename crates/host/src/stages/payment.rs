@@ -68,7 +68,10 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
         work.shared.tally.refused(Cause::CardRate, &work.identity.terminal);
         return refuse(work, Some(&terminal), ReasonCode::Overloaded).await;
     }
-    let references = work.shared.references.next(work.now, &work.shared.zone);
+    let references = match work.references().await {
+        Ok(references) => references,
+        Err(reason) => return refuse(work, Some(&terminal), reason).await,
+    };
     let mut decision = Deciding { work, payment, keys, references, pin: None };
     match work.shared.store.with_card(&card, &mut decision).await {
         Ok(journaled) => {

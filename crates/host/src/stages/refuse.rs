@@ -38,7 +38,8 @@ pub(crate) async fn refuse(
         Some(terminal) => Some(Arc::clone(terminal)),
         None => work.shared.store.engine().terminal(&work.identity.terminal).await.ok().flatten(),
     };
-    let references = work.shared.references.next(work.now, &work.shared.zone);
+    // Without a store there are no numbers, and nothing that one would be looked up in.
+    let references = work.references().await.ok();
     let refusal = Refusal { work, reason, code, references };
     let keys = found.as_deref().and_then(|terminal| authenticate::claimed(work, terminal));
     let reply = refusal.reply(keys.as_ref()).await;
@@ -64,7 +65,7 @@ struct Refusal<'a> {
     work: &'a Work<'a>,
     reason: ReasonCode,
     code: ResponseCode,
-    references: References,
+    references: Option<References>,
 }
 
 impl Refusal<'_> {
@@ -76,7 +77,7 @@ impl Refusal<'_> {
         );
         let answer = Answer {
             code: Some(self.code),
-            references: Some(self.references),
+            references: self.references,
             sign_in_again: self.work.link.profile.sign_in_again && out_of_step,
             ..Answer::default()
         };
@@ -120,7 +121,7 @@ impl TerminalWork for Journalling<'_> {
             effect: TerminalEffect::Refused { reason: *reason },
             merchant: work.identity.merchant.unwrap_or(terminal.record.merchant),
             stan: work.identity.stan,
-            rrn: Some(references.rrn),
+            rrn: references.map(|references| references.rrn),
             reason: *reason,
             code: Some(*code),
             pan: intake::pan(work.message).map(|pan| pan.masked()),

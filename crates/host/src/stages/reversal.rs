@@ -49,7 +49,10 @@ pub(crate) async fn stage(work: &Work<'_>) -> Answered {
         Ok(card) => card,
         Err(reason) => return refuse(work, Some(&terminal), reason).await,
     };
-    let references = work.shared.references.next(work.now, &work.shared.zone);
+    let references = match work.references().await {
+        Ok(references) => references,
+        Err(reason) => return refuse(work, Some(&terminal), reason).await,
+    };
     let merchant = work.identity.merchant.unwrap_or(terminal.record.merchant);
     let mut undo = Undoing { work, merchant, request, keys, references };
     let done = match card {

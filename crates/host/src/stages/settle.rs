@@ -39,7 +39,10 @@ pub(crate) async fn stage(work: &Work<'_>, known: &Arc<Terminal>) -> Answered {
         Ok(totals) => totals,
         Err(error) => return refuse(work, Some(known), terminal::away(&error)).await,
     };
-    let references = work.shared.references.next(work.now, &work.shared.zone);
+    let references = match work.references().await {
+        Ok(references) => references,
+        Err(reason) => return refuse(work, Some(known), reason).await,
+    };
     let mut settling = Settling { work, batch, ours, theirs, references };
     match work.shared.store.with_terminal(&known.record.id, &mut settling).await {
         Ok(journaled) => Answered::Decided(journaled),

@@ -58,7 +58,10 @@ struct Opening {
 }
 
 async fn change(work: &Work<'_>, terminal: &Arc<Terminal>, opening: Option<Opening>) -> Answered {
-    let references = work.shared.references.next(work.now, &work.shared.zone);
+    let references = match work.references().await {
+        Ok(references) => references,
+        Err(reason) => return refuse(work, Some(terminal), reason).await,
+    };
     let mut change = Change { work, opening, references };
     match work.shared.store.with_terminal(&terminal.record.id, &mut change).await {
         Ok(journaled) => {

@@ -1,7 +1,12 @@
 //! The program as its users run it: arguments in, output, files and exit code out.
 
+mod database;
 mod fleet;
+mod hosts;
 mod key;
+mod killed;
 mod main_job;
 mod sandbox;
 mod secrets;
+mod teller;
+mod two_hosts;

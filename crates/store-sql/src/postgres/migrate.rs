@@ -23,10 +23,13 @@ struct Migration {
     partition: &'static str,
 }
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    shared: include_str!("../../migrations/postgres/0001_shared.sql"),
-    partition: include_str!("../../migrations/postgres/0001_partition.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        shared: include_str!("../../migrations/postgres/0001_shared.sql"),
+        partition: include_str!("../../migrations/postgres/0001_partition.sql"),
+    },
+    Migration { shared: include_str!("../../migrations/postgres/0002_shared.sql"), partition: "" },
+];
 
 /// Our version.
 pub(crate) const VERSION: i32 = MIGRATIONS.len() as i32;
@@ -119,7 +122,9 @@ const CLASH: [SqlState; 6] = [
 fn statements(file: &str) -> Vec<String> {
     let lines = file.lines().map(|line| line.split("--").next().unwrap_or_default().trim_end());
     let text: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    text.join("\n").split(";\n").map(|part| part.trim_end_matches(';').to_owned()).collect()
+    let text = text.join("\n");
+    let parts = text.split(";\n").map(|part| part.trim_end_matches(';').to_owned());
+    parts.filter(|part| !part.is_empty()).collect()
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub use look::{WipeError, mark_sandbox, partitions, wipe_sandbox};
 pub use open::{OpenError, open, open_archive};
 
 use core::{Core, partition};
-use pool::{column, signed};
+use pool::{column, place, signed};
 use states::Kind;
 use writer::Append;
 
@@ -176,6 +176,14 @@ impl Engine for PostgresEngine {
 
     async fn batch_totals(&self, terminal: &TerminalId, batch: BatchNumber) -> Result<Totals, StoreError> {
         registers::batch_totals(&self.core, terminal, batch).await
+    }
+
+    async fn claim_numbers(&self, count: u32) -> Result<Option<u64>, StoreError> {
+        self.core.check_open()?;
+        // Asked again after a broken connection it takes others, and the first ones are nobody's.
+        let rows = self.core.pool.rows(sql::CLAIM_NUMBERS, &[&i64::from(count)]).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Corrupt("pinward.numbers has no row".to_owned()))?;
+        Ok(Some(place(column(row, 0)?)))
     }
 
     async fn register(&self, registrations: Vec<Registration>) -> Result<(), StoreError> {

@@ -146,6 +146,10 @@ pub(crate) const TAKE_NUMBERS: &str =
     "UPDATE pinward.store SET registered = registered + $1 WHERE one = 1 RETURNING registered - $1";
 pub(crate) const REGISTERED: &str = "SELECT registered FROM pinward.store WHERE one = 1";
 
+/// For references: whoever has moved `next` over them has them.
+pub(crate) const CLAIM_NUMBERS: &str =
+    "UPDATE pinward.numbers SET next = next + $1 WHERE one = 1 RETURNING next - $1";
+
 // Leases. The holder's own lease is always free to it.
 pub(crate) const NEW_LEASE: &str =
     "INSERT INTO pinward.leases (name, holder, expires) VALUES ($1, '', '2000-01-01')
