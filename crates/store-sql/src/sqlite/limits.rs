@@ -23,6 +23,10 @@ pub struct Limits {
     pub journal_pages: Option<u32>,
     /// Entries that one round of the archive filler takes.
     pub archive_round: u32,
+    /// Does each commit wait for the disk? Without it (`synchronous=NORMAL`) a power cut takes what was acknowledged: that
+    /// is what the power-cut test's negative control shows, and no configuration reaches it.
+    #[doc(hidden)]
+    pub commits_synced: bool,
     /// Rows that a slow subscriber may be behind before it misses some.
     pub subscriber_rows: usize,
 }
@@ -38,7 +42,8 @@ impl Default for Limits {
             tail_entries: 200_000,
             wal_pages: 8192,
             journal_pages: None,
-            archive_round: 1000,
+            archive_round: 10_000,
+            commits_synced: true,
             subscriber_rows: 4096,
         }
     }

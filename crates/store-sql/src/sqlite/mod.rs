@@ -78,6 +78,7 @@ impl SqliteEngine {
         &self,
         reader: impl FnOnce(&Core) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let _turn = self.core.pool.turn().await;
         let core = self.core.clone();
         blocking(move || reader(&core)).await
     }
@@ -114,7 +115,8 @@ impl Drop for SqliteEngine {
 #[async_trait]
 impl Engine for SqliteEngine {
     fn describe(&self) -> String {
-        format!("sqlite {} (WAL, synchronous=FULL)", rusqlite::version())
+        let synchronous = if self.core.limits.commits_synced { "FULL" } else { "NORMAL" };
+        format!("sqlite {} (WAL, synchronous={synchronous})", rusqlite::version())
     }
 
     fn card_id(&self, pan: &Pan) -> CardId {

@@ -8,6 +8,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use store::StoreError;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     migrate::{ARCHIVE, JOURNAL, REGISTERS},
@@ -17,18 +18,26 @@ use super::{
 /// How long a reader waits for a file that is being set up; in WAL mode readers and the writer never block each
 /// other otherwise.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// More connections than this are closed when they come back.
-const IDLE_LIMIT: usize = 8;
+/// So many readers at once; the others wait for their turn. A connection costs a hundred times what a row does, so none
+/// is closed because it has nothing to do for a moment.
+const READERS: usize = 8;
 const STATEMENTS_CACHED: usize = 64;
 
 pub(crate) struct Pool {
     dir: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    turns: Semaphore,
 }
 
 impl Pool {
     pub(crate) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), idle: Mutex::default() }
+        Self { dir: dir.to_owned(), idle: Mutex::default(), turns: Semaphore::new(READERS) }
+    }
+
+    /// Waits until few enough others read. Whoever may block without waiting in a task reads without.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.turns.acquire().await.ok()
     }
 
     /// Runs a reader.
@@ -40,7 +49,7 @@ impl Pool {
         let conn = idle.map_or_else(|| self.connect(), Ok)?;
         let result = reader(&conn);
         let mut idle = self.idle();
-        if idle.len() < IDLE_LIMIT {
+        if idle.len() < READERS {
             idle.push(conn);
         }
         result

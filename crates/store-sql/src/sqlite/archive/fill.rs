@@ -5,6 +5,7 @@
 //! and gives the rebuild for nothing: a deleted archive is an archive that is very far behind.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use model::CardId;
 use rusqlite::{Connection, TransactionBehavior, params};
 use store::{Entry, StoreError, archive::TransactionRow};
 use tokio::sync::broadcast;
@@ -31,6 +33,8 @@ use crate::{
 /// How often it looks for new entries when nobody is in a hurry. People do not see the difference, and a host under
 /// load is not woken for every batch.
 const PACE: Duration = Duration::from_millis(20);
+/// And it never rests longer between two rounds of much work.
+const BREATH_LIMIT: Duration = Duration::from_secs(1);
 /// After a failure it tries again: the archive decides nothing, so waiting is safe.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -75,7 +79,7 @@ impl Filler {
 
     /// Far behind and in no hurry, it leaves half of the time to payments.
     fn breath(&self, core: &Core, worked: Duration) -> Duration {
-        if core.hurry.load(Ordering::Acquire) { Duration::ZERO } else { worked.min(PACE) }
+        if core.hurry.load(Ordering::Acquire) { Duration::ZERO } else { worked.min(BREATH_LIMIT) }
     }
 
     /// One round. Says whether there may be more to do at once.
@@ -186,6 +190,7 @@ fn write_lines(conn: &Connection, lines: &[Line]) -> rusqlite::Result<()> {
     let mut insert = conn.prepare_cached(sql::INSERT_LINE)?;
     let mut used = conn.prepare_cached(sql::USE_CARD)?;
     let mut lock = conn.prepare_cached(sql::LOCK_CARD)?;
+    let mut touched = BTreeMap::<CardId, Touched>::new();
     for line in lines {
         let row = &line.row;
         let pan = row.pan.as_ref().map(model::MaskedPan::as_str);
@@ -220,13 +225,26 @@ fn write_lines(conn: &Connection, lines: &[Line]) -> rusqlite::Result<()> {
             line.approved,
         ])?;
         if let Some(card) = row.card {
-            used.execute(params![card.0, column(PLACE_OF_USED + row.seq), row.at.0])?;
-            if let Some(until) = line.lock {
-                lock.execute(params![card.0, until])?;
-            }
+            let card = touched.entry(card).or_default();
+            card.last_use = (column(PLACE_OF_USED + row.seq), row.at.0);
+            card.lock = line.lock.or(card.lock);
+        }
+    }
+    for (card, touched) in touched {
+        used.execute(params![card.0, touched.last_use.0, touched.last_use.1])?;
+        if let Some(until) = touched.lock {
+            lock.execute(params![card.0, until])?;
         }
     }
     Ok(())
+}
+
+/// What the lines of one round say about a card: only the last word is written, and neighbours after each other.
+#[derive(Default)]
+struct Touched {
+    /// Place and moment.
+    last_use: (i64, i64),
+    lock: Option<Option<i64>>,
 }
 
 fn last_four(pan: &str) -> &str {
