@@ -2,9 +2,10 @@
 //!
 //! A [`scenario::Scenario`] is a story (the simulator's language) with expectations about the card's state. It runs in
 //! two worlds that must agree: [`core`] (pure decisions over the memory store) and [`wire`] (the whole host over TCP,
-//! SQLite underneath, the simulator's terminals in front).
+//! SQLite underneath, the simulator's terminals in front). [`power_cut`] runs the second on a machine whose power goes.
 
 pub mod core;
+pub mod power_cut;
 pub mod scenario;
 pub mod wire;
 

@@ -72,22 +72,30 @@ const LISTENERS: [(&str, &str, &str); 3] = [
     ("ascii87-bin", "len2", "x919"),
 ];
 
-struct World {
-    engine: Arc<SqliteEngine>,
+pub(crate) struct World {
+    pub(crate) engine: Arc<SqliteEngine>,
     products: Products,
     clock: Arc<host::ManualClock>,
     module: Arc<Switched>,
-    host: host::Host,
-    sandbox: Sandbox,
-    terminals: Vec<Terminal>,
+    pub(crate) host: host::Host,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) terminals: Vec<Terminal>,
     /// The card that each terminal saw last.
     last: Vec<Option<model::MaskedPan>>,
 }
 
 impl World {
     async fn new(scenario: &Scenario, folder: &Path) -> anyhow::Result<Self> {
+        Self::over(scenario, store_sql::open(folder)?, 1).await
+    }
+
+    /// A world over a store that may have been used; its terminals number their requests from `first_stan` on.
+    pub(crate) async fn over(
+        scenario: &Scenario,
+        engine: Arc<SqliteEngine>,
+        first_stan: u32,
+    ) -> anyhow::Result<Self> {
         let module = Arc::new(Switched::new()?);
-        let engine = store_sql::open(folder)?;
         let cards = register(scenario, &*engine, &module.soft).await?;
         let clock = Arc::new(host::ManualClock::at(START));
         let products = Products::builtin();
@@ -113,7 +121,7 @@ impl World {
         let sandbox = sandbox(scenario, host.addresses(), cards)?;
         let settings = Settings { reply_timeout: std::time::Duration::from_secs(10), ..Settings::default() };
         let terminals = sandbox.terminals.iter().map(|entry| {
-            let memory = Memory::volatile(model::Stan::new(1).context("trace number")?);
+            let memory = Memory::volatile(model::Stan::new(first_stan).context("trace number")?);
             Ok(Terminal::with_memory(&sandbox, entry.tid, settings, memory)?)
         });
         let terminals = terminals.collect::<anyhow::Result<Vec<_>>>()?;
