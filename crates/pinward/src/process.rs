@@ -13,8 +13,8 @@ const NOTHING: &str = "0";
 /// Every connection is an open file. Asked for no more than that, however much the system would give.
 const OPEN_FILES: u64 = 1_000_000;
 
-/// Guards this process, and lets it have as many connections as the system allows. Called once, before a key is opened.
-pub(crate) fn guard() {
+/// Lets this process have as many connections as the system allows.
+pub(crate) fn raise_open_files() {
     let files = getrlimit(Resource::Nofile);
     let most = files.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
     if files.current.is_some_and(|current| current < most)
@@ -23,6 +23,11 @@ pub(crate) fn guard() {
     {
         warn!(%error, "the number of open files stays low");
     }
+}
+
+/// Guards this process, and lets it have as many connections as the system allows. Called once, before a key is opened.
+pub(crate) fn guard() {
+    raise_open_files();
     // The filter first: a process that is not dumpable may no longer write it.
     if let Err(error) = std::fs::write("/proc/self/coredump_filter", NOTHING) {
         warn!(%error, "core dumps by a debugger would hold memory");

@@ -96,6 +96,41 @@ struct Plan {
     listeners: Vec<ListenerPlan>,
 }
 
+/// What a sandbox has beyond the plan: load runs want more than people do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
+pub(crate) struct More {
+    /// So many more cards of the first product, for load runs
+    #[arg(long = "more-cards", value_name = "N", default_value_t = 0, hide_default_value = true)]
+    cards: u32,
+    /// So many more terminals at the first listener, for load runs
+    #[arg(long = "more-terminals", value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u32).range(..1_000_000))]
+    terminals: u32,
+}
+
+impl More {
+    /// Is there anything?
+    pub(crate) fn is_any(self) -> bool {
+        self != More::default()
+    }
+}
+
+impl Plan {
+    fn with(mut self, more: More) -> Plan {
+        if let Some(group) = self.cards.first_mut() {
+            group.count += more.cards;
+        }
+        if let Some(count) = self.terminals.per_listener.first_mut() {
+            *count += more.terminals;
+        }
+        self
+    }
+
+    /// Cards of the plan that have a number of their own.
+    fn names(&self, pan: &str) -> bool {
+        [&self.hero.pan, &self.weak.pan, &self.opening.pan].into_iter().any(|named| named == pan)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IssuerPlan {
@@ -217,8 +252,13 @@ pub(crate) async fn create_keys(data: &Path, hsm: Option<&TestHsm>) -> anyhow::R
 
 /// Registers everything and remembers it in `sandbox-seed.json`, the last thing that is written: a directory without it
 /// was not seeded to the end.
-pub(crate) async fn seed(data: &Path, engine: &dyn Engine, config: &ModuleConfig) -> anyhow::Result<Seeded> {
-    let plan = plan()?;
+pub(crate) async fn seed(
+    data: &Path,
+    engine: &dyn Engine,
+    config: &ModuleConfig,
+    more: More,
+) -> anyhow::Result<Seeded> {
+    let plan = plan()?.with(more);
     let module = TestModule::open(data, config).await?;
     let keys = TestKeys::new(&module).await?;
     let seeder = Seeder { plan: &plan, module: &module, keys, registrations: Vec::new() };
@@ -361,7 +401,11 @@ impl Seeder<'_> {
         let mut serial = 1;
         for group in &self.plan.cards {
             for _ in 0..group.count {
-                let pan = with_check_digit(&format!("910001{serial:012}"));
+                let mut pan = with_check_digit(&format!("910001{serial:012}"));
+                if self.plan.names(&pan) {
+                    serial += 1;
+                    pan = with_check_digit(&format!("910001{serial:012}"));
+                }
                 cards.push(self.card(&pan, &random_pin(group.pin_digits)?, &group.product).await?);
                 serial += 1;
             }

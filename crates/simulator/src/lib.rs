@@ -9,7 +9,9 @@
 //!
 //! Read in this order, in which a payment meets them: [`sandbox`], [`keypad`], [`fault`], `keys`, `request`, `link`, `reply`, [`memory`],
 //! [`terminal`]; then what people see of it: [`step`], [`words`], [`receipt`]; then [`story`] and [`runner`].
+//! [`bulk`] is for load: the same terminal, written for speed.
 
+pub mod bulk;
 pub mod clock;
 pub mod fault;
 pub mod keypad;
@@ -28,6 +30,7 @@ pub mod step;
 pub mod story;
 pub mod words;
 
+pub use bulk::{Bulk, SaleForm};
 pub use fault::Faults;
 pub use keypad::Keypad;
 pub use receipt::{Paper, Receipt};

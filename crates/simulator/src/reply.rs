@@ -94,7 +94,7 @@ fn belongs(request: &Message<'_>, reply: &Message<'_>, code: ResponseCode) -> Re
     Ok(())
 }
 
-fn sealed(reply: &Message<'_>, mac_key: &MacKey) -> Result<(), Disbelief> {
+pub(crate) fn sealed(reply: &Message<'_>, mac_key: &MacKey) -> Result<(), Disbelief> {
     let n = reply.mac_field().ok_or(Disbelief::Mac)?;
     let (Some(covered), Some(received)) = (reply.before(n), reply.raw(n)) else { return Err(Disbelief::Mac) };
     let computed = mac_key.mac(covered);

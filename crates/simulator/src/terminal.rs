@@ -469,7 +469,7 @@ impl Terminal {
         Outcome::bare(step)
     }
 
-    fn setting(&self) -> Setting {
+    pub(crate) fn setting(&self) -> Setting {
         let now = clock::now_ms();
         let ahead = self.habits.clock_ahead_s;
         let jumps = self.habits.jumps_every.is_some_and(|n| self.financial_messages % n == n - 1);
@@ -488,14 +488,14 @@ impl Terminal {
 }
 
 /// A PIN as it came from the keypad, and the card that it is for.
-struct Entered {
-    pin: Pin,
-    pan: PanForPin,
+pub(crate) struct Entered {
+    pub(crate) pin: Pin,
+    pub(crate) pan: PanForPin,
 }
 
 impl Entered {
     /// The error says why a PIN pad refuses it.
-    fn at(pan: &Pan, digits: &str) -> Result<Entered, String> {
+    pub(crate) fn at(pan: &Pan, digits: &str) -> Result<Entered, String> {
         let pin = Pin::from_ascii(digits.as_bytes())
             .map_err(|_| format!("{} digits arrived; a PIN has 4 to 12", digits.len()))?;
         let pan = PanForPin::new(pan.reveal())

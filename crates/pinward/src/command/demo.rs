@@ -54,6 +54,8 @@ pub(crate) struct Options {
     /// under its LMK and in clear (`zmk`, `zmk_clear`), as the counterpart in peers/ prints it.
     #[arg(long, value_name = "FILE")]
     hsm: Option<PathBuf>,
+    #[command(flatten)]
+    more: seed::More,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
@@ -66,7 +68,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         reset(&options).await?;
     }
     let place = place(&options)?;
-    let (storage, seeded, is_new) = prepare(&place, options.hsm.as_deref()).await?;
+    let (storage, seeded, is_new) = prepare(&place, options.hsm.as_deref(), options.more).await?;
     let config = Config {
         data: std::path::absolute(&options.data)?,
         store: place.wish.store.clone(),
@@ -186,12 +188,23 @@ async fn reset(options: &Options) -> anyhow::Result<()> {
     fs::remove_dir_all(data).with_context(|| format!("cannot wipe {}", data.display()))
 }
 
-async fn prepare(place: &Place, hsm: Option<&Path>) -> anyhow::Result<(Storage, Seeded, bool)> {
+async fn prepare(
+    place: &Place,
+    hsm: Option<&Path>,
+    more: seed::More,
+) -> anyhow::Result<(Storage, Seeded, bool)> {
     let data = &place.data;
     if let Some(seeded) = seed::read(data)? {
         if hsm.is_some() && matches!(seeded.module, ModuleConfig::Soft) {
             return Err(Usage(format!(
                 "{} has its keys in the soft module; --hsm is for a new one",
+                data.display()
+            ))
+            .into());
+        }
+        if more.is_any() {
+            return Err(Usage(format!(
+                "{} has its cards and terminals; more are for a new one",
                 data.display()
             ))
             .into());
@@ -221,7 +234,7 @@ async fn prepare(place: &Place, hsm: Option<&Path>) -> anyhow::Result<(Storage, 
         .mode(0o700)
         .create(data)
         .map_err(|e| Usage(format!("cannot create {}: {e}", data.display())))?;
-    match fill(place, hsm).await {
+    match fill(place, hsm, more).await {
         Ok((storage, seeded)) => Ok((storage, seeded, true)),
         Err(error) => {
             // Half a sandbox is none, and nobody could go on with it.
@@ -234,7 +247,7 @@ async fn prepare(place: &Place, hsm: Option<&Path>) -> anyhow::Result<(Storage, 
     }
 }
 
-async fn fill(place: &Place, hsm: Option<&Path>) -> anyhow::Result<(Storage, Seeded)> {
+async fn fill(place: &Place, hsm: Option<&Path>, more: seed::More) -> anyhow::Result<(Storage, Seeded)> {
     let data = &place.data;
     let test = hsm.map(TestHsm::read).transpose()?;
     let in_file = || hsm.map_or_else(String::new, |path| format!("with the test HSM of {}", path.display()));
@@ -243,7 +256,7 @@ async fn fill(place: &Place, hsm: Option<&Path>) -> anyhow::Result<(Storage, See
     if let Some(url) = &place.url {
         postgres::mark_sandbox(url.reveal()).await?;
     }
-    match seed::seed(data, &*storage.engine(), &module).await.with_context(in_file) {
+    match seed::seed(data, &*storage.engine(), &module, more).await.with_context(in_file) {
         Ok(seeded) => {
             listed(&*storage.archive(), seeded.public.cards.len()).await?;
             Ok((storage, seeded))
@@ -259,9 +272,10 @@ async fn fill(place: &Place, hsm: Option<&Path>) -> anyhow::Result<(Storage, See
 /// later too.
 async fn listed(archive: &dyn Archive, cards: usize) -> anyhow::Result<()> {
     const PATIENCE: Duration = Duration::from_secs(5);
+    const PAGE: u32 = 500;
     let began = Instant::now();
-    let query = CardQuery { limit: Some(500), ..CardQuery::default() };
-    while archive.cards(&query).await?.data.len() < cards && began.elapsed() < PATIENCE {
+    let query = CardQuery { limit: Some(PAGE), ..CardQuery::default() };
+    while archive.cards(&query).await?.data.len() < cards.min(PAGE as usize) && began.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

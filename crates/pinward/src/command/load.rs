@@ -1,21 +1,16 @@
-//! `pinward load`: terminals that pay as fast as they are answered.
+//! `pinward load`: terminals that pay as fast as they are answered, or as fast as it is said.
 //!
-//! A closed loop: each connection is one terminal with one card, and sends its next sale when the last one was answered (depth 1).
-//! So the rate is what this host gave to this many terminals, not what it would do when more came. The load is made on the same
-//! machine and with the same care as every terminal here - PIN block, MAC, belief in the reply - and takes its share of the
-//! processors; `pinward bench` measures the host's parts without it.
+//! Without `--rate` a closed loop: each connection has `--depth` requests under way, and each answer is followed by the next
+//! request. So the rate is what this host gave, and a host that stalls is asked less. With `--rate` an open loop: requests
+//! are due at their times whatever the host does, and latencies count from then. The load is made on the same machine and with
+//! the same care as every terminal here - PIN block, MAC, belief in the reply - and says what it cost.
 
-use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::Context;
-use model::{Amount, Kind};
-use simulator::fault::Habits;
-use simulator::memory::MemoryError;
-use simulator::sandbox::Card;
-use simulator::terminal::Settings;
-use simulator::{Answer, Sandbox, Terminal, TerminalError};
+use load::{Choice, Crew, CrewError, DEPTH_MAX, Mix, News, Plan, Report};
+use simulator::TerminalError;
 
 use super::Usage;
 use super::trigger::{FAILED, UNAVAILABLE, Where};
@@ -23,21 +18,51 @@ use super::trigger::{FAILED, UNAVAILABLE, Where};
 /// Options of `pinward load`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// How many terminals pay at the same time, each on its own connection
+    /// TCP connections. Each is in the name of one terminal; several share one when there are fewer
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     connections: u16,
-    /// Requests under way per connection. Terminals have one
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1))]
+    /// Requests under way per connection, at most
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=DEPTH_MAX as i64))]
     depth: u16,
+    /// Requests a second over all connections, whatever the answers do; without it each answer is followed by the next request
+    #[arg(long, value_name = "N", value_parser = rate)]
+    rate: Option<f64>,
     /// For how long
-    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
+    /// The same load before that, not measured
+    #[arg(long, value_name = "S", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    warm_up: u64,
+    /// What goes wrong, each with its share of the payments: wrong-pin=0.02,repeats=5%,cut=0.001
+    #[arg(long, value_name = "WHAT=SHARE", default_value = "", hide_default_value = true)]
+    mix: Mix,
+    /// Verify the MAC of each approval too
+    #[arg(long)]
+    check_macs: bool,
+    /// Threads of the load. It shares the processors with the host, if that is on this machine
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
+    /// Use so many terminals at most
+    #[arg(long, value_name = "N", default_value_t = u16::MAX, hide_default_value = true, value_parser = clap::value_parser!(u16).range(1..))]
+    terminals: u16,
+    /// Use so many cards at most
+    #[arg(long, value_name = "N", default_value_t = u32::MAX, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..))]
+    cards: u32,
     /// Which listener of the sandbox, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     listener: usize,
     /// Cards of this product pay
     #[arg(long, value_name = "NAME", default_value = "debit-standard")]
     product: String,
+    /// Of the draws: the same seed draws the same cards and faults
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How long an answer is waited for, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    reply_timeout_ms: u64,
+    /// Do not close the batches at the end, so that totals are not compared
+    #[arg(long)]
+    no_settlement: bool,
     /// The result as one JSON object
     #[arg(long)]
     json: bool,
@@ -45,167 +70,130 @@ pub(crate) struct Options {
     at: Where,
 }
 
-/// One yuan: an amount without a sandbox lever in its cents.
-const AMOUNT: Amount = Amount(100);
-/// Trace numbers written as used at a time: a file write per message would be measured.
-const TRACE_NUMBERS_AT_A_TIME: u32 = 10_000;
-/// A reply later than this is none.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(15);
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        Ok(_) | Err(_) => Err("a number above 0 is expected".to_owned()),
+    }
+}
+
+impl Options {
+    fn plan(&self) -> Plan {
+        Plan {
+            connections: usize::from(self.connections),
+            depth: usize::from(self.depth),
+            rate: self.rate,
+            time: Duration::from_secs(self.seconds),
+            warm_up: Duration::from_secs(self.warm_up),
+            threads: usize::from(self.threads),
+            mix: self.mix,
+            check_macs: self.check_macs,
+            reply_timeout: Duration::from_millis(self.reply_timeout_ms),
+            seed: self.seed,
+            ..Plan::default()
+        }
+    }
+
+    fn choice(&self) -> Choice {
+        Choice {
+            listener: self.listener,
+            product: self.product.clone(),
+            terminals: usize::from(self.terminals),
+            cards: self.cards as usize,
+        }
+    }
+}
 
 /// Runs the command.
 ///
 /// # Errors
-/// When there is no sandbox, or fewer free terminals than connections.
+/// When there is no sandbox, or nobody in it who can pay.
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    crate::process::raise_open_files();
     let sandbox = options.at.open()?;
-    let terminals = claim(&sandbox, &options)?;
-    let mut cards = sandbox.cards.into_iter().filter(|c| c.product == options.product);
-    eprintln!("{} terminals sign in, then pay for {} s", terminals.len(), options.seconds);
-    let mut ready = Vec::new();
-    for mut terminal in terminals {
-        match prepare(&mut terminal, &mut cards).await {
-            Ok(card) => ready.push((terminal, card)),
-            Err(error) if matches!(error.downcast_ref(), Some(TerminalError::Unreachable { .. })) => {
-                eprintln!("pinward: {}", super::sentence(&error));
-                return Ok(ExitCode::from(UNAVAILABLE));
-            }
-            Err(error) => return Err(error),
+    let plan = options.plan();
+    let mut crew = match Crew::sign_in(sandbox, &options.choice(), &plan).await {
+        Ok(crew) => crew,
+        Err(CrewError::Terminal(error @ TerminalError::Unreachable { .. })) => {
+            eprintln!("pinward: {}", super::sentence(&error.into()));
+            return Ok(ExitCode::from(UNAVAILABLE));
         }
-    }
-    let began = Instant::now();
-    let until = began + Duration::from_secs(options.seconds);
-    let tasks: Vec<_> = ready.into_iter().map(|(t, c)| tokio::spawn(pay_until(t, c, until))).collect();
-    let mut tally = Tally::default();
-    for task in tasks {
-        tally.add(task.await.context("a terminal broke off")?);
-    }
-    tally.print(began.elapsed(), &options);
-    Ok(if tally.troubles.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
-}
-
-/// From the end of the list: stories and people begin elsewhere.
-fn claim(sandbox: &Sandbox, options: &Options) -> anyhow::Result<Vec<Terminal>> {
-    let settings = Settings { reply_timeout: REPLY_TIMEOUT, ..Settings::default() };
-    let suits = |t: &&simulator::sandbox::TerminalEntry| {
-        t.listener == options.listener && Habits::of(t.tid).is_healthy()
+        Err(error @ (CrewError::NoTerminal(_) | CrewError::NoCard(_))) => {
+            return Err(Usage(error.to_string()).into());
+        }
+        Err(error) => return Err(error.into()),
     };
-    let mut terminals = Vec::new();
-    for entry in sandbox.terminals.iter().rev().filter(suits) {
-        if terminals.len() == usize::from(options.connections) {
-            break;
-        }
-        match Terminal::open(sandbox, entry.tid, settings) {
-            Ok(mut terminal) => {
-                terminal.reserve_trace_numbers(TRACE_NUMBERS_AT_A_TIME);
-                terminals.push(terminal);
+    announce(&plan, &crew);
+    let live = std::io::stderr().is_terminal();
+    let mut report = tokio::task::block_in_place(|| {
+        load::run(&plan, &mut crew, &mut |news| {
+            if live {
+                eprintln!("{}", line(&news))
             }
-            Err(TerminalError::Memory(MemoryError::InUse(_))) => {}
-            Err(error) => return Err(error.into()),
-        }
+        })
+    })?;
+    if !options.no_settlement {
+        let (balanced, troubles) = crew.settle().await;
+        report.settled(balanced, troubles);
     }
-    if terminals.len() < usize::from(options.connections) {
-        let fault = format!("{} connections need as many free terminals", options.connections);
-        return Err(Usage(format!("{fault}; listener {} has {}", options.listener, terminals.len())).into());
+    if options.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print(&report);
     }
-    Ok(terminals)
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-/// Signs in and finds a card that is in good order: one that a story has locked would be measured as a decline.
-async fn prepare(terminal: &mut Terminal, cards: &mut impl Iterator<Item = Card>) -> anyhow::Result<Card> {
-    let outcome = terminal.sign_in().await?;
-    if !outcome.answer.is_approval() {
-        anyhow::bail!("terminal {}: sign-in was answered {}", terminal.id(), outcome.answer);
+fn announce(plan: &Plan, crew: &Crew) {
+    let how = match plan.rate {
+        Some(rate) => format!("{rate} a second"),
+        None => "as fast as they are answered".to_owned(),
+    };
+    let (terminals, cards) = (crew.terminals(), crew.cards());
+    eprintln!(
+        "{terminals} terminals with {cards} cards pay over {} connections, {} deep, {how}, for {} s",
+        plan.connections,
+        plan.depth,
+        plan.time.as_secs()
+    );
+    if cards < 4 * plan.connections * plan.depth {
+        eprintln!(
+            "with {} payments under way, cards meet themselves: a host works on one payment of a card at a time",
+            plan.connections * plan.depth
+        );
     }
-    for card in cards {
-        let pin = Some(card.pin.reveal().as_str());
-        if terminal.pay_with(Kind::Balance, &card, Amount::ZERO, pin).await?.answer.is_approval() {
-            return Ok(card);
-        }
-    }
-    Err(Usage("there are not as many cards in good order as connections".to_owned()).into())
 }
 
-async fn pay_until(mut terminal: Terminal, card: Card, until: Instant) -> Tally {
-    let mut tally = Tally::default();
-    while Instant::now() < until {
-        let sent = Instant::now();
-        match terminal.pay_with(Kind::Sale, &card, AMOUNT, Some(card.pin.reveal())).await {
-            Ok(outcome) => tally.count(&outcome.answer, sent.elapsed()),
-            Err(error) => {
-                tally.troubles.push(super::sentence(&error.into()));
-                break;
-            }
-        }
-        // The log is for people; here it would only grow.
-        drop(terminal.take_log());
-    }
-    // The batch is closed, so that the terminal's next user begins with totals that DE 48 can hold (counts have 3 digits).
-    if let Err(error) = terminal.settle().await {
-        tally.note_settlement(error);
-    }
-    tally
+fn line(news: &News) -> String {
+    let News { at, per_second, p50_ms, p99_ms, max_ms } = news;
+    format!(
+        "{at:5.0} s {per_second:9.0}/s   p50 {p50_ms:8.2} ms   p99 {p99_ms:8.2} ms   longest {max_ms:8.2} ms"
+    )
 }
 
-/// What came back, and after how long.
-#[derive(Default)]
-struct Tally {
-    micros: Vec<u32>,
-    answers: BTreeMap<String, u64>,
-    troubles: Vec<String>,
-}
-
-impl Tally {
-    /// Latencies of messages that were not answered are their time-out and would hide in the percentiles: they are counted
-    /// among the answers as `--`, not here.
-    fn count(&mut self, answer: &Answer, took: Duration) {
-        *self.answers.entry(answer.to_string()).or_default() += 1;
-        if answer.code().is_some() {
-            self.micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+fn print(report: &Report) {
+    let Report { per_second, connections, depth, kind, .. } = report;
+    println!("{per_second:.0} answers a second over {connections} connections, depth {depth}, {kind} loop");
+    println!(
+        "answered after: p50 {:.2} ms  p90 {:.2} ms  p99 {:.2} ms  p99.9 {:.2} ms  longest {:.2} ms",
+        report.p50_ms, report.p90_ms, report.p99_ms, report.p999_ms, report.max_ms
+    );
+    let answers: Vec<_> = report.answers.iter().map(|(code, count)| format!("{code} × {count}")).collect();
+    println!("answers: {}", answers.join("  "));
+    for (what, count) in [
+        ("wrong PINs", report.wrong_pins),
+        ("repeats", report.repeats),
+        ("connections cut", report.cuts),
+        ("payments reversed", report.reversals),
+        ("cards that pay no more (no funds, locked, blocked)", report.cards_retired),
+    ] {
+        if count > 0 {
+            println!("{what}: {count}");
         }
     }
-
-    /// A dialect without settlement has no totals to close.
-    fn note_settlement(&mut self, error: TerminalError) {
-        if !matches!(error, TerminalError::NotInDialect(_)) {
-            self.troubles.push(super::sentence(&error.into()));
-        }
+    if let Some(balanced) = report.terminals_balanced {
+        println!("totals agree with the host's at {balanced} of {} terminals", report.terminals);
     }
-
-    fn add(&mut self, other: Tally) {
-        self.micros.extend(other.micros);
-        for (answer, count) in other.answers {
-            *self.answers.entry(answer).or_default() += count;
-        }
-        self.troubles.extend(other.troubles);
-    }
-
-    fn print(&mut self, took: Duration, options: &Options) {
-        self.micros.sort_unstable();
-        let rate = self.micros.len() as f64 / took.as_secs_f64();
-        let [p50, p99, max] = [0.50, 0.99, 1.0].map(|q| self.quantile_ms(q));
-        if options.json {
-            println!(
-                "{}",
-                serde_json::json!({
-                    "connections": options.connections, "depth": options.depth, "seconds": took.as_secs_f64(),
-                    "answered": self.micros.len(), "per_second": rate,
-                    "p50_ms": p50, "p99_ms": p99, "max_ms": max,
-                    "answers": self.answers, "troubles": self.troubles,
-                })
-            );
-        } else {
-            println!("{rate:.0} payments per second over {} connections, closed loop", options.connections);
-            println!("answered after: p50 {p50:.2} ms  p99 {p99:.2} ms  longest {max:.2} ms");
-            let answers: Vec<_> =
-                self.answers.iter().map(|(code, count)| format!("{code} × {count}")).collect();
-            println!("answers: {}", answers.join("  "));
-            self.troubles.iter().for_each(|trouble| println!("trouble: {trouble}"));
-        }
-    }
-
-    /// The smallest time that this share of the answered messages did not exceed (nearest rank).
-    fn quantile_ms(&self, share: f64) -> f64 {
-        let rank = (share * self.micros.len() as f64).ceil() as usize;
-        self.micros.get(rank.saturating_sub(1)).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
-    }
+    println!("the load itself took {:.2} µs of a processor per request", report.client_cpu_us_per_request);
+    report.troubles.iter().for_each(|trouble| println!("trouble: {trouble}"));
 }

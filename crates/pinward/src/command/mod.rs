@@ -3,7 +3,6 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found, 69 nothing there to talk to.
 
 mod bench;
-mod bench_codec;
 mod calc;
 mod card;
 mod config;

@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use iso8583::Dialect;
-use model::KeyScheme;
+use model::{KeyScheme, Stan};
 
 use super::{Outcome, Terminal, TerminalError};
-use crate::keys::Keys;
+use crate::keys::{Keys, MessageKeys};
 use crate::link::Link;
-use crate::memory::Memory;
+use crate::memory::{Memory, Totals};
 use crate::request::Family;
 use crate::sandbox::{KeySet, Listener, Sandbox, TerminalEntry};
 use crate::step::{Answer, Step};
@@ -89,6 +89,47 @@ impl Terminal {
     #[must_use]
     pub fn scheme(&self) -> KeyScheme {
         self.line.scheme
+    }
+
+    /// The working keys of its session; `None` without one, and for keys that are derived.
+    pub(crate) fn session_keys(&self) -> Option<Arc<MessageKeys>> {
+        match &self.line.keys {
+            Keys::Work(work) => work.session().cloned(),
+            Keys::Derived(_) => None,
+        }
+    }
+
+    /// Working keys that no host gave it.
+    pub(crate) fn take_made_up_keys(&mut self) {
+        if let Keys::Work(work) = &mut self.line.keys {
+            work.make_up();
+        }
+    }
+
+    pub(crate) fn listener(&self) -> &Listener {
+        &self.line.listener
+    }
+
+    pub(crate) fn dialect(&self) -> &Arc<Dialect> {
+        &self.line.dialect
+    }
+
+    pub(crate) fn family(&self) -> Family {
+        self.line.family
+    }
+
+    /// A body with what its line puts before it.
+    pub(crate) fn frame(&self, body: &[u8]) -> Result<Vec<u8>, TerminalError> {
+        let address = self.line.listener.address.clone();
+        self.line.link.frame(body).map_err(|source| TerminalError::Unreachable { address, source })
+    }
+
+    pub(crate) fn take_stan(&mut self) -> Result<Stan, TerminalError> {
+        Ok(self.memory.take_stan()?)
+    }
+
+    pub(crate) fn set_totals(&mut self, totals: Totals) -> Result<(), TerminalError> {
+        Ok(self.memory.set_totals(totals)?)
     }
 
     /// Begins to use the keys that were loaded for a migration. Nothing is sent; keys that come with a sign-in need one.
