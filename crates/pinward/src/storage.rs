@@ -143,7 +143,7 @@ impl Place {
     }
 
     /// A database that exists says itself how it was cut.
-    async fn limits(&self, url: &StoreUrl) -> anyhow::Result<postgres::Limits> {
+    pub(crate) async fn limits(&self, url: &StoreUrl) -> anyhow::Result<postgres::Limits> {
         let usual = postgres::Limits::default();
         let found =
             postgres::partitions(url.reveal()).await.with_context(|| format!("cannot open {self}"))?;

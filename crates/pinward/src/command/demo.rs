@@ -154,7 +154,11 @@ fn refuse_open_doors(options: &Options) -> Result<(), Usage> {
 fn place(options: &Options) -> anyhow::Result<Place> {
     let recorded = Place::of_data(&options.data)?;
     let Some(url) = &options.store else { return Ok(recorded) };
-    let same = recorded.wish.store.as_ref().is_some_and(|old| old.to_string() == url.to_string());
+    let same = match &recorded.wish.store {
+        Some(old) => old.to_string() == url.to_string(),
+        // Its configuration is lost, and nothing of its store is here.
+        None => !recorded.exists(),
+    };
     if seed::is_sandbox(&options.data) && !same {
         return Err(Usage(format!(
             "{} keeps {recorded}: pinward migrate moves it to a database, --reset begins anew",
@@ -205,6 +209,13 @@ async fn prepare(
         if more.is_any() {
             return Err(Usage(format!(
                 "{} has its cards and terminals; more are for a new one",
+                data.display()
+            ))
+            .into());
+        }
+        if !place.exists() {
+            return Err(Usage(format!(
+                "{} has no store: name its database with --store, or begin anew with --reset",
                 data.display()
             ))
             .into());

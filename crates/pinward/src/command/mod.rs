@@ -13,6 +13,7 @@ mod fleet;
 mod hsm;
 pub(crate) mod key;
 mod load;
+mod migrate;
 mod pos;
 mod serve;
 mod tail;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Key(key::Options),
     /// Look at the payShields of a configuration.
     Hsm(hsm::Options),
+    /// Move an embedded store into a database.
+    Migrate(migrate::Options),
     /// Follow decisions as they are made.
     Tail(tail::Options),
     /// Check the configuration, or print the default one.
@@ -94,6 +97,7 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Card(options) => wait(card::run(options)),
         Command::Fleet(options) => wait(fleet::run(options)),
         Command::Hsm(options) => wait(hsm::run(options)),
+        Command::Migrate(options) => wait(migrate::run(options)),
         Command::Tail(options) => wait(tail::run(options)),
         Command::Decode(options) => Ok(decode::run(options)),
         Command::Explain(options) => Ok(explain::run(options)),

@@ -6,6 +6,7 @@ mod hosts;
 mod key;
 mod killed;
 mod main_job;
+mod migrate;
 mod sandbox;
 mod secrets;
 mod teller;

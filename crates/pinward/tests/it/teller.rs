@@ -151,6 +151,13 @@ impl Teller {
         self.terminal.take_log();
     }
 
+    /// After a quiet end: the last answer comes again, whoever gives it.
+    pub(crate) async fn hears_the_same_again(&mut self) -> bool {
+        let before = self.repeats;
+        self.ask_again().await;
+        self.repeats > before
+    }
+
     async fn pause(&mut self) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -78,7 +78,7 @@ async fn drop_schema(live: &Live, name: &str) -> Result<(), OpenError> {
 }
 
 /// Takes the lease that some host holds as long as any runs. One that was killed holds it for a while.
-async fn take_over(live: &Live, holder: &str, patience: Duration) -> Result<bool, OpenError> {
+pub(crate) async fn take_over(live: &Live, holder: &str, patience: Duration) -> Result<bool, OpenError> {
     let began = Instant::now();
     live.execute(sql::NEW_LEASE, &[&FILL]).await?;
     loop {

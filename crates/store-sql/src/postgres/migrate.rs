@@ -23,12 +23,13 @@ struct Migration {
     partition: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         shared: include_str!("../../migrations/postgres/0001_shared.sql"),
         partition: include_str!("../../migrations/postgres/0001_partition.sql"),
     },
     Migration { shared: include_str!("../../migrations/postgres/0002_shared.sql"), partition: "" },
+    Migration { shared: include_str!("../../migrations/postgres/0003_shared.sql"), partition: "" },
 ];
 
 /// Our version.

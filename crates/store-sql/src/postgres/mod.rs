@@ -39,6 +39,7 @@ pub use archive::PostgresArchive;
 pub use limits::Limits;
 pub use look::{WipeError, mark_sandbox, partitions, wipe_sandbox};
 pub use open::{OpenError, open, open_archive};
+pub use transfer::{PartitionDigest, Stage, Step, TableDigest, TransferError, Transferred, transfer};
 
 use core::{Core, partition};
 use pool::{column, place, signed};
@@ -60,6 +61,7 @@ mod registers;
 mod shelf;
 mod sql;
 mod states;
+mod transfer;
 mod writer;
 
 /// The engine on a database. Dropping it ends its tasks; [`close`](Self::close) also waits for them.

@@ -26,7 +26,7 @@ use super::{
     core::Core,
     migrate,
     pool::{Door, Live, column, said},
-    sql,
+    sql, transfer,
     writer::Lane,
 };
 use crate::{
@@ -98,6 +98,9 @@ pub enum OpenError {
         /// Configured.
         asked: u16,
     },
+    /// An embedded store is being moved into it.
+    #[error("a store is being moved into the database: run pinward migrate to its end")]
+    Unfinished,
     /// A limit that makes no sense.
     #[error("{0}")]
     Limits(String),
@@ -165,6 +168,9 @@ pub async fn open(
     let holder = holder();
     let sealer = prepare(&live, dir, &limits).await?;
     migrate::migrate(&live, &holder, limits.partitions).await?;
+    if transfer::is_unfinished(&live).await? {
+        return Err(OpenError::Unfinished);
+    }
     drop(live);
     let (saves, due) = mpsc::channel(SAVES_WAITING);
     Ok(start(Arc::new(Core::new(sealer, door, limits, holder, saves)), due))
@@ -232,7 +238,7 @@ pub(crate) fn door(url: &str, limits: &Limits) -> Result<Arc<Door>, OpenError> {
 }
 
 /// What the server itself is set to, not what we set for our connection, says what its keepers want of it.
-async fn check_server(live: &Live) -> Result<(), OpenError> {
+pub(crate) async fn check_server(live: &Live) -> Result<(), OpenError> {
     live.plain("RESET synchronous_commit").await?;
     let row = live.one(SERVER, &[]).await?;
     let text = |index| column::<Option<String>>(&row, index);
@@ -273,7 +279,7 @@ async fn check_server(live: &Live) -> Result<(), OpenError> {
 }
 
 /// Key and partitions: of the first host that came, and then of all.
-async fn prepare(live: &Live, dir: &Path, limits: &Limits) -> Result<Sealer, OpenError> {
+pub(crate) async fn prepare(live: &Live, dir: &Path, limits: &Limits) -> Result<Sealer, OpenError> {
     if !dir.is_dir() {
         return Err(OpenError::NoDirectory(dir.to_owned()));
     }

@@ -39,6 +39,7 @@ use crate::row::Row;
 mod archive;
 mod checkpoint;
 mod core;
+pub(crate) mod export;
 mod limits;
 mod migrate;
 mod open;

@@ -135,7 +135,7 @@ impl OpenError {
         }
     }
 
-    fn store(file: &'static str, error: StoreError) -> Self {
+    pub(crate) fn store(file: &'static str, error: StoreError) -> Self {
         match error {
             StoreError::Corrupt(what) => Self::Corrupt { file, what },
             other => Self::Sql { file, what: other.to_string() },
@@ -227,7 +227,7 @@ fn check_directory(dir: &Path) -> Result<(), OpenError> {
 }
 
 /// Takes the lock file, and with it the store; the system gives it back however the process ends.
-fn lock(dir: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock(dir: &Path) -> Result<File, OpenError> {
     check_directory(dir)?;
     let not_writable = |source| OpenError::NotWritable { path: dir.to_owned(), source };
     let path = dir.join(LOCK_FILE);

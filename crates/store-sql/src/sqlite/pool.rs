@@ -72,7 +72,7 @@ impl Pool {
 
 /// WAL readers must write into the shared-memory file, so the connection is read-write for SQLite and `query_only`
 /// for us.
-fn connect(dir: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn connect(dir: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(JOURNAL.path(dir), flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
