@@ -284,9 +284,9 @@ async fn fill(place: &Place, hsm: Option<&Path>, more: seed::More) -> anyhow::Re
 async fn listed(archive: &dyn Archive, cards: usize) -> anyhow::Result<()> {
     const PATIENCE: Duration = Duration::from_secs(5);
     const PAGE: u32 = 500;
-    let began = Instant::now();
+    let (began, wanted) = (Instant::now(), cards.min(PAGE as usize));
     let query = CardQuery { limit: Some(PAGE), ..CardQuery::default() };
-    while archive.cards(&query).await?.data.len() < cards.min(PAGE as usize) && began.elapsed() < PATIENCE {
+    while archive.cards(&query).await?.data.len() < wanted && began.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

@@ -20,7 +20,7 @@ use crate::{
 };
 
 const TELLERS: usize = 8;
-const LONG_ROUNDS: u64 = 200;
+const LONG_ROUNDS: u64 = 100;
 
 /// The sandbox as terminals behind the relay have it.
 fn behind(relay: &Relay, data: &Path) -> Sandbox {
