@@ -21,6 +21,7 @@ fn query() -> TransactionQuery {
 }
 
 async fn find(archive: &dyn Archive, query: TransactionQuery) -> Vec<TransactionRow> {
+    filled(archive).await;
     archive.transactions(&query).await.unwrap().data
 }
 
@@ -33,6 +34,7 @@ struct Morning {
 impl Morning {
     async fn of(bench: Bench) -> Self {
         let places = morning(&*bench.engine).await;
+        filled(&*bench.engine).await;
         Self { bench, places }
     }
 
@@ -252,6 +254,7 @@ async fn locked_cards_are_listed_until_staff_unlock_them(bench: Bench) {
     let id = page.data[0].id;
     let card = engine.card(&id).await.unwrap().unwrap();
     engine.append(unlock(&card, T0 + 9 * MINUTE)).await.unwrap();
+    filled(engine).await;
     assert_eq!(engine.cards(&locked).await.unwrap().data.len(), 0);
     let view = engine.card_view(&id).await.unwrap().unwrap();
     assert_eq!((view.last_used, view.state.lock), (Some(Timestamp(T0 + 9 * MINUTE)), None));

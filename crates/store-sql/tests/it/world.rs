@@ -260,6 +260,18 @@ pub(crate) fn unlock(card: &Card, at: i64) -> Entry {
     }
 }
 
+/// Waits until the look-up tables have every entry; lists wait for that a moment only, which a busy machine may need for
+/// itself.
+pub(crate) async fn filled(archive: &(impl Archive + ?Sized)) {
+    for _ in 0..2000 {
+        let progress = archive.progress().await.unwrap();
+        if progress.filled >= progress.journal {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// The card `n` as the engine has it.
 pub(crate) async fn get(engine: &dyn Engine, n: u32) -> Arc<Card> {
     engine.card(&engine.card_id(&pan(n))).await.unwrap().unwrap()
