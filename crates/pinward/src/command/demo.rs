@@ -282,7 +282,7 @@ async fn fill(place: &Place, hsm: Option<&Path>, more: seed::More) -> anyhow::Re
 /// Waits until the look-up tables have the cards, so that the next command lists them; not for ever, they are filled
 /// later too.
 async fn listed(archive: &dyn Archive, cards: usize) -> anyhow::Result<()> {
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const PATIENCE: Duration = Duration::from_secs(20);
     const PAGE: u32 = 500;
     let (began, wanted) = (Instant::now(), cards.min(PAGE as usize));
     let query = CardQuery { limit: Some(PAGE), ..CardQuery::default() };

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use store::Archive;
 use store_sql::postgres::local_server::LocalServer;
 use tokio::{
     io::copy_bidirectional,
@@ -23,6 +24,18 @@ pub(crate) fn database() -> String {
     static SERVER: OnceLock<LocalServer> = OnceLock::new();
     let server = SERVER.get_or_init(|| LocalServer::start(&std::env::temp_dir(), &[]).unwrap());
     server.database().unwrap()
+}
+
+/// Waits until the look-up tables have every entry: lists wait for that a moment only.
+pub(crate) async fn filled(archive: &dyn Archive) {
+    for _ in 0..3000 {
+        let progress = archive.progress().await.unwrap();
+        if progress.filled >= progress.journal {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the look-up tables are not filled");
 }
 
 /// A sandbox that nobody serves yet: `folder/data`.

@@ -23,7 +23,7 @@ use store::{
 use store_sql::postgres;
 
 use crate::{
-    hosts::{Relay, Served, database, prepared},
+    hosts::{Relay, Served, database, filled, prepared},
     sandbox::{PROGRAM, Process, demo, said},
     teller::{Teller, cards},
 };
@@ -140,6 +140,7 @@ async fn a_store_is_moved_also_when_the_move_is_killed_and_everything_is_as_it_w
     assert!(host.said.contains("postgres://"), "{}", host.said);
     relay.point_at(Some(host.address));
     let archive = postgres::open_archive(&data, &url).await.unwrap();
+    filled(&*archive).await;
     assert!(picture(&*archive).await == before, "states");
     for teller in &mut tellers {
         assert!(teller.hears_the_same_again().await);

@@ -22,6 +22,8 @@ use simulator::{
 };
 use store::{Archive, archive::CardQuery};
 
+use crate::hosts::filled;
+
 /// An amount without a sandbox lever in its cents.
 const AMOUNT: Amount = Amount(100);
 /// Of the cards' product, debit-standard.
@@ -171,6 +173,7 @@ impl Teller {
     /// Compares with what the store has: each answer, the counter, the money. Returns how many answers there were.
     pub(crate) async fn settle_accounts(&mut self, archive: &dyn Archive) -> usize {
         self.terminal.send_owed_reversal().await.unwrap();
+        filled(archive).await;
         for told in &self.told {
             let found = archive.transaction(&told.rrn).await.unwrap();
             let found = found.unwrap_or_else(|| panic!("{} was answered and is not there", told.rrn));

@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -18,7 +18,7 @@ use store::{
 use store_sql::postgres;
 
 use crate::{
-    hosts::{Relay, Served, database, prepared},
+    hosts::{Relay, Served, database, filled, prepared},
     teller::cards,
 };
 
@@ -29,16 +29,29 @@ const LIMIT: usize = 3;
 /// A reference, the card that it is about, and the answer.
 type Told = (String, usize, String);
 
+/// Until when, and how many answers there were.
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    answers: AtomicUsize,
+}
+
+impl Shared {
+    /// Waits for so many more answers.
+    async fn more(&self, answers: usize) {
+        let (goal, began) = (self.answers.load(Ordering::SeqCst) + answers, Instant::now());
+        while self.answers.load(Ordering::SeqCst) < goal {
+            assert!(began.elapsed() < Duration::from_secs(60), "the hosts do not answer");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
 /// Guesses wrong PINs of all cards in turn, whatever it hears.
-async fn guess(
-    mut terminal: Terminal,
-    cards: Arc<Vec<Card>>,
-    stop: Arc<AtomicBool>,
-    from: usize,
-) -> Vec<Told> {
+async fn guess(mut terminal: Terminal, cards: Arc<Vec<Card>>, shared: Arc<Shared>, from: usize) -> Vec<Told> {
     let mut told = Vec::new();
     let mut next = from;
-    while !stop.load(Ordering::SeqCst) {
+    while !shared.stop.load(Ordering::SeqCst) {
         if !terminal.is_signed_in() {
             let _again = terminal.sign_in().await;
             continue;
@@ -49,6 +62,7 @@ async fn guess(
         for step in terminal.take_log() {
             if let (Some(code), Some(rrn), "sale") = (step.answer.code(), &step.rrn, step.what) {
                 told.push((rrn.clone(), next, code.to_string()));
+                shared.answers.fetch_add(1, Ordering::SeqCst);
             }
         }
         if paid.is_err() {
@@ -94,22 +108,24 @@ async fn two_hosts_give_no_guess_away_and_no_reference_twice_when_one_is_killed(
     let (one, other) = (Relay::start(first.address).await, Relay::start(second.address).await);
     let mut sandbox = Sandbox::read(&data.join("sandbox.json")).unwrap();
     let cards: Arc<Vec<Card>> = Arc::new(cards(&mut sandbox).take(CARDS).collect());
-    let stop = Arc::new(AtomicBool::new(false));
+    let shared = Arc::new(Shared::default());
     let mut work = tokio::task::JoinSet::new();
     for (index, terminal) in guessers(&mut sandbox, [&one, &other]).into_iter().enumerate() {
-        work.spawn(guess(terminal, cards.clone(), stop.clone(), index));
+        work.spawn(guess(terminal, cards.clone(), shared.clone(), index));
     }
-    tokio::time::sleep(Duration::from_millis(800)).await;
+    // At most that many are wrong PINs that count: some are told by each host.
+    shared.more(10).await;
     // Its terminals go over to the other host, with the keys that they have.
     one.point_at(Some(second.address));
     first.kill();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    stop.store(true, Ordering::SeqCst);
+    shared.more(200).await;
+    shared.stop.store(true, Ordering::SeqCst);
     let told: Vec<Told> = work.join_all().await.into_iter().flatten().collect();
 
     let references: HashSet<&str> = told.iter().map(|(rrn, ..)| rrn.as_str()).collect();
     assert_eq!(references.len(), told.len(), "a reference was used twice");
     let archive = postgres::open_archive(&data, &url).await.unwrap();
+    filled(&*archive).await;
     for (index, card) in cards.iter().enumerate() {
         let codes = |code: &str| told.iter().filter(|(_, at, c)| *at == index && c == code).count();
         assert!(codes("55") < LIMIT, "{} guesses were told wrong and open", codes("55"));
