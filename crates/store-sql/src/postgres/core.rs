@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use store::{StoreError, Subject};
@@ -10,7 +10,9 @@ use tokio::sync::{Notify, mpsc};
 
 use super::{
     Limits,
+    heads::Heads,
     pool::{Door, Pool},
+    reader::Want,
     sql::Texts,
     states::States,
 };
@@ -20,13 +22,18 @@ pub(crate) struct Core {
     pub(crate) sealer: Sealer,
     pub(crate) limits: Limits,
     pub(crate) door: Arc<Door>,
-    /// For states: short reads.
+    /// For single entries: short reads.
     pub(crate) pool: Pool,
     /// For look-ups: reads that may take long.
     pub(crate) shelves: Pool,
     /// The statements of each partition.
     pub(crate) texts: Vec<Texts>,
     pub(crate) states: States,
+    pub(crate) heads: Heads,
+    /// Those who read states; each has every so-manieth partition.
+    readers: Vec<mpsc::Sender<Want>>,
+    /// Entries that were appended here.
+    pub(crate) appended: AtomicU64,
     /// Subjects whose state is worth saving.
     pub(crate) saves: mpsc::Sender<Subject>,
     /// Wakes whoever fills the look-up tables here.
@@ -45,12 +52,16 @@ impl Core {
         limits: Limits,
         holder: String,
         saves: mpsc::Sender<Subject>,
+        readers: Vec<mpsc::Sender<Want>>,
     ) -> Self {
         Self {
             pool: Pool::new(&door, limits.readers),
             shelves: Pool::new(&door, limits.readers),
             texts: (0..limits.partitions).map(|n| Texts::new(n, limits.partitions)).collect(),
             states: States::new(&limits),
+            heads: Heads::new(limits.partitions),
+            readers,
+            appended: AtomicU64::new(0),
             sealer,
             door,
             limits,
@@ -65,6 +76,11 @@ impl Core {
     /// The statements of a subject's partition.
     pub(crate) fn texts_of(&self, subject: &Subject) -> &Texts {
         &self.texts[usize::from(partition(subject, self.limits.partitions))]
+    }
+
+    /// Whoever reads this partition's states.
+    pub(crate) fn reader(&self, partition: u16) -> &mpsc::Sender<Want> {
+        &self.readers[usize::from(partition) % self.readers.len()]
     }
 
     pub(crate) fn close(&self) {

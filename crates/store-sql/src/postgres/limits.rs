@@ -5,7 +5,9 @@ use std::time::Duration;
 /// Limits of the store on a database. The defaults suit one PostgreSQL server and a few hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Into how many schemas cards and terminals are hashed. Fixed when the database is new, at most 256.
+    /// Into how many schemas cards and terminals are hashed. Fixed when the database is new, at most 256. Requests that
+    /// meet in one share a statement, so a server that stays alone wants few; of an engine of many nodes they are what
+    /// is spread.
     pub partitions: u16,
     /// Connections that append. Each has every so-manieth partition, and commits what queued for all of them at once;
     /// with as many as there are partitions, a commit touches one partition only, as engines of many nodes like it.
@@ -14,7 +16,7 @@ pub struct Limits {
     pub queue_entries: usize,
     /// Entries that share one commit.
     pub batch_entries: usize,
-    /// Connections that read states and look-up tables, each for many readers at once.
+    /// Connections for each of three: states, single entries, look-up tables; each for many readers at once.
     pub readers: usize,
     /// Cards kept in memory, as a starting point for decisions.
     pub cards_cached: usize,
@@ -22,8 +24,8 @@ pub struct Limits {
     pub terminals_cached: usize,
     /// A state is saved when so many entries would have to be folded to have it again.
     pub save_after: u32,
-    /// So long cards at hand are compared with the database before they are used, after another host was seen to use
-    /// the same cards.
+    /// So long cards at hand are compared with the database before they are used, after another host was seen to
+    /// append.
     pub wary_for: Duration,
     /// Entries that one round of the look-up tables' filler takes.
     pub archive_round: usize,
@@ -42,7 +44,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            partitions: 64,
+            partitions: 8,
             lanes: 2,
             queue_entries: 8192,
             batch_entries: 1024,

@@ -23,13 +23,17 @@ struct Migration {
     partition: &'static str,
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         shared: include_str!("../../migrations/postgres/0001_shared.sql"),
         partition: include_str!("../../migrations/postgres/0001_partition.sql"),
     },
     Migration { shared: include_str!("../../migrations/postgres/0002_shared.sql"), partition: "" },
     Migration { shared: include_str!("../../migrations/postgres/0003_shared.sql"), partition: "" },
+    Migration {
+        shared: include_str!("../../migrations/postgres/0004_shared.sql"),
+        partition: include_str!("../../migrations/postgres/0004_partition.sql"),
+    },
 ];
 
 /// Our version.

@@ -46,17 +46,23 @@ use pool::{column, place, signed};
 use states::Kind;
 use writer::Append;
 
-use crate::row::Row;
+use crate::{
+    body::{subject_key, transaction_key},
+    row::Row,
+};
 
 mod archive;
+mod batch;
 mod checkpoint;
 mod core;
+mod heads;
 mod limits;
 pub mod local_server;
 mod look;
 mod migrate;
 mod open;
 mod pool;
+mod reader;
 mod registers;
 mod shelf;
 mod sql;
@@ -155,7 +161,12 @@ impl Engine for PostgresEngine {
         let partition = partition(&entry.subject, self.core.limits.partitions);
         let lane = &self.lanes[usize::from(partition) % self.lanes.len()];
         let (done, answer) = oneshot::channel();
-        lane.try_send(Box::new(Append { entry, body, version, partition, done })).map_err(
+        let subject = subject_key(&entry.subject);
+        let key = match &entry.event {
+            Event::Transaction(t) => Some(transaction_key(&t.key)),
+            _ => None,
+        };
+        lane.try_send(Box::new(Append { entry, subject, key, body, version, partition, done })).map_err(
             |error| match error {
                 mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
                 mpsc::error::TrySendError::Closed(_) => StoreError::Away("closed".to_owned()),

@@ -26,6 +26,7 @@ use super::{
     core::Core,
     migrate,
     pool::{Door, Live, column, said},
+    reader::{Reader, Want},
     sql, transfer,
     writer::Lane,
 };
@@ -49,13 +50,23 @@ const SESSION: &str = "SET default_transaction_isolation = 'read committed';
 /// What PostgreSQL's planner is told on each connection, if the engine knows it. Planning a batch's INSERT anew costs
 /// more than running it; and a plan that was made while a table was empty must not read all of it when it is full.
 /// And a plan that reads a table anyway must not be compiled first, which takes a fifth of a second.
-const WISHES: [&str; 3] =
-    ["SET plan_cache_mode = 'force_generic_plan'", "SET enable_seqscan = off", "SET jit = off"];
+const WISHES: [&str; 6] = [
+    "SET plan_cache_mode = 'force_generic_plan'",
+    "SET enable_seqscan = off",
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
+    "SET enable_bitmapscan = off",
+    "SET jit = off",
+];
 /// The oldest PostgreSQL that is accepted.
 const SERVER_LEAST: i32 = 140_000;
 const PARTITIONS_LIMIT: u16 = 256;
 /// States that wait to be saved.
 const SAVES_WAITING: usize = 4096;
+/// States that wait to be read; whoever wants one more waits for room.
+const WANTS_WAITING: usize = 4096;
+/// Cards and terminals in the memory of somebody who only looks things up.
+const FEW: usize = 1000;
 
 /// Why a store on a database does not open.
 #[derive(Debug, thiserror::Error)]
@@ -173,7 +184,8 @@ pub async fn open(
     }
     drop(live);
     let (saves, due) = mpsc::channel(SAVES_WAITING);
-    Ok(start(Arc::new(Core::new(sealer, door, limits, holder, saves)), due))
+    let (readers, wants) = readers(&limits);
+    Ok(start(Arc::new(Core::new(sealer, door, limits, holder, saves, readers)), due, wants))
 }
 
 /// Opens what people look up, for another process than the host: decides nothing, changes nothing.
@@ -194,17 +206,37 @@ pub async fn open_archive(data_dir: impl AsRef<Path>, url: &str) -> Result<Arc<P
     }
     let sealer = Sealer::new(&store_key::read(dir).map_err(|error| key_error(dir, error))?);
     check_key(&sealer, &key_check, dir)?;
-    let limits = Limits { partitions: u16::try_from(partitions).unwrap_or(1), readers: 1, ..limits };
+    // Whoever looks now and then would rather read a state again than all that was appended since.
+    let limits = Limits {
+        partitions: u16::try_from(partitions).unwrap_or(1),
+        readers: 1,
+        cards_cached: FEW,
+        terminals_cached: FEW,
+        ..limits
+    };
     let (saves, _) = mpsc::channel(1);
-    let core = Arc::new(Core::new(sealer, door, limits, holder(), saves));
+    let (readers, wants) = readers(&limits);
+    let core = Arc::new(Core::new(sealer, door, limits, holder(), saves, readers));
     let (end, ended) = watch::channel(false);
+    for queue in wants {
+        tokio::spawn(Reader::new(core.clone(), queue).run(ended.clone()));
+    }
     let lines = broadcast::Sender::new(core.limits.subscriber_rows);
     tokio::spawn(follow(core.clone(), lines.clone(), ended));
     Ok(Arc::new(PostgresArchive::of_reader(core, lines, end)))
 }
 
+/// Queues of those who read states: where to put a wish, and where it comes out.
+fn readers(limits: &Limits) -> (Vec<mpsc::Sender<Want>>, Vec<mpsc::Receiver<Want>>) {
+    (0..limits.readers.max(1)).map(|_| mpsc::channel(WANTS_WAITING)).unzip()
+}
+
 /// The tasks of an engine.
-fn start(core: Arc<Core>, due: mpsc::Receiver<store::Subject>) -> Arc<PostgresEngine> {
+fn start(
+    core: Arc<Core>,
+    due: mpsc::Receiver<store::Subject>,
+    wants: Vec<mpsc::Receiver<Want>>,
+) -> Arc<PostgresEngine> {
     let (end, ended) = watch::channel(false);
     let lines = broadcast::Sender::new(core.limits.subscriber_rows);
     let room = (core.limits.queue_entries / core.limits.lanes).max(1);
@@ -214,6 +246,9 @@ fn start(core: Arc<Core>, due: mpsc::Receiver<store::Subject>) -> Arc<PostgresEn
         let (lane, queue) = mpsc::channel(room);
         tasks.push(tokio::spawn(Lane::new(core.clone(), queue).run(ended.clone())));
         lanes.push(lane);
+    }
+    for queue in wants {
+        tasks.push(tokio::spawn(Reader::new(core.clone(), queue).run(ended.clone())));
     }
     tasks.push(tokio::spawn(checkpoint::run(core.clone(), due, ended.clone())));
     tasks.push(tokio::spawn(fill::Filler::new(core.clone()).run(ended.clone())));

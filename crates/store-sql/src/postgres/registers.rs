@@ -28,27 +28,29 @@ const CHUNK: usize = 1000;
 /// A registration that other registrations keep getting in the way of is not tried any further.
 const ROUNDS: usize = 16;
 
+/// From a row of a saved state: id, version, number, place, record, reference, state.
 pub(crate) fn card(sealer: &Sealer, id: &CardId, row: &Found) -> Result<Kept<Card>, StoreError> {
-    let state: CardState = decode("card state", column(row, 3)?)?;
-    let saved = saved_seq(row, 4, state.seq)?;
-    let reference: Option<&[u8]> = column(row, 2)?;
+    let state: CardState = decode("card state", column(row, 6)?)?;
+    let saved = saved_seq(row, state.seq)?;
+    let reference: Option<&[u8]> = column(row, 5)?;
     let reference = reference.map(|sealed| open_reference(sealer, id, sealed)).transpose()?;
-    let record = Arc::new(decode("card record", column(row, 1)?)?);
+    let record = Arc::new(decode("card record", column(row, 4)?)?);
     let card = Card { id: *id, record, reference: reference.map(Arc::new), state };
-    Ok(Kept { value: Arc::new(card), seq: saved, version: column(row, 0)?, saved })
+    Ok(Kept { value: Arc::new(card), seq: saved, version: column(row, 1)?, saved })
 }
 
+/// The same of a terminal.
 pub(crate) fn terminal(row: &Found) -> Result<Kept<Terminal>, StoreError> {
-    let state: TerminalState = decode("terminal state", column(row, 2)?)?;
-    let saved = saved_seq(row, 3, state.seq)?;
-    let record = Arc::new(decode::<TerminalRecord>("terminal record", column(row, 1)?)?);
+    let state: TerminalState = decode("terminal state", column(row, 6)?)?;
+    let saved = saved_seq(row, state.seq)?;
+    let record = Arc::new(decode::<TerminalRecord>("terminal record", column(row, 4)?)?);
     let terminal = Terminal { record, state };
-    Ok(Kept { value: Arc::new(terminal), seq: saved, version: column(row, 0)?, saved })
+    Ok(Kept { value: Arc::new(terminal), seq: saved, version: column(row, 1)?, saved })
 }
 
 /// The number of a saved state stands beside it too.
-fn saved_seq(row: &Found, index: usize, in_state: u32) -> Result<u32, StoreError> {
-    let beside: i32 = column(row, index)?;
+fn saved_seq(row: &Found, in_state: u32) -> Result<u32, StoreError> {
+    let beside: i32 = column(row, 2)?;
     if i64::from(beside) == i64::from(in_state) {
         Ok(in_state)
     } else {
@@ -187,7 +189,8 @@ async fn write(
 ) -> Result<(), Failed> {
     live.plain("BEGIN").await?;
     let taken = live.rows(sql::TAKE_NUMBERS, &[&cards]).await?;
-    let mut n: i64 = taken.first().map_or(Ok(0), |row| column(row, 0))?;
+    let taken = taken.first().ok_or_else(|| StoreError::Corrupt("pinward.store has no row".to_owned()))?;
+    let (mut n, registration): (i64, i64) = (column(taken, 0)?, column(taken, 1)?);
     for (partition, share) in shares {
         let texts = &core.texts[usize::from(*partition)];
         let subjects = share.cards.keys().map(|id| Subject::Card(*id));
@@ -198,7 +201,7 @@ async fn write(
         let (cards, terminals): (Vec<_>, Vec<_>) =
             (share.cards.values().copied().collect(), share.terminals.values().copied().collect());
         for chunk in subjects.chunks(CHUNK) {
-            live.execute(&texts.register_subjects, &[&chunk]).await?;
+            live.execute(&texts.register_subjects, &[&chunk, &registration]).await?;
         }
         for chunk in cards.chunks(CHUNK) {
             write_cards(live, &texts.register_cards, chunk, n + 1).await?;
@@ -207,6 +210,10 @@ async fn write(
         for chunk in terminals.chunks(CHUNK) {
             write_terminals(live, &texts.register_terminals, chunk).await?;
         }
+    }
+    // Last, so that whoever appends waits for no more than this. In ascending order, as everybody takes heads.
+    for partition in shares.keys() {
+        live.execute(&core.texts[usize::from(*partition)].set_registration, &[&registration]).await?;
     }
     Ok(live.plain("COMMIT").await?)
 }

@@ -38,6 +38,8 @@ pub(crate) struct Shelf<K, V> {
 
 struct Shard<K, V> {
     slots: HashMap<K, Slot<V>>,
+    /// What is being read, and the number that it must have reached to be newer than what is known of it meanwhile.
+    reading: HashMap<K, u32>,
     /// Keys in the order in which they may have to go.
     queue: VecDeque<K>,
 }
@@ -52,7 +54,8 @@ struct Slot<V> {
 impl<K: Copy + Eq + Hash, V: Clone> Shelf<K, V> {
     /// Keeps about `limit` values.
     pub(crate) fn new(limit: usize) -> Self {
-        let shard = || Mutex::new(Shard { slots: HashMap::new(), queue: VecDeque::new() });
+        let shard =
+            || Mutex::new(Shard { slots: HashMap::new(), reading: HashMap::new(), queue: VecDeque::new() });
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
             hasher: RandomState::new(),
@@ -67,34 +70,58 @@ impl<K: Copy + Eq + Hash, V: Clone> Shelf<K, V> {
         Some(slot.kept.clone())
     }
 
-    /// Puts what was read from the database, unless something newer is there already.
-    pub(crate) fn put(&self, key: K, kept: Kept<V>) {
+    /// Version of the registration, and number of the last entry, of what is at hand.
+    pub(crate) fn at(&self, key: &K) -> Option<(i64, u32)> {
+        let shard = self.shard(key);
+        let slot = shard.slots.get(key).filter(|slot| !slot.old)?;
+        Some((slot.kept.version, slot.kept.seq))
+    }
+
+    /// It is about to be read from the database. One reader at a time.
+    pub(crate) fn reading(&self, key: &K) {
+        self.shard(key).reading.insert(*key, 0);
+    }
+
+    /// Puts what was read, unless something newer is there already. Says no if it is old itself: it was changed while it
+    /// was read.
+    pub(crate) fn put(&self, key: K, kept: Kept<V>) -> bool {
         let limit = self.shard_limit;
         let mut shard = self.shard(&key);
+        if shard.reading.remove(&key).is_some_and(|least| kept.seq < least) {
+            return false;
+        }
         if let Some(slot) = shard.slots.get_mut(&key) {
             if slot.old || (slot.kept.version, slot.kept.seq) <= (kept.version, kept.seq) {
                 slot.kept = kept;
                 slot.old = false;
             }
-            return;
+            return true;
         }
         if shard.slots.len() >= limit {
             shard.evict();
         }
         shard.slots.insert(key, Slot { kept, used: false, old: false });
         shard.queue.push_back(key);
+        true
     }
 
-    /// Folds the subject's entry number `seq` into its value, if that is the next one; gives the value then.
-    pub(crate) fn fold(&self, key: &K, seq: u32, change: impl FnOnce(&mut V)) -> Option<Kept<V>> {
+    /// It was not read after all, or is not there.
+    pub(crate) fn not_read(&self, key: &K) {
+        self.shard(key).reading.remove(key);
+    }
+
+    /// Folds the subject's entry number `seq` into its value, if that is the next one; says then how many entries its
+    /// saved state is behind.
+    pub(crate) fn fold(&self, key: &K, seq: u32, change: impl FnOnce(&mut V)) -> Option<u32> {
         let mut shard = self.shard(key);
+        shard.at_least(key, seq);
         let kept = &mut shard.slots.get_mut(key).filter(|slot| !slot.old)?.kept;
         if kept.seq.checked_add(1) != Some(seq) {
             return None;
         }
         change(Arc::make_mut(&mut kept.value));
         kept.seq = seq;
-        Some(kept.clone())
+        Some(seq.saturating_sub(kept.saved))
     }
 
     /// The state up to `seq` is being saved.
@@ -107,8 +134,18 @@ impl<K: Copy + Eq + Hash, V: Clone> Shelf<K, V> {
     /// A value that is no newer than `seq` is read again by whoever wants it next. Says whether there was one.
     pub(crate) fn forget(&self, key: &K, seq: u32) -> bool {
         let mut shard = self.shard(key);
+        shard.at_least(key, seq.saturating_add(1));
         let Some(slot) = shard.slots.get_mut(key).filter(|slot| slot.kept.seq <= seq) else { return false };
         !std::mem::replace(&mut slot.old, true)
+    }
+
+    /// All values of these keys are read again.
+    pub(crate) fn forget_all(&self, which: impl Fn(&K) -> bool) {
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.slots.iter_mut().filter(|(key, _)| which(key)).for_each(|(_, slot)| slot.old = true);
+            shard.reading.iter_mut().filter(|(key, _)| which(key)).for_each(|(_, least)| *least = u32::MAX);
+        }
     }
 
     fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K, V>> {
@@ -123,6 +160,16 @@ impl<K: Copy + Eq + Hash, V: Clone> Shelf<K, V> {
 }
 
 impl<K: Copy + Eq + Hash, V> Shard<K, V> {
+    /// Whatever is being read of it must have reached this number.
+    fn at_least(&mut self, key: &K, seq: u32) {
+        // Mostly nothing of this shard is being read.
+        if !self.reading.is_empty()
+            && let Some(least) = self.reading.get_mut(key)
+        {
+            *least = seq.max(*least);
+        }
+    }
+
     /// Second chance: what was used since it was last looked at moves to the end.
     fn evict(&mut self) {
         for _ in 0..EVICTION_STEPS {
@@ -163,8 +210,8 @@ mod tests {
         shelf.put(1, kept(1, 5, 0));
         assert!(shelf.fold(&1, 7, |v| *v += 1).is_none());
         assert!(shelf.fold(&1, 5, |v| *v += 1).is_none());
-        assert_eq!(*shelf.fold(&1, 6, |v| *v += 1).unwrap().value, 1);
-        assert_eq!(shelf.look(&1).unwrap().seq, 6);
+        assert_eq!(shelf.fold(&1, 6, |v| *v += 1), Some(6));
+        assert_eq!((shelf.look(&1).unwrap().seq, *shelf.look(&1).unwrap().value), (6, 1));
     }
 
     #[test]
@@ -178,6 +225,39 @@ mod tests {
         // Whatever the database says then is believed, even if it lost something.
         shelf.put(1, kept(1, 3, 30));
         assert_eq!(*shelf.look(&1).unwrap().value, 30);
+    }
+
+    /// What a statement found is as old as its snapshot: an entry may have been folded, and its slot be gone, since then.
+    #[test]
+    fn what_changed_while_it_was_read_is_not_put() {
+        let shelf = Shelf::new(64);
+        let changes: [fn(&Shelf<u32, u32>); 2] = [|s| _ = s.fold(&1, 6, |_| ()), |s| _ = s.forget(&1, 5)];
+        for change in changes {
+            shelf.reading(&1);
+            change(&shelf);
+            assert!(!shelf.put(1, kept(1, 5, 50)));
+            assert!(shelf.look(&1).is_none());
+            shelf.reading(&1);
+            assert!(shelf.put(1, kept(1, 6, 60)));
+            shelf.forget(&1, u32::MAX);
+        }
+        shelf.reading(&1);
+        shelf.forget_all(|key| *key == 1);
+        assert!(!shelf.put(1, kept(1, 7, 70)));
+        shelf.reading(&1);
+        shelf.not_read(&1);
+        shelf.fold(&1, 9, |_| ());
+        assert!(shelf.put(1, kept(1, 7, 70)));
+    }
+
+    #[test]
+    fn all_of_some_are_forgotten() {
+        let shelf = Shelf::new(6400);
+        for key in 0..100 {
+            shelf.put(key, kept(1, 1, key));
+        }
+        shelf.forget_all(|key| key % 2 == 0);
+        assert!((0..100).all(|key| shelf.look(&key).is_some() == (key % 2 == 1)));
     }
 
     #[test]

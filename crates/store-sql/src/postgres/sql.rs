@@ -10,19 +10,28 @@ const TICKS: &str = "(extract(epoch FROM clock_timestamp()) * 8000)::int8 - 1413
 
 /// The statements of one partition.
 pub(crate) struct Texts {
-    /// Appends a batch; returns what was appended. An entry is left out when its number is taken, when the one before
-    /// it is missing, or when its subject was registered anew.
+    /// Appends a batch; returns the head, and what was appended. An entry is left out when its number is taken, when the
+    /// one before it is missing, or when its subject was registered anew.
     pub(crate) append: String,
+    /// Appends a batch of which nothing can be left out, if the head is as expected; returns the base of its places.
+    pub(crate) append_next: String,
+    /// The head, and what others appended since it was looked at last.
+    pub(crate) look: String,
+    /// Who was registered again.
+    pub(crate) again: String,
+    /// Saved states of cards, with what their journals have more.
+    pub(crate) cards: String,
+    /// Those of terminals.
+    pub(crate) terminal_states: String,
+    pub(crate) set_registration: String,
     /// Entries by subject and number.
     pub(crate) written: String,
     pub(crate) entry: String,
     pub(crate) entries_after: String,
     pub(crate) backlog: String,
     pub(crate) head: String,
-    /// Version and newer entries of a subject.
+    /// Newer entries of a subject.
     pub(crate) newer: String,
-    pub(crate) card: String,
-    pub(crate) terminal: String,
     pub(crate) terminals: String,
     pub(crate) terminals_count: String,
     pub(crate) cards_after: String,
@@ -47,6 +56,14 @@ impl Texts {
         };
         Self {
             append: text(APPEND),
+            append_next: text(APPEND_NEXT),
+            look: text(LOOK),
+            again: text(AGAIN),
+            cards: text(&STATES.replace("{table}", "cards").replace("{reference}", "t.reference")),
+            terminal_states: text(
+                &STATES.replace("{table}", "terminals").replace("{reference}", "NULL::bytea"),
+            ),
+            set_registration: text("UPDATE {p}.head SET registration = $1 WHERE one = 1"),
             written: text(WRITTEN),
             entry: text("SELECT body FROM {p}.journal WHERE place = $1"),
             entries_after: text(
@@ -55,8 +72,6 @@ impl Texts {
             backlog: text("SELECT count(*) FROM {p}.journal WHERE place > $1"),
             head: text("SELECT last * {partitions} + {partition} FROM {p}.head WHERE one = 1"),
             newer: text(NEWER),
-            card: text(CARD),
-            terminal: text(TERMINAL),
             terminals: text("SELECT id FROM {p}.terminals"),
             terminals_count: text("SELECT count(*) FROM {p}.terminals"),
             cards_after: text("SELECT n, id, pan_masked FROM {p}.cards WHERE n > $1 AND n <= $2"),
@@ -80,17 +95,56 @@ pub(crate) fn schema(partition: u16) -> String {
 /// Scalar subqueries, not EXISTS: that may be planned as a hash over the whole journal.
 const APPEND: &str = "
     WITH head AS (
-        UPDATE {p}.head SET last = greatest(last, {ticks}) + $1 WHERE one = 1 RETURNING last - $1 AS base
+        UPDATE {p}.head SET last = greatest(last, {ticks}) + $1,
+            run = CASE WHEN writer = $2 THEN run ELSE last END, writer = $2
+        WHERE one = 1 RETURNING last, last - $1 AS base, run
+    ), put AS (
+        INSERT INTO {p}.journal (subject, seq, place, at, key, body)
+        SELECT r.subject, r.seq, ((SELECT base FROM head) + r.n) * {partitions} + {partition}, r.at, r.key, r.body
+        FROM unnest($3::int8[], $4::bytea[], $5::int4[], $6::int8[], $7::int8[], $8::bytea[], $9::bytea[])
+            AS r(n, subject, seq, version, at, key, body)
+        WHERE (SELECT s.version FROM {p}.subjects s WHERE s.subject = r.subject) = r.version
+          AND (r.seq = 1 OR (
+                SELECT b.seq FROM {p}.journal b WHERE b.subject = r.subject AND b.seq = r.seq - 1) IS NOT NULL)
+        ON CONFLICT (subject, seq) DO NOTHING
+        RETURNING subject, place
     )
-    INSERT INTO {p}.journal (subject, seq, place, at, key, body)
-    SELECT r.subject, r.seq, ((SELECT base FROM head) + r.n) * {partitions} + {partition}, r.at, r.key, r.body
-    FROM unnest($2::int8[], $3::bytea[], $4::int4[], $5::int8[], $6::int8[], $7::bytea[], $8::bytea[])
-        AS r(n, subject, seq, version, at, key, body)
-    WHERE (SELECT s.version FROM {p}.subjects s WHERE s.subject = r.subject) = r.version
-      AND (r.seq = 1 OR (
-            SELECT b.seq FROM {p}.journal b WHERE b.subject = r.subject AND b.seq = r.seq - 1) IS NOT NULL)
-    ON CONFLICT (subject, seq) DO NOTHING
-    RETURNING subject, place";
+    SELECT head.last, head.run, put.subject, put.place FROM head LEFT JOIN put ON true";
+
+/// Whoever finds the head as he left it, or as he saw it after his last look, knows all of the partition: of entries that
+/// continue what he knows none is taken, none follows a gap, and nobody was registered anew.
+const APPEND_NEXT: &str = "
+    WITH head AS (
+        UPDATE {p}.head SET last = greatest(last, {ticks}) + $1
+        WHERE one = 1 AND last = $2 AND writer = $3 AND registration = $4 RETURNING last - $1 AS base
+    ), put AS (
+        INSERT INTO {p}.journal (subject, seq, place, at, key, body)
+        SELECT r.subject, r.seq, (head.base + r.n) * {partitions} + {partition}, r.at, r.key, r.body
+        FROM head, unnest($5::int8[], $6::bytea[], $7::int4[], $8::int8[], $9::bytea[], $10::bytea[])
+            AS r(n, subject, seq, at, key, body)
+    )
+    SELECT base FROM head";
+
+/// The bound depends on the head, so that whoever appended everything since then himself reads no row.
+const LOOK: &str = "
+    SELECT h.last, h.writer, h.run, h.registration, j.subject, j.seq
+    FROM {p}.head h LEFT JOIN {p}.journal j ON j.place > CASE
+        WHEN h.writer = $1 AND h.run <= $2 THEN 9223372036854775807 ELSE $3 END
+    WHERE h.one = 1 LIMIT $4";
+
+const AGAIN: &str = "SELECT subject FROM {p}.subjects WHERE registration > $1 AND version > 1 LIMIT $2";
+
+/// First the saved states, then the entries after each; one statement, so that both are of one moment.
+const STATES: &str = "
+    WITH found AS (
+        SELECT r.subject, t.id, s.version, t.record, {reference} AS reference, t.state, t.seq
+        FROM unnest($1::bytea[], $2::bytea[]) AS r(subject, id)
+        JOIN {p}.subjects s ON s.subject = r.subject JOIN {p}.{table} t ON t.id = r.id
+    )
+    SELECT f.id, f.version, f.seq, NULL::int8 AS place, f.record, f.reference, f.state FROM found f
+    UNION ALL
+    SELECT f.id, f.version, j.seq, j.place, j.body, NULL::bytea, NULL::bytea FROM found f
+    JOIN {p}.journal j ON j.subject = f.subject AND j.seq > f.seq AND j.seq <= f.seq + $3";
 
 const WRITTEN: &str = "
     SELECT j.subject, j.place, j.body
@@ -98,22 +152,13 @@ const WRITTEN: &str = "
     JOIN {p}.journal j ON j.subject = r.subject AND j.seq = r.seq";
 
 const NEWER: &str = "
-    SELECT s.version, j.seq, j.place, j.body
-    FROM {p}.subjects s LEFT JOIN {p}.journal j ON j.subject = s.subject AND j.seq > $2
-    WHERE s.subject = $1 ORDER BY j.seq LIMIT $3";
-
-const CARD: &str = "
-    SELECT s.version, c.record, c.reference, c.state, c.seq
-    FROM {p}.subjects s JOIN {p}.cards c ON c.id = $2 WHERE s.subject = $1";
-
-const TERMINAL: &str = "
-    SELECT s.version, t.record, t.state, t.seq
-    FROM {p}.subjects s JOIN {p}.terminals t ON t.id = $2 WHERE s.subject = $1";
+    SELECT seq, place, body FROM {p}.journal WHERE subject = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 const REGISTER_SUBJECTS: &str = "
-    INSERT INTO {p}.subjects (subject, version)
-    SELECT r.subject, 1 FROM unnest($1::bytea[]) AS r(subject)
-    ON CONFLICT (subject) DO UPDATE SET version = subjects.version + 1";
+    INSERT INTO {p}.subjects (subject, version, registration)
+    SELECT r.subject, 1, $2 FROM unnest($1::bytea[]) AS r(subject)
+    ON CONFLICT (subject) DO UPDATE
+        SET version = subjects.version + 1, registration = excluded.registration";
 
 const REGISTER_CARDS: &str = "
     INSERT INTO {p}.cards (n, id, pan_masked, pan_sealed, record, reference, state, seq)
@@ -141,9 +186,11 @@ pub(crate) const NEW_STORE: &str =
     "INSERT INTO pinward.store (one, key_check, partitions, version, registered) VALUES (1, $1, $2, 0, 0)
     ON CONFLICT (one) DO NOTHING";
 pub(crate) const SET_VERSION: &str = "UPDATE pinward.store SET version = $1 WHERE one = 1 AND version < $1";
-/// Numbers for newly registered cards; held until the commit, so that all numbers up to the last are there.
+/// Numbers for newly registered cards and for the registration; held until the commit, so that all numbers up to the
+/// last are there.
 pub(crate) const TAKE_NUMBERS: &str =
-    "UPDATE pinward.store SET registered = registered + $1 WHERE one = 1 RETURNING registered - $1";
+    "UPDATE pinward.store SET registered = registered + $1, registrations = registrations + 1
+    WHERE one = 1 RETURNING registered - $1, registrations";
 pub(crate) const REGISTERED: &str = "SELECT registered FROM pinward.store WHERE one = 1";
 
 /// For references: whoever has moved `next` over them has them.

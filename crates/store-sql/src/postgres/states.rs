@@ -1,46 +1,36 @@
-//! States at hand, and how they come to be: the saved state of a register, with the journal's newer entries folded in.
+//! States at hand, and what keeps them as new as the database.
 //!
 //! ```text
-//!  card wanted ─► at hand? ── yes, and we are alone ─────────────────────────► starting point of a decision
+//!  card wanted ─► at hand? ── yes, and we are alone ─────────────► starting point of a decision
 //!                   │  │
-//!                   │  └──── yes, but others use the same cards ─► newer? ───►        "
-//!                   └─────── no ─► saved state ─► entries after it, folded ──►        "
+//!                   │  └──── yes, but others append as well ─► look at the head of its partition ─►   "
+//!                   └─────── no ─► read by the reader, with the entries after the saved state ────►   "
 //! ```
 //!
 //! A card at hand may be old; appending finds that out by the key (subject, number). A terminal is looked at without
-//! appending to it (is it suspended, which keys, which reversals overtook their originals), so a terminal is always
-//! compared with the database.
+//! appending to it (is it suspended, which keys, which reversals overtook their originals), so the head of its partition
+//! is always looked at: one look for all who wait, see [`super::reader`].
 
 use std::{
     hash::Hash,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
 use model::{CardId, TerminalId};
 use store::{Card, Entry, Event, StoreError, Subject, Terminal};
+use tokio::sync::oneshot;
 use tokio_postgres::Row;
 
 use super::{
     Limits,
-    core::Core,
-    pool::{column, place},
+    core::{Core, partition},
+    reader::{Answer, Want},
     registers,
     shelf::{Kept, Shelf},
     sql::Texts,
 };
-use crate::{
-    body::{self, subject_key},
-    seal::Sealer,
-};
-
-/// Newer entries that are read at once.
-const NEWER_ROWS: i64 = 500;
-/// A register that changes under every look is not looked at any further.
-const LOOKS: usize = 16;
+use crate::seal::Sealer;
 
 pub(crate) struct States {
     pub(crate) cards: Shelf<CardId, Card>,
@@ -56,8 +46,10 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
     type Key: Copy + Eq + Hash + Send + Sync;
     fn subject(key: &Self::Key) -> Subject;
     fn shelf(states: &States) -> &Shelf<Self::Key, Self>;
+    /// Reads saved states and what the journals have more.
     fn text(texts: &Texts) -> &str;
-    fn id(key: &Self::Key) -> &[u8];
+    fn key(id: &[u8]) -> Option<Self::Key>;
+    fn want(key: Self::Key, answer: Answer<Self>) -> Want;
     /// From a register's row.
     fn read(sealer: &Sealer, key: &Self::Key, row: &Row) -> Result<Kept<Self>, StoreError>;
     fn apply(&mut self, place: u64, entry: &Entry);
@@ -75,11 +67,15 @@ impl Kind for Card {
     }
 
     fn text(texts: &Texts) -> &str {
-        &texts.card
+        &texts.cards
     }
 
-    fn id(key: &CardId) -> &[u8] {
-        &key.0
+    fn key(id: &[u8]) -> Option<CardId> {
+        id.try_into().ok().map(CardId)
+    }
+
+    fn want(key: CardId, answer: Answer<Self>) -> Want {
+        Want::Card(key, answer)
     }
 
     fn read(sealer: &Sealer, key: &CardId, row: &Row) -> Result<Kept<Self>, StoreError> {
@@ -103,11 +99,15 @@ impl Kind for Terminal {
     }
 
     fn text(texts: &Texts) -> &str {
-        &texts.terminal
+        &texts.terminal_states
     }
 
-    fn id(key: &TerminalId) -> &[u8] {
-        key.as_bytes()
+    fn key(id: &[u8]) -> Option<TerminalId> {
+        TerminalId::new(id).ok()
+    }
+
+    fn want(key: TerminalId, answer: Answer<Self>) -> Want {
+        Want::Terminal(key, answer)
     }
 
     fn read(_: &Sealer, _: &TerminalId, row: &Row) -> Result<Kept<Self>, StoreError> {
@@ -132,8 +132,7 @@ impl States {
         }
     }
 
-    /// Another host used a card that we had at hand: for a while cards at hand are compared first, or every other
-    /// decision would be taken twice.
+    /// Another host appends: for a while cards at hand are compared first, or every other decision would be taken twice.
     pub(crate) fn be_wary(&self) {
         let until = self.started.elapsed() + self.wary_for;
         self.wary_until.store(until.as_millis() as u64, Ordering::Relaxed);
@@ -143,11 +142,11 @@ impl States {
         self.wary_until.load(Ordering::Relaxed) > self.started.elapsed().as_millis() as u64
     }
 
-    /// Number of the last entry in the state at hand.
-    pub(crate) fn seq(&self, subject: &Subject) -> Option<u32> {
+    /// Version of the registration, and number of the last entry, of the state at hand.
+    pub(crate) fn at(&self, subject: &Subject) -> Option<(i64, u32)> {
         match subject {
-            Subject::Card(id) => self.cards.look(id).map(|kept| kept.seq),
-            Subject::Terminal(id) => self.terminals.look(id).map(|kept| kept.seq),
+            Subject::Card(id) => self.cards.at(id),
+            Subject::Terminal(id) => self.terminals.at(id),
         }
     }
 
@@ -161,19 +160,29 @@ impl States {
 
     /// A decision on this subject collided although the state at hand does not say why: it is old.
     pub(crate) fn is_old(&self, subject: &Subject, seq: u32) {
-        let was_at_hand = match subject {
-            Subject::Card(id) => self.cards.forget(id, seq),
-            Subject::Terminal(id) => self.terminals.forget(id, seq),
-        };
-        if was_at_hand {
+        if self.forget(subject, seq) {
             self.be_wary();
         }
+    }
+
+    /// What is at hand of it, if it is no newer than `seq`, is read again. Says whether there was something.
+    pub(crate) fn forget(&self, subject: &Subject, seq: u32) -> bool {
+        match subject {
+            Subject::Card(id) => self.cards.forget(id, seq),
+            Subject::Terminal(id) => self.terminals.forget(id, seq),
+        }
+    }
+
+    /// All that is at hand of one partition is read again.
+    pub(crate) fn forget_partition(&self, number: u16, partitions: u16) {
+        self.cards.forget_all(|id| partition(&Subject::Card(*id), partitions) == number);
+        self.terminals.forget_all(|id| partition(&Subject::Terminal(*id), partitions) == number);
     }
 }
 
 fn fold<V: Kind>(shelf: &Shelf<V::Key, V>, key: &V::Key, place: u64, entry: &Entry, save_after: u32) -> bool {
-    let kept = shelf.fold(key, entry.seq, |value| value.apply(place, entry));
-    let due = kept.is_some_and(|kept| kept.seq.saturating_sub(kept.saved) >= save_after);
+    let behind = shelf.fold(key, entry.seq, |value| value.apply(place, entry));
+    let due = behind.is_some_and(|entries| entries >= save_after);
     if due {
         shelf.saved(key, entry.seq);
     }
@@ -191,69 +200,10 @@ impl Core {
 
     /// What is in the database.
     pub(crate) async fn fresh<V: Kind>(&self, key: &V::Key) -> Result<Option<Kept<V>>, StoreError> {
-        let shelf = V::shelf(&self.states);
-        for _ in 0..LOOKS {
-            let kept = match shelf.look(key) {
-                Some(kept) => kept,
-                None => match self.load(key).await? {
-                    Some(kept) => kept,
-                    None => return Ok(None),
-                },
-            };
-            if let Some(kept) = self.catch_up(key, kept).await? {
-                shelf.put(*key, kept.clone());
-                return Ok(Some(kept));
-            }
-            shelf.forget(key, u32::MAX);
-        }
-        Err(StoreError::Overloaded)
-    }
-
-    async fn load<V: Kind>(&self, key: &V::Key) -> Result<Option<Kept<V>>, StoreError> {
-        let subject = V::subject(key);
-        let rows =
-            self.pool.rows(V::text(self.texts_of(&subject)), &[&subject_key(&subject), &V::id(key)]).await?;
-        rows.first().map(|row| V::read(&self.sealer, key, row)).transpose()
-    }
-
-    /// Folds what the journal has more; `None` if the subject was registered anew.
-    async fn catch_up<V: Kind>(
-        &self,
-        key: &V::Key,
-        mut kept: Kept<V>,
-    ) -> Result<Option<Kept<V>>, StoreError> {
-        let subject = V::subject(key);
-        let column_of_subject = subject_key(&subject);
-        loop {
-            let text = &self.texts_of(&subject).newer;
-            let rows = self.pool.rows(text, &[&column_of_subject, &(kept.seq as i32), &NEWER_ROWS]).await?;
-            for row in &rows {
-                if column::<i64>(row, 0)? != kept.version {
-                    return Ok(None);
-                }
-                let Some(seq) = column::<Option<i32>>(row, 1)? else { return Ok(Some(kept)) };
-                let journal_seq = place(column(row, 2)?);
-                let entry = body::decode_sealed(journal_seq, column(row, 3)?)?;
-                if entry.subject != subject || i64::from(entry.seq) != i64::from(seq) {
-                    return Err(StoreError::Corrupt(format!(
-                        "entry {journal_seq}: its columns and its body disagree"
-                    )));
-                }
-                if kept.seq.checked_add(1) != Some(entry.seq) {
-                    return Err(StoreError::Corrupt(format!(
-                        "entry {journal_seq} does not continue its subject"
-                    )));
-                }
-                Arc::make_mut(&mut kept.value).apply(journal_seq, &entry);
-                kept.seq = entry.seq;
-            }
-            if rows.is_empty() {
-                // A subject is never removed: whoever says so has another database before him.
-                return Ok(None);
-            }
-            if (rows.len() as i64) < NEWER_ROWS {
-                return Ok(Some(kept));
-            }
-        }
+        let closed = || StoreError::Away("closed".to_owned());
+        let (answer, answered) = oneshot::channel();
+        let reader = self.reader(partition(&V::subject(key), self.limits.partitions));
+        reader.send(V::want(*key, answer)).await.map_err(|_| closed())?;
+        answered.await.unwrap_or_else(|_| Err(closed()))
     }
 }

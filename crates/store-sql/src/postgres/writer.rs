@@ -3,23 +3,24 @@
 //! ```text
 //!  wait for the first entry, take all that queued (at most a batch)
 //!    │
-//!  one INSERT for each partition, all in one transaction, sent together ── broken off? ──► the same again, by key
+//!  one statement for each partition, all in one transaction, sent together ── broken off? ──► the same again, by key
 //!    │
-//!  what came back was appended ──► fold, answer
-//!  what did not ──► Collision: its number was taken, or it was decided under an old registration
+//!  the head was as expected ──► all of it was appended        (the usual case of a host that appends alone)
+//!  it was not ──► again, entry by entry: what came back was appended ──► fold, answer
+//!                 what did not ──► Collision: its number was taken, or it was decided under an old registration
 //! ```
 //!
 //! **When the connection breaks,** nobody knows whether the commit was reached. The same batch is then appended again on
 //! a new connection: the same bytes under the same keys, so nothing can be written twice. Moving the partition's head
 //! waits for the end of the lost transaction, if the server still has it, and the commit that follows is replicated
 //! after it. What is left out this time is read and compared byte by byte: ours, then it was appended; another's, then
-//! it collided.
+//! it collided. From then on the lane has another name: should the lost commit still come, it is a stranger's.
 //!
 //! Transactions take partitions in ascending order, so that those of several hosts never wait for each other in a ring.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -28,20 +29,23 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
 };
-use tokio_postgres::{Error, Row};
+use tokio_postgres::{Error, error::SqlState};
 
 use super::{
+    batch::{Group, Landed, Step},
     core::Core,
+    heads::Sent,
     pool::{Link, Live, column, is_lost, is_passing, pipeline, place, said, store_error},
 };
-use crate::body::{subject_key, transaction_key};
 
 /// Pause before a batch is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// An entry, its body, and who waits for it.
+/// An entry, its columns, and who waits for it.
 pub(crate) struct Append {
     pub(crate) entry: Entry,
+    pub(crate) subject: Vec<u8>,
+    pub(crate) key: Option<Vec<u8>>,
     pub(crate) body: Vec<u8>,
     /// The registration that it was decided under.
     pub(crate) version: i64,
@@ -51,25 +55,14 @@ pub(crate) struct Append {
 
 /// Boxed once, when it is sent: from there on only pointers move.
 type Batch = Vec<Box<Append>>;
-/// Places of what was appended, by the subject's column.
-type Placed = HashMap<Vec<u8>, u64>;
+type Groups<'a> = BTreeMap<u16, Group<'a>>;
+/// What became of each entry of a batch; of those without, it is not known yet.
+type Fates = Vec<Option<Result<u64, AppendError>>>;
 
 pub(crate) struct Lane {
     core: Arc<Core>,
     link: Link,
     queue: mpsc::Receiver<Box<Append>>,
-}
-
-/// The parameters of one partition's INSERT.
-#[derive(Default)]
-struct Group<'a> {
-    n: Vec<i64>,
-    subjects: Vec<Vec<u8>>,
-    seqs: Vec<i32>,
-    versions: Vec<i64>,
-    ats: Vec<i64>,
-    keys: Vec<Option<Vec<u8>>>,
-    bodies: Vec<&'a [u8]>,
 }
 
 /// Why a batch was not written.
@@ -110,13 +103,11 @@ impl Lane {
 
     async fn batch(&mut self, batch: Batch) {
         let (batch, later) = self.one_of_each(batch);
-        let written = self.write(&batch).await;
-        for append in batch {
-            let answer = match &written {
-                Ok(placed) => self.settle(&append, placed),
-                Err(error) => Err(error.clone().into()),
-            };
-            let _ = append.done.send(answer);
+        let mut fates = self.write(&batch).await;
+        for (append, fate) in batch.into_iter().zip(fates.drain(..)) {
+            let fate = fate.unwrap_or(Err(AppendError::Collision));
+            self.settle(&append.entry, &fate);
+            let _ = append.done.send(fate);
         }
         // Answered only now, so that whoever tries again finds the state folded.
         for append in later {
@@ -130,73 +121,172 @@ impl Lane {
         let mut seen = HashSet::with_capacity(batch.len());
         batch.into_iter().partition(|append| {
             let Entry { subject, seq, .. } = &append.entry;
-            self.core.states.seq(subject).is_none_or(|at_hand| at_hand < *seq) && seen.insert(*subject)
+            self.core.states.at(subject).is_none_or(|(_, at_hand)| at_hand < *seq) && seen.insert(*subject)
         })
     }
 
     /// Folds what was appended.
-    fn settle(&self, append: &Append, placed: &Placed) -> Result<u64, AppendError> {
-        let entry = &append.entry;
-        let Some(place) = placed.get(&subject_key(&entry.subject)).copied() else {
-            self.core.states.is_old(&entry.subject, entry.seq.saturating_sub(1));
-            return Err(AppendError::Collision);
-        };
-        if self.core.states.fold(place, entry, self.core.limits.save_after) {
-            // A full queue of states to save is no harm: the next entries ask again.
-            let _ = self.core.saves.try_send(entry.subject);
+    fn settle(&self, entry: &Entry, fate: &Result<u64, AppendError>) {
+        let states = &self.core.states;
+        match fate {
+            Ok(place) => {
+                if states.fold(*place, entry, self.core.limits.save_after) {
+                    // A full queue of states to save is no harm: the next entries ask again.
+                    let _ = self.core.saves.try_send(entry.subject);
+                }
+            }
+            Err(AppendError::Collision) => states.is_old(&entry.subject, entry.seq.saturating_sub(1)),
+            // If it is there all the same, or comes yet, the next look at the head finds it.
+            Err(_) => {}
         }
-        Ok(place)
     }
 
     /// Writes until it is known what became of the batch, or until nobody should wait any longer.
-    async fn write(&self, batch: &Batch) -> Result<Placed, StoreError> {
-        if batch.is_empty() {
-            return Ok(Placed::new());
-        }
-        let groups = groups(batch);
+    async fn write(&self, batch: &Batch) -> Fates {
+        let mut fates = vec![None; batch.len()];
+        let mut groups = self.groups(batch);
         let deadline = Instant::now() + self.core.limits.answer_within;
         let mut unknown = None;
-        loop {
-            // A time-out lets a future that is ready at once through: an attempt that fails at once must be stopped here.
-            let in_time = Instant::now() < deadline;
-            let attempting = tokio::time::timeout_at(deadline, self.attempt(&groups, unknown.is_some()));
-            let Some(attempt) = (if in_time { attempting.await.ok() } else { None }) else {
-                self.link.drop_live();
-                let cause = unknown.unwrap_or_else(|| "the database does not answer".to_owned());
-                return Err(StoreError::Away(cause));
-            };
-            match attempt {
-                Ok(placed) => return Ok(placed),
-                Err(Trouble::Refused(error)) if unknown.is_none() => return Err(error),
-                Err(Trouble::Refused(error)) => {
-                    tracing::debug!(%error, "what became of a batch is not known yet")
+        while !groups.is_empty() {
+            let attempt = self.attempt_until(deadline, &groups, unknown.is_some()).await;
+            let error = match attempt {
+                Some(Ok(landed)) => {
+                    self.land(landed, &mut groups, &mut fates);
+                    unknown = None;
+                    continue;
                 }
-                Err(Trouble::Passing) => {}
-                Err(Trouble::Unknown(cause)) => {
+                Some(Err(Trouble::Refused(error))) if unknown.is_none() => Some(error),
+                Some(Err(Trouble::Refused(error))) => {
+                    tracing::debug!(%error, "what became of a batch is not known yet");
+                    None
+                }
+                Some(Err(Trouble::Passing)) => None,
+                Some(Err(Trouble::Unknown(cause))) => {
                     tracing::warn!(%cause, entries = batch.len(), "a commit was cut off: looking what became of it");
-                    self.link.drop_live();
+                    self.lose(&groups);
                     unknown = Some(cause);
+                    None
                 }
+                None => {
+                    self.lose(&groups);
+                    let cause = unknown.take().unwrap_or_else(|| "the database does not answer".to_owned());
+                    Some(StoreError::Away(cause))
+                }
+            };
+            if let Some(error) = error {
+                let left = groups.values().flat_map(|group| &group.indices);
+                left.for_each(|index| fates[*index] = Some(Err(error.clone().into())));
+                return fates;
             }
+            // Whatever was in the way, entry by entry it is found out.
+            groups.values_mut().for_each(|group| group.next = None);
             tokio::time::sleep(PAUSE.mul_f64(jitter())).await;
         }
+        fates
+    }
+
+    /// `None` when the time is over.
+    async fn attempt_until(
+        &self,
+        deadline: Instant,
+        groups: &Groups<'_>,
+        again: bool,
+    ) -> Option<Result<Vec<Landed>, Trouble>> {
+        // A time-out lets a future that is ready at once through: an attempt that fails at once must be stopped here.
+        if Instant::now() >= deadline {
+            return None;
+        }
+        tokio::time::timeout_at(deadline, self.attempt(groups, again)).await.ok()
+    }
+
+    /// What was being written may be there, or come yet, under the name that we had.
+    fn lose(&self, groups: &Groups<'_>) {
+        self.link.drop_live();
+        groups.keys().for_each(|partition| self.core.heads.renew(*partition));
+    }
+
+    /// The batch by partitions. A group may expect the head as we know it if each of its entries continues what is at
+    /// hand; the head is asked for first, so that what is at hand is no older.
+    fn groups<'a>(&self, batch: &'a Batch) -> Groups<'a> {
+        let (heads, states) = (&self.core.heads, &self.core.states);
+        let mut groups = Groups::new();
+        let alone = !states.is_wary();
+        for (index, append) in batch.iter().enumerate() {
+            let Entry { subject, seq, .. } = &append.entry;
+            let group = groups
+                .entry(append.partition)
+                .or_insert_with(|| Group::new(heads.expected(append.partition).filter(|_| alone)));
+            if group.next.is_some() && states.at(subject) != Some((append.version, seq.saturating_sub(1))) {
+                group.next = None;
+            }
+            group.push(index, append);
+        }
+        if !alone {
+            let mut sent: BTreeMap<u16, Sent> = BTreeMap::new();
+            for append in batch {
+                sent.entry(append.partition).or_default().insert(append.entry.subject, append.entry.seq);
+            }
+            sent.into_iter().for_each(|(partition, sent)| heads.sending(partition, Arc::new(sent)));
+        }
+        groups
+    }
+
+    /// After a commit: what it says about each entry, and about the heads. Groups that missed their heads stay.
+    fn land(&self, landed: Vec<Landed>, groups: &mut Groups<'_>, fates: &mut Fates) {
+        let partitions = u64::from(self.core.limits.partitions);
+        let mut missed = Groups::new();
+        for ((partition, mut group), landed) in std::mem::take(groups).into_iter().zip(landed) {
+            match (landed, group.next.take()) {
+                (Landed::All { base }, Some(expected)) => {
+                    for (n, index) in (1..).zip(&group.indices) {
+                        let at = place(base.saturating_add(n)) * partitions + u64::from(partition);
+                        fates[*index] = Some(Ok(at));
+                    }
+                    self.core.heads.moved(partition, &expected, base + group.indices.len() as i64);
+                }
+                (Landed::Some { head, placed }, _) => {
+                    for (subject, index) in group.subjects.iter().zip(&group.indices) {
+                        let at = placed.get(*subject).copied();
+                        fates[*index] = Some(at.ok_or(AppendError::Collision));
+                    }
+                    if self.core.heads.moved_from(partition, head.run, head.last) {
+                        self.core.states.be_wary();
+                    }
+                }
+                (Landed::None | Landed::All { .. }, _) => {
+                    self.core.heads.missed(partition);
+                    missed.insert(partition, group);
+                    continue;
+                }
+            }
+            self.core.appended.fetch_add(group.indices.len() as u64, Ordering::Relaxed);
+        }
+        *groups = missed;
     }
 
     /// One transaction. `again`: an earlier one may have written the same.
-    async fn attempt(&self, groups: &BTreeMap<u16, Group<'_>>, again: bool) -> Result<Placed, Trouble> {
+    async fn attempt(&self, groups: &Groups<'_>, again: bool) -> Result<Vec<Landed>, Trouble> {
         let live = self.link.live().await.map_err(Trouble::Refused)?;
-        for text in groups.keys().map(|partition| self.text(*partition)) {
-            live.prepared(text).await.map_err(|error| self.refused(&error))?;
+        let steps: Vec<Step<'_>> =
+            groups.iter().map(|(partition, group)| self.step(*partition, group)).collect();
+        for step in &steps {
+            live.prepared(step.text()).await.map_err(|error| self.refused(&error))?;
         }
-        let mut placed = self.commit(&live, groups).await?;
+        let mut landed = self.commit(&live, steps).await?;
         if again {
-            self.compare(&live, groups, &mut placed).await?;
+            self.compare(&live, groups, &mut landed).await?;
         }
-        Ok(placed)
+        Ok(landed)
     }
 
-    fn text(&self, partition: u16) -> &str {
-        &self.core.texts[usize::from(partition)].append
+    fn step<'a>(&'a self, partition: u16, group: &'a Group<'a>) -> Step<'a> {
+        let texts = &self.core.texts[usize::from(partition)];
+        match &group.next {
+            Some(expected) => Step::Next { text: &texts.append_next, expected, group },
+            None => {
+                Step::Each { text: &texts.append, writer: self.core.heads.known(partition).writer, group }
+            }
+        }
     }
 
     /// Before anything was sent, or after the server said no.
@@ -206,45 +296,42 @@ impl Lane {
         Trouble::Refused(store_error(error))
     }
 
-    async fn commit(&self, live: &Live, groups: &BTreeMap<u16, Group<'_>>) -> Result<Placed, Trouble> {
-        let mut steps = Vec::with_capacity(groups.len() + 2);
-        steps.extend(groups.iter().map(|(partition, group)| Step::Insert(self.text(*partition), group)));
+    async fn commit(&self, live: &Live, mut steps: Vec<Step<'_>>) -> Result<Vec<Landed>, Trouble> {
         if steps.len() > 1 {
             steps.insert(0, Step::Plain("BEGIN"));
             steps.push(Step::Plain("COMMIT"));
         }
         let results = pipeline(steps.iter().map(|step| step.run(live))).await;
-        let mut placed = Placed::new();
+        let mut landed = Vec::with_capacity(steps.len());
         for (step, result) in steps.iter().zip(results) {
             match result {
-                Ok(rows) => read_placed(&rows, &mut placed).map_err(Trouble::Refused)?,
+                Ok(rows) => landed.extend(step.landed(&rows).map_err(Trouble::Refused)?),
                 Err(error) if is_lost(&error) || matches!(step, Step::Plain(_)) => {
                     return Err(Trouble::Unknown(said(&error)));
                 }
-                // The whole transaction is undone, whatever the end of it was answered with.
-                Err(error) if is_passing(&error) => return Err(Trouble::Passing),
+                // The whole transaction is undone, whatever the end of it was answered with. A number that is taken
+                // although the head was as expected cannot be; entry by entry it is a collision.
+                Err(error) if is_passing(&error) || error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+                    return Err(Trouble::Passing);
+                }
                 Err(error) => return Err(self.refused(&error)),
             }
         }
-        Ok(placed)
+        Ok(landed)
     }
 
     /// What was left out the second time: is it there because we wrote it the first time?
-    async fn compare(
-        &self,
-        live: &Live,
-        groups: &BTreeMap<u16, Group<'_>>,
-        placed: &mut Placed,
-    ) -> Result<(), Trouble> {
-        for (partition, group) in groups {
+    async fn compare(&self, live: &Live, groups: &Groups<'_>, landed: &mut [Landed]) -> Result<(), Trouble> {
+        for ((partition, group), landed) in groups.iter().zip(landed) {
+            let Landed::Some { placed, .. } = landed else { continue };
             let text = &self.core.texts[usize::from(*partition)].written;
             let rows = live.rows(text, &[&group.subjects, &group.seqs]).await;
             let rows = rows.map_err(|error| Trouble::Unknown(said(&error)))?;
             for row in &rows {
-                let (subject, at, body) = written(row).map_err(Trouble::Refused)?;
-                let ours = group.subjects.iter().position(|ours| ours == subject);
+                let (subject, at, body): (&[u8], i64, &[u8]) = written(row).map_err(Trouble::Refused)?;
+                let ours = group.subjects.iter().position(|ours| *ours == subject);
                 if ours.is_some_and(|index| group.bodies[index] == body) {
-                    placed.insert(subject.to_vec(), at);
+                    placed.insert(subject.to_vec(), place(at));
                 }
             }
         }
@@ -252,54 +339,8 @@ impl Lane {
     }
 }
 
-/// What is sent in a row.
-enum Step<'a> {
-    Plain(&'static str),
-    Insert(&'a str, &'a Group<'a>),
-}
-
-impl Step<'_> {
-    async fn run(&self, live: &Live) -> Result<Vec<Row>, Error> {
-        match self {
-            Step::Plain(text) => live.plain(text).await.map(|()| Vec::new()),
-            Step::Insert(text, g) => {
-                let count = g.n.len() as i64;
-                let values: [&(dyn tokio_postgres::types::ToSql + Sync); 8] =
-                    [&count, &g.n, &g.subjects, &g.seqs, &g.versions, &g.ats, &g.keys, &g.bodies];
-                live.rows(text, &values).await
-            }
-        }
-    }
-}
-
-fn groups(batch: &Batch) -> BTreeMap<u16, Group<'_>> {
-    let mut groups: BTreeMap<u16, Group<'_>> = BTreeMap::new();
-    for append in batch {
-        let entry = &append.entry;
-        let group = groups.entry(append.partition).or_default();
-        group.n.push(group.n.len() as i64 + 1);
-        group.subjects.push(subject_key(&entry.subject));
-        group.seqs.push(entry.seq as i32);
-        group.versions.push(append.version);
-        group.ats.push(entry.at.0);
-        group.keys.push(match &entry.event {
-            store::Event::Transaction(t) => Some(transaction_key(&t.key)),
-            _ => None,
-        });
-        group.bodies.push(&append.body);
-    }
-    groups
-}
-
-fn read_placed(rows: &[Row], placed: &mut Placed) -> Result<(), StoreError> {
-    for row in rows {
-        placed.insert(column(row, 0)?, place(column(row, 1)?));
-    }
-    Ok(())
-}
-
-fn written(row: &Row) -> Result<(&[u8], u64, &[u8]), StoreError> {
-    Ok((column(row, 0)?, place(column(row, 1)?), column(row, 2)?))
+fn written(row: &tokio_postgres::Row) -> Result<(&[u8], i64, &[u8]), StoreError> {
+    Ok((column(row, 0)?, column(row, 1)?, column(row, 2)?))
 }
 
 /// Between a half and one and a half, so that hosts that were in each other's way do not meet again.

@@ -31,8 +31,11 @@ const PACE: Duration = Duration::from_millis(100);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// After a failure it tries again: the archive decides nothing, so waiting is safe.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// Far behind and in no hurry, it works for one part of the time and leaves so many parts to payments.
-const PARTS_FOR_PAYMENTS: u32 = 4;
+/// Far behind and in no hurry, it works for one part of the time and leaves some to payments: one for so many that were
+/// appended here each second, between these bounds.
+const PAYMENTS_FOR_A_PART: f64 = 500.0;
+const PARTS_LEAST: f64 = 1.0;
+const PARTS_LIMIT: f64 = 24.0;
 const LEASE: &str = "fill";
 
 pub(crate) struct Filler {
@@ -40,6 +43,9 @@ pub(crate) struct Filler {
     link: Link,
     /// What is filled, as long as the lease is ours.
     ours: Option<Filled>,
+    /// What was appended here when its last round began.
+    appended: u64,
+    since: Instant,
 }
 
 /// How far the tables are filled.
@@ -63,7 +69,7 @@ struct Round {
 
 impl Filler {
     pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { link: Link::new(core.door.clone()), core, ours: None }
+        Self { link: Link::new(core.door.clone()), core, ours: None, appended: 0, since: Instant::now() }
     }
 
     /// Runs until the engine is closed.
@@ -94,8 +100,15 @@ impl Filler {
         self.give_up().await;
     }
 
-    fn breath(&self, worked: Duration) -> Duration {
-        if self.core.hurry.load(Ordering::Acquire) { Duration::ZERO } else { worked * PARTS_FOR_PAYMENTS }
+    /// Payments come first; lists may be behind after a peak.
+    fn breath(&mut self, worked: Duration) -> Duration {
+        let appended = self.core.appended.load(Ordering::Relaxed);
+        let payments = appended.saturating_sub(std::mem::replace(&mut self.appended, appended)) as f64;
+        let time = std::mem::replace(&mut self.since, Instant::now()).elapsed().as_secs_f64().max(0.001);
+        if self.core.hurry.load(Ordering::Acquire) {
+            return Duration::ZERO;
+        }
+        worked.mul_f64((payments / time / PAYMENTS_FOR_A_PART).clamp(PARTS_LEAST, PARTS_LIMIT))
     }
 
     /// One round; `None` if another host fills. Says whether there may be more to do at once.
