@@ -1,10 +1,7 @@
-//! Measures the stores: appends per second through the engine; of the embedded one also how long a start takes with a
-//! long tail, of one on a database how often two hosts collide.
+//! Measures the embedded store: appends per second through the engine, and how long a start takes with a long tail. The
+//! store on a database has `database` beside this.
 //!
-//! `cargo run --release -p store-sql --example appends -- [directory] [seconds] [postgres://…]`
-//!
-//! A database must be empty or of an earlier run. [The guide](../../../docs/operating/databases.md) has the `pgbench`
-//! run to compare with.
+//! `cargo run --release -p store-sql --example appends -- [directory] [seconds]`
 //!
 //! Storage only: no message is parsed, no PIN verified. Each task appends sales on its own cards, one after the other,
 //! as terminals do; the entry has the size of a UnionPay purchase.
@@ -16,19 +13,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use store::{AppendError, Archive, Engine};
-use store_sql::{
-    Limits, SqliteEngine,
-    postgres::{self, PostgresEngine},
-    sqlite::open_with,
-};
+use store::{Archive, Engine};
+use store_sql::{Limits, SqliteEngine, sqlite::open_with};
 
 use made_up::{TERMINALS, card, pan, sale, terminal};
 
 mod made_up;
 
 const CARDS: u32 = 20_000;
-const SHARED_CARDS: u32 = 10_000;
 const TAIL: u64 = 200_000;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -38,9 +30,6 @@ async fn main() -> Result<(), Failure> {
     let mut arguments = env::args().skip(1);
     let dir = arguments.next().map_or_else(|| env::temp_dir().join("pinward-appends"), PathBuf::from);
     let seconds = arguments.next().map_or(Ok(5), |text| text.parse())?;
-    if let Some(url) = arguments.next() {
-        return on_a_database(&dir, &url, Duration::from_secs(seconds)).await;
-    }
     appends(&dir.join("appends"), Duration::from_secs(seconds)).await?;
     restart(&dir.join("restart")).await
 }
@@ -64,93 +53,6 @@ async fn appends(dir: &Path, time: Duration) -> Result<(), Failure> {
     engine.close();
     println!("closed in {:?}; journal.db {} MB", started.elapsed(), megabytes(dir, "journal.db")?);
     Ok(())
-}
-
-/// One host with 64 tasks on 10,000 cards, then two hosts that share the same tasks and cards.
-async fn on_a_database(dir: &Path, url: &str, time: Duration) -> Result<(), Failure> {
-    fs::create_dir_all(dir)?;
-    let open = || postgres::open(dir, url, postgres_limits());
-    let first = open().await?;
-    let cards = (0..SHARED_CARDS).map(card).collect::<Result<Vec<_>, _>>()?;
-    let terminals = (0..TERMINALS).map(terminal).collect::<Result<Vec<_>, _>>()?;
-    let started = Instant::now();
-    first.register(cards.into_iter().chain(terminals).collect()).await?;
-    println!("{SHARED_CARDS} cards registered in {:?}; {}", started.elapsed(), first.describe());
-    at_random(std::slice::from_ref(&first), 64, time).await?;
-    for tasks in [1, 16, 64, 256, 1024] {
-        at_random(std::slice::from_ref(&first), tasks, time).await?;
-    }
-    let second = open().await?;
-    at_random(&[first.clone(), second.clone()], 64, time).await?;
-    at_random(&[first.clone(), second.clone()], 256, time).await?;
-    first.close().await;
-    second.close().await;
-    Ok(())
-}
-
-/// Lanes and partitions may be varied from outside.
-fn postgres_limits() -> postgres::Limits {
-    let number = |name| env::var(name).ok().and_then(|text| text.parse().ok());
-    let usual = postgres::Limits::default();
-    let lanes = number("LANES").unwrap_or(usual.lanes);
-    let partitions = number("PARTITIONS").map_or(usual.partitions, |n| n as u16);
-    postgres::Limits { lanes, partitions, ..usual }
-}
-
-/// Tasks that each decide about one card after the other, at random.
-async fn at_random(engines: &[Arc<PostgresEngine>], tasks: u32, time: Duration) -> Result<(), Failure> {
-    let until = Instant::now() + time;
-    let mut set = tokio::task::JoinSet::new();
-    for task in 0..tasks {
-        let engine = engines[task as usize % engines.len()].clone();
-        set.spawn(async move { decide_at_random(&engine, task, until).await });
-    }
-    let (mut all, mut collisions) = (Vec::new(), 0);
-    while let Some(done) = set.join_next().await {
-        let (took, collided) = done??;
-        all.extend(took);
-        collisions += collided;
-    }
-    all.sort_unstable();
-    let at = |share: f64| all[((all.len() - 1) as f64 * share) as usize];
-    let rate = all.len() as f64 / time.as_secs_f64();
-    let collided = collisions as f64 * 100.0 / (all.len() + collisions) as f64;
-    let behind = engines[0].progress().await?;
-    println!(
-        "{} hosts, {tasks:4} tasks: {rate:8.0} appends/s   p50 {:?}  p99 {:?}   {collided:.2} % collided   {} behind",
-        engines.len(),
-        at(0.5),
-        at(0.99),
-        behind.journal - behind.filled
-    );
-    Ok(())
-}
-
-async fn decide_at_random(
-    engine: &PostgresEngine,
-    task: u32,
-    until: Instant,
-) -> Result<(Vec<Duration>, usize), Failure> {
-    let (mut took, mut collisions) = (Vec::new(), 0);
-    let mut random = task.wrapping_mul(2_654_435_761).wrapping_add(12345);
-    while Instant::now() < until {
-        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let id = engine.card_id(&pan((random >> 8) % SHARED_CARDS)?);
-        let started = Instant::now();
-        loop {
-            let entry = {
-                let card = engine.card(&id).await?.ok_or("a registered card")?;
-                sale(id, &card, random >> 4)?
-            };
-            match engine.append(entry).await {
-                Ok(_) => break,
-                Err(AppendError::Collision) => collisions += 1,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        took.push(started.elapsed());
-    }
-    Ok((took, collisions))
 }
 
 /// A tail that no checkpoint has, as after a crash right before one.
