@@ -1,7 +1,7 @@
 //! A card, its policy and its journal, for the other tests.
 
 use authorization::{
-    CardRecord, CardState, Decision, Outcome, PinEvidence, Products, Verdict,
+    CardRecord, CardState, Decision, Effect, Outcome, PinEvidence, Products, Verdict,
     decide::{Case, References, decide},
     request::{OriginalRef, Request, ReversalRequest},
     reversal::decide_reversal,
@@ -17,6 +17,8 @@ pub(crate) const CARD: CardId = CardId([1; 16]);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pin {
     Right,
+    /// The right PIN, of another card.
+    OfAnotherCard,
     Wrong,
     Fault(Unverifiable),
     None,
@@ -35,11 +37,17 @@ pub(crate) struct Bench {
     record: CardRecord,
     pub(crate) state: CardState,
     pub(crate) now: Timestamp,
+    /// Effects of the last decision.
+    pub(crate) effects: Vec<Effect>,
     answers: Vec<ReasonCode>,
 }
 
 impl Bench {
     pub(crate) fn new(product: &str) -> Self {
+        Self::of(Products::builtin(), product)
+    }
+
+    pub(crate) fn of(products: Products, product: &str) -> Self {
         let record = CardRecord {
             pan: model::MaskedPan::new("910001******0001").unwrap(),
             expiry: "9912".parse().unwrap(),
@@ -49,7 +57,7 @@ impl Bench {
         };
         let state = CardState::new(&record);
         let now = Timestamp(1_795_000_000_000);
-        Self { products: Products::builtin(), record, state, now, answers: Vec::new() }
+        Self { products, record, state, now, effects: Vec::new(), answers: Vec::new() }
     }
 
     pub(crate) fn request(kind: Kind, stan: u32, minor: i64) -> Request {
@@ -82,6 +90,7 @@ impl Bench {
     pub(crate) fn pay(&mut self, request: &Request, pin: Pin) -> Told {
         let outcome = match pin {
             Pin::Right => PinOutcome::Verified(PinVerified::attest(CARD)),
+            Pin::OfAnotherCard => PinOutcome::Verified(PinVerified::attest(CardId([2; 16]))),
             Pin::Wrong => PinOutcome::Mismatch,
             Pin::Fault(cause) => PinOutcome::Unverifiable(cause),
             Pin::None => PinOutcome::Unverifiable(Unverifiable::PinBlockFormat),
@@ -135,6 +144,7 @@ impl Bench {
             );
         }
         self.answers.push(decision.reason);
+        self.effects.clone_from(&decision.effects);
         let journal_seq = self.answers.len() as u64;
         self.state.apply(self.state.seq + 1, journal_seq, self.now, &decision.effects);
         assert!(self.state.tries.used() <= 4, "tries never exceed the limit");

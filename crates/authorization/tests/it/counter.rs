@@ -58,6 +58,7 @@ fn the_third_lock_in_a_row_waits_for_staff_where_the_policy_says_so() {
     for until in [true, true, false] {
         while bench.state.lock.is_none() {
             stan += 1;
+            assert!(stan < 100, "wrong PINs lock a card");
             if bench.sale(stan, 100, Pin::Wrong).reason == ReasonCode::StepUpRequired {
                 let effects = act(&bench.state, Action::PassStepUp, bench.now).unwrap();
                 bench.state.apply(bench.state.seq + 1, 99, bench.now, &effects);

@@ -1,5 +1,6 @@
 //! Decisions as a whole: one card's life through the public functions.
 
 mod bench;
+mod boundary;
 mod counter;
 mod money;
