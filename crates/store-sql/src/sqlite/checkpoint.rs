@@ -16,6 +16,8 @@ use super::{
     sql,
 };
 
+/// So many cards share a transaction.
+const CARDS_AT_ONCE: usize = 16_384;
 /// How often it looks whether there is something to do.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -54,23 +56,32 @@ fn copy_log(journal: &Connection) {
 
 /// Saves everything that changed. What is folded meanwhile may be in the saved states too: folding skips what a
 /// state already has, so reading an entry twice after a restart does no harm; missing one would. States at hand are
-/// ahead of the disk, and a register must never be: it waits until everything that the states hold is durable.
+/// ahead of the disk, and a register must never be: each transaction waits until everything in it is durable.
+///
+/// Cards come in the order of their keys and some thousands at a time, so that a checkpoint of a million neither unpacks them
+/// all at once nor keeps registrations waiting; the mark comes last.
 pub(crate) fn save(core: &Core) -> Result<u64, StoreError> {
     let states = &core.states;
     let mark = core.published();
+    let (terminals, sums) = (states.terminals.take_dirty(), states.sums.take_dirty());
+    let cards = states.cards.take_dirty();
+    for some in cards.chunks(CARDS_AT_ONCE) {
+        let rows = states.cards.values(some);
+        core.wait_until_durable(core.queue.end())?;
+        core.write_registers(|conn| registers::save_cards(conn, &rows))?;
+        states.cards.saved(some);
+    }
     let checkpoint = Checkpoint {
         mark,
-        cards: states.cards.take_dirty(),
-        terminals: states.terminals.take_dirty(),
-        sums: states.sums.take_dirty(),
+        terminals: states.terminals.values(&terminals),
+        sums: states.sums.values(&sums),
         keys: states.keys_up_to(mark),
     };
     core.wait_until_durable(core.queue.end())?;
     core.write_registers(|conn| registers::save(conn, &checkpoint))?;
-    states.cards.saved(&checkpoint.cards);
-    states.terminals.saved(&checkpoint.terminals);
-    states.sums.saved(&checkpoint.sums);
+    states.terminals.saved(&terminals);
+    states.sums.saved(&sums);
     states.forget_keys_up_to(mark);
-    tracing::debug!(mark, cards = checkpoint.cards.len(), "states saved");
+    tracing::debug!(mark, cards = cards.len(), "states saved");
     Ok(mark)
 }

@@ -11,6 +11,8 @@ pub struct Limits {
     pub batch_entries: usize,
     /// Clean cards kept in memory; dirty ones stay in any case.
     pub cards_cached: usize,
+    /// Cards that are ready to be used, clean or dirty, of those in memory; the others are packed, at about 200 bytes each.
+    pub cards_open: usize,
     /// Clean terminals and batches kept in memory.
     pub terminals_cached: usize,
     /// States are saved at the latest so long after they changed.
@@ -36,7 +38,8 @@ impl Default for Limits {
         Self {
             queue_entries: 8192,
             batch_entries: 1024,
-            cards_cached: 200_000,
+            cards_cached: 1_000_000,
+            cards_open: 65_536,
             terminals_cached: 50_000,
             checkpoint_interval: Duration::from_secs(5),
             tail_entries: 200_000,

@@ -5,7 +5,6 @@
 //! it is a projection.
 
 use std::{
-    collections::HashMap,
     fs::{self, File, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
@@ -13,29 +12,26 @@ use std::{
 };
 
 use rusqlite::{Connection, OptionalExtension};
-use store::{Entry, StoreError, Subject};
+use store::StoreError;
 
 use super::{
     Limits, SqliteArchive, SqliteEngine,
     archive::{self, fill::Filler},
     core::Core,
     migrate::{ARCHIVE, JOURNAL, REGISTERS},
-    pool::{Pool, column, place, store_error},
-    registers, sql,
-    states::{self, States},
+    pool::{Pool, place},
+    registers, replay, sql,
+    states::States,
     threads::Threads,
     writer::Writer,
 };
 use crate::{
-    body,
     seal::Sealer,
     store_key::{self, KeyError, StoreKey},
 };
 
 /// Held while a process has the store open.
 const LOCK_FILE: &str = "store.lock";
-/// So many entries at the journal's end are read on every start, saved or not.
-const TAIL_CHECKED: u64 = 1000;
 
 /// Why a store does not open.
 #[derive(Debug, thiserror::Error)]
@@ -172,7 +168,7 @@ pub fn open_with(dir: impl AsRef<Path>, limits: Limits) -> Result<Arc<SqliteEngi
     let core = Arc::new(Core::new(sealer, states, Pool::new(dir), registers, limits, filled));
     let reader = core.pool.connect().map_err(|error| OpenError::store(JOURNAL.file, error))?;
     let mark = registers::mark(&reader).map_err(|error| OpenError::store(REGISTERS.file, error))?;
-    Replay { core: &core, conn: &reader, mark, end, seen: HashMap::new() }.run()?;
+    replay::run(&core, mark, end)?;
     core.start_after(end);
     drop(reader);
     start(dir, core, Parts { journal, archive, filled, end, mark, lock })
@@ -310,85 +306,6 @@ fn journal_end(journal: &Connection) -> Result<u64, OpenError> {
 fn sync_dir(dir: &Path) -> Result<(), OpenError> {
     let synced = File::open(dir).and_then(|dir| dir.sync_all());
     synced.map_err(|source| OpenError::Io { path: dir.to_owned(), source })
-}
-
-/// Reads the journal's end again: checks it, and folds what the registers do not have yet.
-struct Replay<'a> {
-    core: &'a Core,
-    conn: &'a Connection,
-    mark: u64,
-    end: u64,
-    /// Number of each subject's last entry that was read here.
-    seen: HashMap<Subject, u32>,
-}
-
-impl Replay<'_> {
-    fn run(mut self) -> Result<(), OpenError> {
-        if self.mark > self.end {
-            let what = format!("it ends at entry {}, but the registers know entry {}", self.end, self.mark);
-            return Err(OpenError::Corrupt { file: JOURNAL.file, what });
-        }
-        self.read_tail().map_err(|error| OpenError::store(JOURNAL.file, error))
-    }
-
-    fn read_tail(&mut self) -> Result<(), StoreError> {
-        let mut last = self.mark.min(self.end.saturating_sub(TAIL_CHECKED));
-        let mut statement = self.conn.prepare(sql::TAIL).map_err(store_error)?;
-        let mut rows = statement.query([column(last)]).map_err(store_error)?;
-        while let Some(row) = rows.next().map_err(store_error)? {
-            let journal_seq = row.get(0).map(place).map_err(store_error)?;
-            if journal_seq != last + 1 {
-                return Err(StoreError::Corrupt(format!("entry {} is missing", last + 1)));
-            }
-            last = journal_seq;
-            let body: Vec<u8> = row.get(3).map_err(store_error)?;
-            let entry = body::decode_sealed(journal_seq, &body)?;
-            let columns = (row.get(1).map_err(store_error)?, row.get(2).map_err(store_error)?);
-            self.check(journal_seq, &entry, &columns)?;
-            if journal_seq > self.mark {
-                self.fold(journal_seq, &entry)?;
-            }
-        }
-        if last == self.end {
-            Ok(())
-        } else {
-            Err(StoreError::Corrupt(format!("entry {} is missing", last + 1)))
-        }
-    }
-
-    /// Columns and body agree, and the entry continues its subject.
-    fn check(&mut self, journal_seq: u64, entry: &Entry, columns: &(Vec<u8>, u32)) -> Result<(), StoreError> {
-        let agree = *columns == (body::subject_key(&entry.subject), entry.seq);
-        let before = self.seen.insert(entry.subject, entry.seq);
-        if !agree {
-            return Err(StoreError::Corrupt(format!(
-                "entry {journal_seq}: its columns and its body disagree"
-            )));
-        }
-        if before.is_some_and(|before| entry.seq != before + 1) {
-            return Err(StoreError::Corrupt(format!("entry {journal_seq} does not continue its subject")));
-        }
-        Ok(())
-    }
-
-    /// A state that was saved after this entry was folded already has it.
-    fn fold(&self, journal_seq: u64, entry: &Entry) -> Result<(), StoreError> {
-        let states = &self.core.states;
-        let state_seq = match entry.subject {
-            Subject::Card(id) => states.card(self.conn, &self.core.sealer, &id)?.map(|card| card.state.seq),
-            Subject::Terminal(id) => states.terminal(self.conn, &id)?.map(|terminal| terminal.state.seq),
-        };
-        let unknown = || StoreError::Corrupt(format!("entry {journal_seq}: its subject is not registered"));
-        let state_seq = state_seq.ok_or_else(unknown)?;
-        if let Some(((terminal, batch), _)) = states::movement(entry) {
-            states.sum(self.conn, &terminal, batch)?;
-        }
-        if entry.seq <= state_seq {
-            states.fold_batch(journal_seq, entry);
-            return Ok(());
-        }
-        Ok(states.fold(journal_seq, entry)?)
-    }
 }
 
 /// Removes one of the store's files with its companions.

@@ -22,11 +22,10 @@ use crate::{
     seal::Sealer,
 };
 
-/// What a checkpoint writes.
+/// What a checkpoint writes at its end, when the cards are written.
 pub(crate) struct Checkpoint {
     /// Everything up to this journal place is in what follows, or was written before.
     pub(crate) mark: u64,
-    pub(crate) cards: Vec<(CardId, Arc<Card>)>,
     pub(crate) terminals: Vec<(TerminalId, Arc<Terminal>)>,
     pub(crate) sums: Vec<((TerminalId, BatchNumber), Arc<BatchSum>)>,
     pub(crate) keys: Vec<(TransactionKey, CardId)>,
@@ -103,7 +102,18 @@ pub(crate) fn mark(conn: &Connection) -> Result<u64, StoreError> {
     conn.query_row(sql::MARK, [], |row| row.get(0)).map(place).map_err(store_error)
 }
 
-/// Writes a checkpoint in one transaction.
+/// Writes states of cards in one transaction.
+pub(crate) fn save_cards(conn: &mut Connection, cards: &[(CardId, Arc<Card>)]) -> Result<(), StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
+    let mut save = tx.prepare_cached(sql::SAVE_CARD).map_err(store_error)?;
+    for (id, card) in cards {
+        save.execute(params![id.0, encode(&card.state)?]).map_err(store_error)?;
+    }
+    drop(save);
+    tx.commit().map_err(store_error)
+}
+
+/// Writes the end of a checkpoint in one transaction.
 pub(crate) fn save(conn: &mut Connection, checkpoint: &Checkpoint) -> Result<(), StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
     save_rows(&tx, checkpoint)?;
@@ -111,10 +121,6 @@ pub(crate) fn save(conn: &mut Connection, checkpoint: &Checkpoint) -> Result<(),
 }
 
 fn save_rows(conn: &Connection, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-    let mut cards = conn.prepare_cached(sql::SAVE_CARD).map_err(store_error)?;
-    for (id, card) in &checkpoint.cards {
-        cards.execute(params![id.0, encode(&card.state)?]).map_err(store_error)?;
-    }
     let mut terminals = conn.prepare_cached(sql::SAVE_TERMINAL).map_err(store_error)?;
     for (id, terminal) in &checkpoint.terminals {
         terminals.execute(params![id.as_bytes(), encode(&terminal.state)?]).map_err(store_error)?;

@@ -14,7 +14,10 @@ use model::{BatchNumber, CardId, TerminalId, TransactionKey};
 use rusqlite::Connection;
 use store::{Card, Entry, Event, StoreError, Subject, Terminal};
 
-use super::{Limits, registers, shelf::Shelf};
+use super::{
+    Limits, registers,
+    shelf::{Pack, Shelf},
+};
 use crate::seal::Sealer;
 
 /// Totals of one batch.
@@ -44,6 +47,30 @@ pub(crate) enum Folded {
     NotAtHand,
 }
 
+impl Pack<TerminalId> for Terminal {
+    const PACKS: bool = false;
+
+    fn pack(&self) -> Box<[u8]> {
+        unreachable!("there are few terminals")
+    }
+
+    fn unpack(_: &TerminalId, _: &[u8]) -> Self {
+        unreachable!("there are few terminals")
+    }
+}
+
+impl Pack<(TerminalId, BatchNumber)> for BatchSum {
+    const PACKS: bool = false;
+
+    fn pack(&self) -> Box<[u8]> {
+        unreachable!("a sum is small as it is")
+    }
+
+    fn unpack(_: &(TerminalId, BatchNumber), _: &[u8]) -> Self {
+        unreachable!("a sum is small as it is")
+    }
+}
+
 /// An entry that is in the journal and cannot be folded: the store is corrupt, or we have a bug.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("journal entry {journal_seq}: {what}")]
@@ -61,9 +88,9 @@ impl From<FoldError> for StoreError {
 impl States {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            cards: Shelf::new(limits.cards_cached),
-            terminals: Shelf::new(limits.terminals_cached),
-            sums: Shelf::new(limits.terminals_cached),
+            cards: Shelf::new(limits.cards_cached, limits.cards_open),
+            terminals: Shelf::new(limits.terminals_cached, usize::MAX),
+            sums: Shelf::new(limits.terminals_cached, usize::MAX),
             keys: Mutex::default(),
         }
     }

@@ -4,6 +4,7 @@
 mod archive;
 mod behaviour;
 mod crash;
+mod disk;
 mod limits;
 mod postgres;
 mod proxy;
