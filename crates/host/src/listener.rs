@@ -360,6 +360,6 @@ async fn serve_one<R, W>(
     W: tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     metrics::connections(1.0);
-    connection::run(read, write, Arc::new(peer), shared, link, stopped).await;
+    connection::run(read, write, peer, shared, link, stopped).await;
     metrics::connections(-1.0);
 }
