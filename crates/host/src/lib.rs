@@ -70,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) refusals: stages::refuse::Throttle,
     pub(crate) throttles: throttle::Throttles,
     pub(crate) tally: throttle::causes::Tally,
+    pub(crate) metrics: metrics::PerMessage,
 }
 
 impl Shared {
@@ -114,6 +115,7 @@ impl Host {
             clock: parts.clock,
             throttles: throttle::Throttles::new(&parts.settings),
             tally: throttle::causes::Tally::new(),
+            metrics: metrics::PerMessage::new(),
             settings: parts.settings,
             zone,
             references,

@@ -1,9 +1,16 @@
 //! What is counted. Labels are bounded: never a card, never a terminal.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use model::ReasonCode;
+use iso8583::Mti;
+use metrics::{
+    Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+use model::{ReasonCode, ResponseCode};
 
 /// Says what each metric means; call once.
 pub fn describe() {
@@ -41,17 +48,53 @@ pub fn describe() {
     describe_counter!("pinward_tls_reloads_total", "Certificate files read again, by outcome");
 }
 
-pub(crate) fn answered(mti: &str, code: &str, reason: ReasonCode, took: Duration) {
-    counter!("pinward_auth_total", "mti" => mti.to_owned(), "rc" => code.to_owned(), "reason" => reason.name())
-        .increment(1);
-    histogram!("pinward_auth_seconds").record(took.as_secs_f64());
-    if reason == ReasonCode::PinTriesExceeded {
-        counter!("pinward_pin_tries_exhausted_total").increment(1);
+/// What is counted with every payment, looked up once.
+pub(crate) struct PerMessage {
+    answered: Mutex<HashMap<Answered, Counter>>,
+    seconds: Histogram,
+    module_seconds: Histogram,
+    tries_exhausted: Counter,
+}
+
+/// The labels of an answer: each is one of a few dozens.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Answered {
+    mti: Mti,
+    code: ResponseCode,
+    reason: ReasonCode,
+}
+
+impl PerMessage {
+    pub(crate) fn new() -> Self {
+        Self {
+            answered: Mutex::default(),
+            seconds: histogram!("pinward_auth_seconds"),
+            module_seconds: histogram!("pinward_hsm_seconds"),
+            tries_exhausted: counter!("pinward_pin_tries_exhausted_total"),
+        }
+    }
+
+    pub(crate) fn answered(&self, mti: Mti, code: ResponseCode, reason: ReasonCode, took: Duration) {
+        let labels = Answered { mti, code, reason };
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.entry(labels).or_insert_with(|| labels.counter()).increment(1);
+        drop(answered);
+        self.seconds.record(took.as_secs_f64());
+        if reason == ReasonCode::PinTriesExceeded {
+            self.tries_exhausted.increment(1);
+        }
+    }
+
+    pub(crate) fn pin_verified(&self, took: Duration) {
+        self.module_seconds.record(took.as_secs_f64());
     }
 }
 
-pub(crate) fn pin_verified(took: Duration) {
-    histogram!("pinward_hsm_seconds").record(took.as_secs_f64());
+impl Answered {
+    fn counter(&self) -> Counter {
+        let code = self.code.as_str().to_owned();
+        counter!("pinward_auth_total", "mti" => self.mti.to_string(), "rc" => code, "reason" => self.reason.name())
+    }
 }
 
 pub(crate) fn repeated() {

@@ -16,6 +16,7 @@ const PAN_HEAD: usize = 6;
 const PAN_TAIL: usize = 4;
 /// A card number has at least 13 digits in practice (ISO 7812 allows fewer); what is shorter is hidden entirely.
 const PAN_SHORTEST: usize = 13;
+const PAN_LONGEST: usize = 19;
 
 /// The value as it may be shown. A card number in hex notation may end in pads `F`, which count as hidden.
 pub(crate) fn masked(sensitivity: Sensitivity, value: &str) -> String {
@@ -47,9 +48,13 @@ impl Dialect {
     /// digits and have zeros between, tracks, PIN blocks, keys and sensitive data objects are zeros, and wherever else the
     /// message repeats its card number, the repetition is treated alike. `None` if the message does not decode.
     pub fn sanitized(&self, body: &[u8]) -> Option<Vec<u8>> {
-        let message = self.decode(body).ok()?;
-        let pans = card_numbers(&message);
-        let mut copy = body.to_vec();
+        self.sanitized_message(&self.decode(body).ok()?)
+    }
+
+    /// The same of a message that was decoded in full by this dialect.
+    pub fn sanitized_message(&self, message: &Message<'_>) -> Option<Vec<u8>> {
+        let pans = card_numbers(message);
+        let mut copy = message.body().to_vec();
         for n in message.fields() {
             let (spec, extent) = message.extent(n)?;
             let value = copy.get_mut(extent.start..extent.end)?;
@@ -95,6 +100,7 @@ impl Digits<'_> {
     }
 
     /// The digit at `i`; `None` for anything else.
+    #[inline]
     fn get(&self, i: usize) -> Option<u8> {
         let digit = if self.packed() {
             let (at, shift) = self.place(i);
@@ -154,12 +160,43 @@ fn wipe_objects(dialect: &Dialect, value: &mut [u8]) {
     }
 }
 
+/// A card number that the message names, digit by digit (0 to 9).
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct CardNumber {
+    digits: [u8; PAN_LONGEST],
+    len: usize,
+}
+
+impl CardNumber {
+    /// The digits at the start of a text, if there are as many as a card number has.
+    fn leading(characters: &[u8]) -> Option<Self> {
+        let len = characters.iter().take_while(|c| c.is_ascii_digit()).count();
+        let mut digits = [0; PAN_LONGEST];
+        digits.get_mut(..len)?.iter_mut().zip(characters).for_each(|(digit, c)| *digit = c - b'0');
+        (len >= PAN_SHORTEST).then_some(Self { digits, len })
+    }
+
+    fn digits(&self) -> &[u8] {
+        &self.digits[..self.len]
+    }
+
+    /// Where it begins in `text`, which has a digit or something else in each byte; overlapping places too.
+    fn places_in<'t>(&'t self, text: &'t [u8], zero: u8) -> impl Iterator<Item = usize> + 't {
+        let last = text.len().checked_sub(self.len).map_or(0, |last| last + 1);
+        (0..last).filter(move |start| {
+            text[*start..].iter().zip(self.digits()).all(|(byte, digit)| *byte == digit + zero)
+        })
+    }
+}
+
 /// The card numbers that the message names: in its PAN fields, at the start of its tracks, and in its data objects.
-fn card_numbers(message: &Message<'_>) -> Vec<Vec<u8>> {
+fn card_numbers(message: &Message<'_>) -> Vec<CardNumber> {
     let mut numbers = Vec::new();
-    let mut keep = |digits: Vec<u8>| {
-        if (PAN_SHORTEST..=19).contains(&digits.len()) && !numbers.contains(&digits) {
-            numbers.push(digits);
+    let mut keep = |characters: &[u8]| {
+        if let Some(number) = CardNumber::leading(characters)
+            && !numbers.contains(&number)
+        {
+            numbers.push(number);
         }
     };
     for n in message.fields() {
@@ -170,59 +207,68 @@ fn card_numbers(message: &Message<'_>) -> Vec<Vec<u8>> {
             Some(Sensitivity::Track) => &[0, 1, 2],
             Some(Sensitivity::PinBlock | Sensitivity::Secret) | None => &[],
         };
-        for start in starts {
-            keep(leading_digits(message.text(n).into_iter().flat_map(|text| text.characters()).skip(*start)));
+        if !starts.is_empty()
+            && let Some(text) = message.text(n)
+        {
+            // One more than fits tells a number that is too long.
+            let mut head = [0; PAN_LONGEST + 3];
+            let len = head.iter_mut().zip(text.characters()).map(|(at, c)| *at = c).count();
+            starts.iter().filter_map(|start| head[..len].get(*start..)).for_each(&mut keep);
         }
         for object in message.objects(n).into_iter().flatten().map_while(Result::ok) {
             let mark = message.dialect().tag_note(object.tag).and_then(|note| note.sensitivity);
             if matches!(mark, Some(Sensitivity::Pan | Sensitivity::Track)) {
-                keep(leading_digits(crate::message::hex_of(object.value)));
+                let head: Vec<u8> = crate::message::hex_of(object.value).take(PAN_LONGEST + 1).collect();
+                keep(&head);
             }
         }
     }
     numbers
 }
 
-fn leading_digits(characters: impl Iterator<Item = u8>) -> Vec<u8> {
-    characters.take_while(u8::is_ascii_digit).map(|c| c - b'0').collect()
-}
-
 /// The card numbers where they have no business to be. Inside BER-TLV only values are touched, so that the structure stays.
-fn wipe_repetitions(spec: &FieldSpec, value: &mut [u8], units: usize, pans: &[Vec<u8>]) {
+fn wipe_repetitions(spec: &FieldSpec, value: &mut [u8], units: usize, numbers: &[CardNumber]) {
+    // A packed digit is half a byte.
+    if numbers.is_empty() || value.len() < PAN_SHORTEST / 2 {
+        return;
+    }
     if spec.composite != Composite::Tlv {
-        pans.iter().for_each(|pan| wipe_repeated(spec, value, units, pan));
+        wipe_repeated(spec, value, units, numbers);
         return;
     }
     let places: Vec<_> =
         tlv::objects(value).map_while(Result::ok).map(|o| (o.value_offset, o.value.len())).collect();
     for (start, len) in places {
-        pans.iter().for_each(|pan| wipe_repeated(spec, &mut value[start..start + len], len, pan));
+        wipe_repeated(spec, &mut value[start..start + len], len, numbers);
     }
 }
 
 /// In a free text, in a private structure, packed or not.
-fn wipe_repeated(spec: &FieldSpec, value: &mut [u8], units: usize, pan: &[u8]) {
+fn wipe_repeated(spec: &FieldSpec, value: &mut [u8], units: usize, numbers: &[CardNumber]) {
     let binary = spec.axes.encoding == Encoding::Binary;
     wipe_runs(
         &mut Digits { spec: Some(spec), units: if binary { value.len() * 2 } else { units }, value },
-        pan,
+        numbers,
     );
     if binary {
         // Raw bytes may hold digits as text as well.
-        for start in 0..value.len().saturating_sub(pan.len() - 1) {
-            let run = &mut value[start..start + pan.len()];
-            if run.iter().zip(pan).all(|(byte, digit)| *byte == b'0' + digit) {
-                run[PAN_HEAD..pan.len() - PAN_TAIL].fill(b'0');
+        for number in numbers {
+            let places: Vec<usize> = number.places_in(value, b'0').collect();
+            for start in places {
+                value[start + PAN_HEAD..start + number.len - PAN_TAIL].fill(b'0');
             }
         }
     }
 }
 
-fn wipe_runs(digits: &mut Digits<'_>, pan: &[u8]) {
-    for start in 0..(digits.len() + 1).saturating_sub(pan.len()) {
-        if pan.iter().enumerate().all(|(i, digit)| digits.get(start + i) == Some(*digit)) {
-            digits.zero_middle(start, pan.len());
-        }
+fn wipe_runs(digits: &mut Digits<'_>, numbers: &[CardNumber]) {
+    const NO_DIGIT: u8 = 0xFF;
+    if digits.len() < PAN_SHORTEST {
+        return;
+    }
+    let text: Vec<u8> = (0..digits.len()).map(|i| digits.get(i).unwrap_or(NO_DIGIT)).collect();
+    for number in numbers {
+        number.places_in(&text, 0).for_each(|start| digits.zero_middle(start, number.len));
     }
 }
 

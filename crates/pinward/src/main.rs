@@ -24,6 +24,10 @@ use clap::{CommandFactory, Parser};
 
 use crate::command::Command;
 
+/// Payments allocate and free small things by the hundred.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The PIN side of card payments: authorises PIN payments over ISO 8583, counts tries exactly, says why.
 #[derive(Parser)]
 #[command(name = "pinward", version, max_term_width = 110, disable_help_subcommand = true)]

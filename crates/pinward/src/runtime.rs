@@ -11,6 +11,9 @@ use crate::{
     command::Usage, config::Config, describe::Describer, health::Health, shared_keys, storage::Storage,
 };
 
+/// How often the values that were measured are put into their buckets.
+const METRICS_UPKEEP: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Everything that runs.
 pub(crate) struct Running {
     host: host::Host,
@@ -117,6 +120,15 @@ fn metrics() -> anyhow::Result<PrometheusHandle> {
     let buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
     let handle = PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()?;
     host::metrics::describe();
+    let kept_up = handle.clone();
+    // Each value of a histogram stands in memory until it is put into its bucket: while nobody scrapes, by us.
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(METRICS_UPKEEP);
+        loop {
+            tick.tick().await;
+            kept_up.run_upkeep();
+        }
+    });
     Ok(handle)
 }
 

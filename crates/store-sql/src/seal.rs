@@ -1,10 +1,15 @@
 //! Keyed hashes and sealing at rest.
 //!
 //! A card is named by the first 128 bits of HMAC-SHA256 over its number. What may hold a number is sealed with
-//! AES-256-GCM under a key made for this one value: HMAC-SHA256(sealing key, purpose ‖ 16 random bytes). A counter as
-//! nonce was tried on paper and dropped: a transaction that is rolled back gives its journal place to another entry,
-//! and a nonce used twice gives GCM's key away. Random 96-bit nonces under one key would end at 2^32 messages
-//! (NIST SP 800-38D, 8.3), seven weeks at a thousand a second; with a key per value there is no such end.
+//! AES-256-GCM under a key of this run of the program: HMAC-SHA256(sealing key, purpose ‖ 16 random bytes), where the
+//! random bytes are drawn once, at start, and stand in front of each value. The nonce is a count of the values sealed in
+//! this run (NIST SP 800-38D, 8.2.1), so no nonce is used twice under a key, whatever becomes of the value: a journal place
+//! as nonce would be, when a transaction is rolled back. Random nonces would end at 2^32 messages (8.3).
+
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use aes_gcm::{
     Aes256Gcm, Nonce,
@@ -19,6 +24,7 @@ use crate::store_key::{KEY_LEN, StoreKey};
 
 const SALT_LEN: usize = 16;
 const NONCE_LEN: usize = 12;
+const TAG_LEN: usize = 16;
 
 /// What a sealed value is for; one purpose cannot be opened as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +47,22 @@ pub(crate) struct SealError;
 pub(crate) struct Sealer {
     hash: Hmac<Sha256>,
     sealing: Hmac<Sha256>,
+    /// Drawn with the first value that is sealed: a store that is only read needs no randomness.
+    run: OnceLock<Run>,
+}
+
+/// What seals the values of this run of the program.
+struct Run {
+    salt: [u8; SALT_LEN],
+    ciphers: [Aes256Gcm; 3],
+    /// Values sealed so far.
+    count: AtomicU64,
 }
 
 impl Sealer {
     pub(crate) fn new(key: &StoreKey) -> Self {
         let (hash, sealing) = key.split_at(KEY_LEN / 2);
-        Self { hash: keyed(hash), sealing: keyed(sealing) }
+        Self { hash: keyed(hash), sealing: keyed(sealing), run: OnceLock::new() }
     }
 
     /// The card's name inside pinward.
@@ -74,34 +90,51 @@ impl Sealer {
 
     /// Seals `clear` for a purpose, bound to `owner`: salt ‖ nonce ‖ ciphertext ‖ tag.
     pub(crate) fn seal(&self, purpose: Purpose, owner: &[u8], clear: &[u8]) -> Result<Vec<u8>, SealError> {
-        let mut sealed = Vec::with_capacity(SALT_LEN + NONCE_LEN + clear.len() + 16);
-        sealed.resize(SALT_LEN + NONCE_LEN, 0);
-        getrandom::fill(&mut sealed).map_err(|_| SealError)?;
-        let (cipher, nonce) = self.cipher(purpose, &sealed);
-        let mut text = clear.to_vec();
-        cipher
-            .encrypt_in_place(&Nonce::from(nonce), &bound(purpose, owner), &mut text)
+        let run = self.run()?;
+        // 2^64 values take longer than any machine lasts; the other four bytes stay zero.
+        let mut nonce = [0; NONCE_LEN];
+        nonce[NONCE_LEN - 8..].copy_from_slice(&run.count.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        let mut sealed = Vec::with_capacity(SALT_LEN + NONCE_LEN + clear.len() + TAG_LEN);
+        sealed.extend_from_slice(&run.salt);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(clear);
+        let tag = run.ciphers[purpose as usize - 1]
+            .encrypt_inout_detached(
+                &Nonce::from(nonce),
+                &bound(purpose, owner),
+                (&mut sealed[SALT_LEN + NONCE_LEN..]).into(),
+            )
             .map_err(|_| SealError)?;
-        sealed.extend_from_slice(&text);
+        sealed.extend_from_slice(&tag);
         Ok(sealed)
+    }
+
+    fn run(&self) -> Result<&Run, SealError> {
+        if let Some(run) = self.run.get() {
+            return Ok(run);
+        }
+        let mut salt = [0; SALT_LEN];
+        getrandom::fill(&mut salt).map_err(|_| SealError)?;
+        let ciphers =
+            [Purpose::Reply, Purpose::Pan, Purpose::Reference].map(|purpose| self.cipher(purpose, &salt));
+        // Whoever comes second uses what the first has drawn.
+        Ok(self.run.get_or_init(|| Run { salt, ciphers, count: AtomicU64::new(0) }))
     }
 
     /// Opens what [`seal`](Self::seal) made for the same purpose and owner.
     pub(crate) fn open(&self, purpose: Purpose, owner: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
         let Some((head, text)) = sealed.split_at_checked(SALT_LEN + NONCE_LEN) else { return Err(SealError) };
-        let (cipher, nonce) = self.cipher(purpose, head);
+        let (salt, nonce) = head.split_at(SALT_LEN);
         let mut text = text.to_vec();
-        cipher
-            .decrypt_in_place(&Nonce::from(nonce), &bound(purpose, owner), &mut text)
+        self.cipher(purpose, salt)
+            .decrypt_in_place(&Nonce::from(first::<NONCE_LEN>(nonce)), &bound(purpose, owner), &mut text)
             .map_err(|_| SealError)?;
         Ok(text)
     }
 
-    /// The cipher of one value, from the salt and nonce at its head.
-    fn cipher(&self, purpose: Purpose, head: &[u8]) -> (Aes256Gcm, [u8; NONCE_LEN]) {
-        let key = mac(&self.sealing, &[&[purpose as u8], &head[..SALT_LEN]]);
-        let nonce = first(&head[SALT_LEN..]);
-        (Aes256Gcm::new(&(*key).into()), nonce)
+    /// The cipher of a purpose in the run with this salt.
+    fn cipher(&self, purpose: Purpose, salt: &[u8]) -> Aes256Gcm {
+        Aes256Gcm::new(&(*mac(&self.sealing, &[&[purpose as u8], salt])).into())
     }
 }
 

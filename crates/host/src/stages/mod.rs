@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use authorization::decide::References;
 use iso8583::Message;
-use model::{ReasonCode, Timestamp};
+use model::{ReasonCode, ResponseCode, Timestamp};
 use store::{
     Card, Entry, Event, Exchange, Journaled, Step, Subject, Terminal,
     journal::{TerminalEvent, Transaction},
@@ -33,7 +33,6 @@ use crate::{
     connection::{Arrived, Peer},
     intake::{self, Identity},
     listener::Link,
-    metrics,
     profile::Task,
     reply::Asked,
     sandbox::Delivery,
@@ -101,7 +100,12 @@ impl Work<'_> {
     fn exchange(&self, reply: Vec<u8>) -> Exchange {
         Exchange {
             dialect: self.link.dialect.name().to_owned(),
-            request: self.link.dialect.sanitized(self.message.body()).unwrap_or_default(),
+            request: self
+                .asked
+                .readable
+                .then(|| self.link.dialect.sanitized_message(self.message))
+                .flatten()
+                .unwrap_or_default(),
             reply,
             received: self.now,
             took_us: u32::try_from(self.received.elapsed().as_micros()).unwrap_or(u32::MAX),
@@ -195,6 +199,6 @@ async fn dispatch(work: &Work<'_>, delivery: &mut Delivery) -> Answered {
 }
 
 /// Counts an answer.
-pub(crate) fn count(work: &Work<'_>, code: &str, reason: ReasonCode) {
-    metrics::answered(&work.message.mti().to_string(), code, reason, work.received.elapsed());
+pub(crate) fn count(work: &Work<'_>, code: ResponseCode, reason: ReasonCode) {
+    work.shared.metrics.answered(work.message.mti(), code, reason, work.received.elapsed());
 }

@@ -13,7 +13,7 @@ use crate::reply::{Answer, ReplyError, compose};
 /// Answers a line test (回响). Nothing is journalled: nothing happened.
 pub(crate) async fn echo(work: &Work<'_>) -> Answered {
     let code = work.link.profile.codes.code(ReasonCode::Approved, false);
-    count(work, code.as_str(), ReasonCode::Approved);
+    count(work, code, ReasonCode::Approved);
     let answer = Answer { code: Some(code), ..Answer::default() };
     match compose(work.shared, work.asked, &answer, work.now, None).await {
         Ok(frame) => Answered::Undecided(frame),
@@ -52,7 +52,7 @@ impl TerminalWork for Noting<'_> {
     async fn decide(&mut self, terminal: &Terminal) -> Result<Step, ReplyError> {
         let work = self.work;
         let code = work.link.profile.codes.code(ReasonCode::Approved, false);
-        count(work, code.as_str(), ReasonCode::Approved);
+        count(work, code, ReasonCode::Approved);
         let answer = Answer { code: Some(code), references: Some(self.references), ..Answer::default() };
         let reply = compose(work.shared, work.asked, &answer, work.now, None).await?;
         let event = TerminalEvent {

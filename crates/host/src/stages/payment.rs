@@ -166,7 +166,7 @@ impl Deciding<'_> {
         };
         let started = Instant::now();
         let outcome = self.verify(card, block, reference).await;
-        metrics::pin_verified(started.elapsed());
+        self.work.shared.metrics.pin_verified(started.elapsed());
         outcome
     }
 
@@ -200,7 +200,7 @@ impl Deciding<'_> {
             Some(self.keys.signer(self.work)),
         )
         .await?;
-        count(self.work, code.as_str(), decision.reason);
+        count(self.work, code, decision.reason);
         let transaction = Transaction {
             role: Role::Financial(request.kind),
             key: request.key,

@@ -33,7 +33,7 @@ pub(crate) async fn refuse(
     if work.shared.tally.admits_line() {
         info!(terminal = %work.identity.terminal, mti = %work.message.mti(), reason = reason.name(), %code, "refused");
     }
-    count(work, code.as_str(), reason);
+    count(work, code, reason);
     let found = match terminal {
         Some(terminal) => Some(Arc::clone(terminal)),
         None => work.shared.store.engine().terminal(&work.identity.terminal).await.ok().flatten(),

@@ -101,7 +101,7 @@ struct Undoing<'a> {
 impl Undoing<'_> {
     async fn reply(&self, reason: ReasonCode) -> Result<(Vec<u8>, model::ResponseCode), Failure> {
         let code = self.work.link.profile.codes.code(reason, false);
-        count(self.work, code.as_str(), reason);
+        count(self.work, code, reason);
         let answer = Answer { code: Some(code), references: Some(self.references), ..Answer::default() };
         let frame = compose(
             self.work.shared,

@@ -68,7 +68,7 @@ impl TerminalWork for Settling<'_> {
         let reason = if balanced { ReasonCode::Approved } else { ReasonCode::BatchNotBalanced };
         // The message is answered 00; the result stands in DE 48.
         let code = work.link.profile.codes.code(ReasonCode::Approved, false);
-        count(work, code.as_str(), reason);
+        count(work, code, reason);
         let answer = Answer {
             code: Some(code),
             references: Some(self.references),

@@ -65,7 +65,7 @@ async fn change(work: &Work<'_>, terminal: &Arc<Terminal>, opening: Option<Openi
     let mut change = Change { work, opening, references };
     match work.shared.store.with_terminal(&terminal.record.id, &mut change).await {
         Ok(journaled) => {
-            count(work, "00", ReasonCode::Approved);
+            count(work, model::ResponseCode::APPROVED, ReasonCode::Approved);
             Answered::Decided(journaled)
         }
         Err(error) => refuse(work, Some(terminal), reason(&error)).await,

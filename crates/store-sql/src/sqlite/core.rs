@@ -1,19 +1,27 @@
 //! What the engine's threads share.
 
 use std::{
+    future::poll_fn,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
 use model::{CardId, TerminalId};
 use rusqlite::Connection;
-use store::{Card, StoreError, Terminal};
+use store::{AppendError, Card, StoreError, Terminal};
 use tokio::sync::watch;
 
-use super::{Limits, pool::Pool, queue::Queue, states::States, tail};
+use super::{
+    Limits,
+    pool::Pool,
+    queue::{Queue, Waiting},
+    states::States,
+    tail,
+};
 use crate::seal::Sealer;
 
 /// A commit takes about as long.
@@ -31,6 +39,7 @@ pub(crate) struct Core {
     durable: watch::Sender<Durable>,
     /// The same place, for those who only look.
     published: AtomicU64,
+    ended: AtomicBool,
     /// Up to here the look-up tables are filled.
     pub(crate) filled: watch::Sender<u64>,
     /// Somebody waits for the look-up tables.
@@ -59,6 +68,7 @@ impl Core {
             limits,
             durable: watch::Sender::new(Durable { end: 0, writer_ended: false }),
             published: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
             filled: watch::Sender::new(filled),
             hurry: AtomicBool::new(false),
             ahead: AtomicBool::new(false),
@@ -142,7 +152,28 @@ impl Core {
 
     /// Nothing more will become durable.
     pub(crate) fn writer_ended(&self) {
+        self.ended.store(true, Ordering::Release);
         self.durable.send_modify(|durable| durable.writer_ended = true);
+    }
+
+    /// Waits until a place that was just given is durable.
+    pub(crate) async fn acknowledged(&self, place: u64, waiting: &Waiting) -> Result<u64, AppendError> {
+        let outcome = || {
+            if place <= self.published() {
+                return Some(Ok(place));
+            }
+            // The writer publishes before it ends, and says only then that it has ended.
+            let ended = self.ended.load(Ordering::Acquire);
+            (ended && place > self.published()).then(|| Err(self.health.cause().into()))
+        };
+        poll_fn(|cx| {
+            if let Some(outcome) = outcome() {
+                return Poll::Ready(outcome);
+            }
+            waiting.register(cx.waker());
+            outcome().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 
     /// Waits until a place is durable. One that was never given is not waited for.

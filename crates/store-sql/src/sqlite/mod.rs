@@ -152,9 +152,7 @@ impl Engine for SqliteEngine {
         for _ in 0..EVICTIONS_LIMIT {
             self.prepare(&entry).await?;
             match self.core.queue.take(&self.core.states, &entry, &mut body)? {
-                Taken::Placed(answer) => {
-                    return answer.await.unwrap_or_else(|_| Err(self.core.health.cause().into()));
-                }
+                Taken::Placed(place, waiting) => return self.core.acknowledged(place, &waiting).await,
                 Taken::Collision => return Err(AppendError::Collision),
                 Taken::NotAtHand => {}
             }

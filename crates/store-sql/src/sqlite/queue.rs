@@ -15,12 +15,12 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    task::Waker,
 };
 
 use model::Timestamp;
-use store::{AppendError, Entry, StoreError};
-use tokio::sync::oneshot;
+use store::{Entry, StoreError};
 
 use super::states::{Folded, States};
 use crate::body::SubjectKey;
@@ -32,13 +32,52 @@ pub(crate) struct Placed {
     pub(crate) seq: u32,
     pub(crate) at: Timestamp,
     pub(crate) body: Vec<u8>,
-    pub(crate) done: oneshot::Sender<Result<u64, AppendError>>,
+    pub(crate) waiting: Waiting,
+}
+
+/// Who waits for a place: the waker of the last task that asked.
+#[derive(Clone, Default)]
+pub(crate) struct Waiting(Arc<Mutex<Option<Waker>>>);
+
+impl Waiting {
+    /// Takes it, to wake it when the place is durable or never will be.
+    pub(crate) fn take(&self) -> Option<Waker> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Registers who asks. The outcome must be looked at once more afterwards.
+    pub(crate) fn register(&self, waker: &Waker) {
+        let mut registered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *registered {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+}
+
+/// Wakes everybody who waits. Entries of one connection stand together, and its task is woken once for all of them.
+pub(crate) fn wake(batch: &mut VecDeque<Placed>) {
+    let mut last: Option<Waker> = None;
+    for placed in batch.drain(..) {
+        let Some(waker) = placed.waiting.take() else { continue };
+        match &last {
+            Some(same) if same.will_wake(&waker) => {}
+            _ => {
+                if let Some(before) = last.replace(waker) {
+                    before.wake();
+                }
+            }
+        }
+    }
+    if let Some(last) = last {
+        last.wake();
+    }
 }
 
 /// What came of an entry that wanted a place.
 pub(crate) enum Taken {
-    /// It has one; the answer comes when it is durable.
-    Placed(oneshot::Receiver<Result<u64, AppendError>>),
+    /// It has this one; it is waited for until it is durable.
+    Placed(u64, Waiting),
     /// Another entry of its subject came first.
     Collision,
     /// Its subject or batch is not at hand any more: to be read again.
@@ -87,7 +126,6 @@ impl Queue {
         entry: &Entry,
         body: &mut Vec<u8>,
     ) -> Result<Taken, StoreError> {
-        let (done, answer) = oneshot::channel();
         let mut inner = self.lock();
         if inner.closed {
             return Err(StoreError::Away("closed".to_owned()));
@@ -101,6 +139,7 @@ impl Queue {
             Folded::NotNext => return Ok(Taken::Collision),
             Folded::NotAtHand => return Ok(Taken::NotAtHand),
         }
+        let waiting = Waiting::default();
         inner.next += 1;
         inner.waiting.push_back(Placed {
             place,
@@ -108,13 +147,13 @@ impl Queue {
             seq: entry.seq,
             at: entry.at,
             body: std::mem::take(body),
-            done,
+            waiting: waiting.clone(),
         });
         if std::mem::take(&mut inner.writer_waits) {
             drop(inner);
             self.filled.notify_one();
         }
-        Ok(Taken::Placed(answer))
+        Ok(Taken::Placed(place, waiting))
     }
 
     /// Waits for entries and moves at most `limit` of them into `batch`; `false` when none will come any more.

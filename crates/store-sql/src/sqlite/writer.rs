@@ -19,53 +19,42 @@ use store::StoreError;
 use super::{
     core::Core,
     pool::{column, store_error},
-    queue::Placed,
+    queue::{Placed, wake},
     sql,
 };
 
 pub(crate) struct Writer {
     core: Arc<Core>,
     journal: Connection,
+    batch: VecDeque<Placed>,
 }
 
 impl Writer {
     pub(crate) fn new(core: Arc<Core>, journal: Connection) -> Self {
-        Self { core, journal }
+        let batch = VecDeque::with_capacity(core.limits.batch_entries);
+        Self { core, journal, batch }
     }
 
     /// Runs until the queue is closed and empty, or the store stops.
     pub(crate) fn run(mut self) {
         let core = self.core.clone();
-        let mut batch = VecDeque::with_capacity(core.limits.batch_entries);
-        while core.queue.wait(&mut batch, core.limits.batch_entries) {
-            let written = self.write(&batch);
-            if let Err(error) = &written {
-                core.fail(error);
-            } else if let Some(last) = batch.back() {
-                core.publish(last.place);
+        while core.queue.wait(&mut self.batch, core.limits.batch_entries) {
+            match (self.write(), self.batch.back()) {
+                (Ok(()), Some(last)) => core.publish(last.place),
+                (Ok(()), None) => {}
+                (Err(error), _) => return core.fail(&error),
             }
-            for placed in batch.drain(..) {
-                let answer = if written.is_ok() { Ok(placed.place) } else { Err(core.health.cause().into()) };
-                let _ = placed.done.send(answer);
-            }
-            if written.is_err() {
-                break;
-            }
+            wake(&mut self.batch);
         }
-        // Nobody who waits is left without an answer.
-        for placed in core.queue.abandon() {
-            let _ = placed.done.send(Err(core.health.cause().into()));
-        }
-        core.writer_ended();
     }
 
     /// Inserts and commits. With WAL and `synchronous=FULL` the commit returns after an fsync of the log.
-    fn write(&mut self, batch: &VecDeque<Placed>) -> Result<(), StoreError> {
+    fn write(&mut self) -> Result<(), StoreError> {
         let tx =
             self.journal.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
         {
             let mut insert = tx.prepare_cached(sql::APPEND).map_err(store_error)?;
-            for placed in batch {
+            for placed in &self.batch {
                 let Placed { place, subject, seq, at, body, .. } = placed;
                 insert
                     .execute(params![column(*place), subject.as_bytes(), seq, at.0, body])
@@ -73,5 +62,18 @@ impl Writer {
             }
         }
         tx.commit().map_err(store_error)
+    }
+}
+
+/// However the writer ends, nobody who waits is left without an answer.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let mut unwritten = self.core.queue.abandon();
+        if !self.batch.is_empty() || !unwritten.is_empty() {
+            self.core.fail(&StoreError::Away("the journal's writer ended".to_owned()));
+        }
+        self.core.writer_ended();
+        wake(&mut self.batch);
+        wake(&mut unwritten);
     }
 }
