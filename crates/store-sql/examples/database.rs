@@ -4,8 +4,8 @@
 //! `cargo run --release -p store-sql --example database -- [seconds] [tasks] [cards]`
 //!
 //! Storage only: no message is parsed, no PIN verified. Each task does what a host does for a payment: looks at the
-//! terminal twice, at the card, and appends a sale on it. Cards are drawn at random, evenly. `LANES` and `PARTITIONS` in
-//! the environment change the engine's limits.
+//! terminal twice, at the card, and appends a sale on it. Cards are drawn at random, evenly. `LANES`, `PARTITIONS` and
+//! `READERS` in the environment change the engine's limits.
 
 use std::{
     env, fs,
@@ -142,7 +142,8 @@ fn limits() -> Limits {
     let usual = Limits::default();
     let lanes = number("LANES").unwrap_or(usual.lanes);
     let partitions = number("PARTITIONS").map_or(usual.partitions, |n| n as u16);
-    Limits { lanes, partitions, ..usual }
+    let readers = number("READERS").unwrap_or(usual.readers);
+    Limits { lanes, partitions, readers, ..usual }
 }
 
 async fn pay_at_random(

@@ -44,7 +44,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            partitions: 8,
+            partitions: 4,
             lanes: 2,
             queue_entries: 8192,
             batch_entries: 1024,

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The journal's key *(subject, number)* is the only lock. What a host has in memory may be old; then the key collides,
-//! the state is read again and the decision is taken again.
+//! the state is read again and the decision is taken again. Each partition's head tells how old it may be, see [`heads`].
 //!
 //! **Places in the journal** are made of the database's clock, in eighths of a millisecond since 2026, and of the
 //! partition: `place = ticks × partitions + partition`. Inside a partition they are given out in the order of commits

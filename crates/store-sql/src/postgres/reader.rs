@@ -3,7 +3,7 @@
 //! ```text
 //!  states wanted ─► for each partition: the head, then what is not at hand ── sent together
 //!                     │
-//!                   others appended? what is at hand of those subjects is old
+//!                   others appended? that is folded into what is at hand of those subjects
 //!                     │
 //!                   answer; what turned out to be old is read in the next round
 //! ```
@@ -230,7 +230,7 @@ impl Reader {
             Sight::Unknown => forget_all(),
             Sight::Others => {
                 core.states.be_wary();
-                if (rows.len() as i64) < self.limit() { self.forget(partition, rows)? } else { forget_all() }
+                if (rows.len() as i64) < self.limit() { self.news(partition, rows)? } else { forget_all() }
             }
         }
         if question.known.seen.is_some() && head.registration > question.known.registration {
@@ -250,19 +250,32 @@ impl Reader {
         Ok(())
     }
 
-    /// What others appended is not in what is at hand; what is on its way from here will be.
-    fn forget(&self, partition: u16, news: &[Row]) -> Result<(), StoreError> {
+    /// Folds what others appended into what is at hand of it, or marks that as old. What is on its way from here is folded
+    /// when it is answered.
+    fn news(&self, partition: u16, rows: &[Row]) -> Result<(), StoreError> {
+        let states = &self.core.states;
         let sent = self.core.heads.sent(partition);
-        for row in news {
-            let (Some(column_of_subject), Some(seq)) =
-                (column::<Option<&[u8]>>(row, 4)?, column::<Option<i32>>(row, 5)?)
-            else {
+        let mut news = Vec::with_capacity(rows.len());
+        for row in rows {
+            // A head without news has none of this.
+            let Some(at) = column::<Option<i64>>(row, 6)? else { continue };
+            let seq = u32::try_from(column::<i32>(row, 5)?).unwrap_or_default();
+            news.push((place(at), subject(column(row, 4)?)?, seq, column::<&[u8]>(row, 7)?));
+        }
+        news.sort_unstable_by_key(|(at, ..)| *at);
+        for (at, subject, seq, bytes) in news {
+            if sent.get(&subject) == Some(&seq) {
                 continue;
-            };
-            let (subject, seq) = (subject(column_of_subject)?, u32::try_from(seq).unwrap_or_default());
-            if sent.get(&subject) != Some(&seq) {
-                self.core.states.forget(&subject, seq.saturating_sub(1));
             }
+            let before = seq.saturating_sub(1);
+            if states.at(&subject).is_some_and(|(_, at_hand)| at_hand == before)
+                && let Ok(entry) = body::decode_sealed(at, bytes)
+                && (entry.subject, entry.seq) == (subject, seq)
+            {
+                // Whoever appended it has the state saved when it is due.
+                states.fold(at, &entry, u32::MAX);
+            }
+            states.forget(&subject, before);
         }
         Ok(())
     }

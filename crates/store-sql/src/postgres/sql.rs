@@ -127,7 +127,7 @@ const APPEND_NEXT: &str = "
 
 /// The bound depends on the head, so that whoever appended everything since then himself reads no row.
 const LOOK: &str = "
-    SELECT h.last, h.writer, h.run, h.registration, j.subject, j.seq
+    SELECT h.last, h.writer, h.run, h.registration, j.subject, j.seq, j.place, j.body
     FROM {p}.head h LEFT JOIN {p}.journal j ON j.place > CASE
         WHEN h.writer = $1 AND h.run <= $2 THEN 9223372036854775807 ELSE $3 END
     WHERE h.one = 1 LIMIT $4";
