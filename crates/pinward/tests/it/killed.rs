@@ -19,7 +19,7 @@ use crate::{
     teller::{Teller, cards},
 };
 
-const TELLERS: usize = 8;
+const TELLERS: usize = 16;
 const LONG_ROUNDS: u64 = 100;
 
 /// The sandbox as terminals behind the relay have it.
