@@ -1,8 +1,8 @@
-//! The whole host over TCP: the simulator's terminals in front, SQLite underneath, the soft module behind a switch.
+//! The whole host over TCP: the simulator's terminals in front, SQLite or a database underneath, the soft module behind a
+//! switch.
 
 use std::{
     net::SocketAddr,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -30,7 +30,7 @@ use simulator::{
     terminal::Settings,
 };
 use store::{Engine, Registration, Store};
-use store_sql::SqliteEngine;
+use store_sql::postgres;
 
 use crate::{
     Happened,
@@ -38,13 +38,28 @@ use crate::{
     scenario::{Directive, Scenario, Step},
 };
 
-/// Runs a scenario on listeners of every kind a sandbox has; an error names line and difference.
+/// Runs a scenario on listeners of every kind a sandbox has, on SQLite; an error names line and difference.
 ///
 /// # Errors
 /// The first line that does not come out as expected.
 pub async fn run(scenario: &Scenario) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut world = World::new(scenario, folder.path()).await?;
+    run_on(scenario, store_sql::open(folder.path())?).await
+}
+
+/// The same on an empty database.
+///
+/// # Errors
+/// The first line that does not come out as expected.
+pub async fn run_on_postgres(scenario: &Scenario, url: &str) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    // What is made for each scenario is made quickly.
+    let limits = postgres::Limits { partitions: 1, ..postgres::Limits::default() };
+    run_on(scenario, postgres::open(folder.path(), url, limits).await?).await
+}
+
+async fn run_on(scenario: &Scenario, engine: Arc<dyn Engine>) -> anyhow::Result<()> {
+    let mut world = World::over(scenario, engine, 1).await?;
     for step in scenario.steps() {
         match step {
             Step::Directive(Directive::Clock(ms)) => world.clock.advance_ms(ms),
@@ -73,7 +88,7 @@ const LISTENERS: [(&str, &str, &str); 3] = [
 ];
 
 pub(crate) struct World {
-    pub(crate) engine: Arc<SqliteEngine>,
+    pub(crate) engine: Arc<dyn Engine>,
     products: Products,
     clock: Arc<host::ManualClock>,
     module: Arc<Switched>,
@@ -85,14 +100,10 @@ pub(crate) struct World {
 }
 
 impl World {
-    async fn new(scenario: &Scenario, folder: &Path) -> anyhow::Result<Self> {
-        Self::over(scenario, store_sql::open(folder)?, 1).await
-    }
-
     /// A world over a store that may have been used; its terminals number their requests from `first_stan` on.
     pub(crate) async fn over(
         scenario: &Scenario,
-        engine: Arc<SqliteEngine>,
+        engine: Arc<dyn Engine>,
         first_stan: u32,
     ) -> anyhow::Result<Self> {
         let module = Arc::new(Switched::new()?);
@@ -100,7 +111,7 @@ impl World {
         let clock = Arc::new(host::ManualClock::at(START));
         let products = Products::builtin();
         let parts = host::Parts {
-            store: Store::new(Arc::clone(&engine) as Arc<dyn Engine>),
+            store: Store::new(Arc::clone(&engine)),
             module: Arc::clone(&module) as Arc<dyn SecurityModule>,
             products: products.clone(),
             clock: Arc::clone(&clock) as Arc<dyn host::Clock>,

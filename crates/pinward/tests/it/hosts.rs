@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use store_sql::postgres::local_server::LocalServer;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
+    sync::RwLock,
 };
 
 use crate::sandbox::{PROGRAM, Process, demo, said};
@@ -100,14 +101,14 @@ impl Served {
 /// A fixed address before hosts that come and go. While there is none, connections wait.
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
-    target: Arc<Mutex<Option<SocketAddr>>>,
+    target: Arc<RwLock<Option<SocketAddr>>>,
 }
 
 impl Relay {
     pub(crate) async fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let target = Arc::new(Mutex::new(Some(target)));
+        let target = Arc::new(RwLock::new(Some(target)));
         let shared = target.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -117,23 +118,22 @@ impl Relay {
         Self { address, target }
     }
 
-    pub(crate) fn point_at(&self, target: Option<SocketAddr>) {
-        *self.target.lock().unwrap() = target;
+    /// When it is done, nobody is on the way to the former host: its port may be another test's from then on.
+    pub(crate) async fn point_at(&self, target: Option<SocketAddr>) {
+        *self.target.write().await = target;
     }
 }
 
-async fn carry(mut terminal: TcpStream, target: Arc<Mutex<Option<SocketAddr>>>) {
-    const LOOK_AGAIN: Duration = Duration::from_millis(20);
+async fn carry(mut terminal: TcpStream, target: Arc<RwLock<Option<SocketAddr>>>) {
     let mut host = loop {
-        let now = *target.lock().unwrap();
-        match now {
-            // Killed between the look and the connection: it is looked again.
-            Some(address) => match TcpStream::connect(address).await {
-                Ok(stream) => break stream,
-                Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
-            },
-            None => tokio::time::sleep(LOOK_AGAIN).await,
+        let now = target.read().await;
+        if let Some(address) = *now
+            && let Ok(stream) = TcpStream::connect(address).await
+        {
+            break stream;
         }
+        drop(now);
+        tokio::time::sleep(Duration::from_millis(20)).await;
     };
     let _ended = copy_bidirectional(&mut terminal, &mut host).await;
 }

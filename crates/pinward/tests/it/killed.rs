@@ -51,10 +51,10 @@ async fn survives(store: Option<&str>, rounds: u64) {
     }
     for round in 0..rounds {
         tokio::time::sleep(Duration::from_millis(400 + 137 * (round % 7))).await;
-        relay.point_at(None);
+        relay.point_at(None).await;
         host.kill();
         host = Served::start(&data);
-        relay.point_at(Some(host.address));
+        relay.point_at(Some(host.address)).await;
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     stop.store(true, Ordering::SeqCst);

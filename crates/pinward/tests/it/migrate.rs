@@ -115,7 +115,7 @@ async fn a_store_is_moved_also_when_the_move_is_killed_and_everything_is_as_it_w
     assert!(!refused.status.success() && said(&refused).contains("in use by process"), "{}", said(&refused));
     stop.store(true, Ordering::SeqCst);
     let mut tellers = work.join_all().await;
-    relay.point_at(None);
+    relay.point_at(None).await;
     host.stop();
     let last = picture(&*store_sql::open_archive(&data).unwrap()).await;
     let others: Vec<CardView> = last.iter().filter(|card| card.state.seq == 0).cloned().collect();
@@ -138,7 +138,7 @@ async fn a_store_is_moved_also_when_the_move_is_killed_and_everything_is_as_it_w
     assert!(said(&old).contains("was moved to postgres://"), "{}", said(&old));
     let host = Served::start(&data);
     assert!(host.said.contains("postgres://"), "{}", host.said);
-    relay.point_at(Some(host.address));
+    relay.point_at(Some(host.address)).await;
     let archive = postgres::open_archive(&data, &url).await.unwrap();
     filled(&*archive).await;
     assert!(picture(&*archive).await == before, "states");

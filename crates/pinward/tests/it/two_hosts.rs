@@ -116,7 +116,7 @@ async fn two_hosts_give_no_guess_away_and_no_reference_twice_when_one_is_killed(
     // At most that many are wrong PINs that count: some are told by each host.
     shared.more(10).await;
     // Its terminals go over to the other host, with the keys that they have.
-    one.point_at(Some(second.address));
+    one.point_at(Some(second.address)).await;
     first.kill();
     shared.more(200).await;
     shared.stop.store(true, Ordering::SeqCst);

@@ -2,6 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
+use store_sql::postgres::local_server::LocalServer;
 use testkit::{core, scenario::Scenario, wire};
 
 fn scenarios() -> Vec<Scenario> {
@@ -33,6 +34,18 @@ async fn every_scenario_holds_over_tcp_on_sqlite() {
     let mut failures = Vec::new();
     for scenario in scenarios() {
         if let Err(error) = wire::run(&scenario).await {
+            failures.push(format!("{error:#}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_scenario_holds_over_tcp_on_postgres() {
+    let server = LocalServer::start(&std::env::temp_dir(), &[]).unwrap();
+    let mut failures = Vec::new();
+    for scenario in scenarios() {
+        if let Err(error) = wire::run_on_postgres(&scenario, &server.database().unwrap()).await {
             failures.push(format!("{error:#}"));
         }
     }
