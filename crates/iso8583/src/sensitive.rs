@@ -111,6 +111,17 @@ impl Digits<'_> {
         (digit <= 9).then_some(digit)
     }
 
+    /// All of them, one in a byte; anything else is no digit there either.
+    fn as_text(&self) -> Vec<u8> {
+        if !self.packed() {
+            let zero = self.zero_of_characters();
+            return self.value.iter().map(|c| c.wrapping_sub(zero)).collect();
+        }
+        let halves = self.value.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
+        let (first, shift) = self.place(0);
+        halves.skip(first * 2 + usize::from(shift == 0)).take(self.units).collect()
+    }
+
     fn zero(&mut self, i: usize) {
         if self.packed() {
             let (at, shift) = self.place(i);
@@ -182,9 +193,11 @@ impl CardNumber {
 
     /// Where it begins in `text`, which has a digit or something else in each byte; overlapping places too.
     fn places_in<'t>(&'t self, text: &'t [u8], zero: u8) -> impl Iterator<Item = usize> + 't {
-        let last = text.len().checked_sub(self.len).map_or(0, |last| last + 1);
-        (0..last).filter(move |start| {
-            text[*start..].iter().zip(self.digits()).all(|(byte, digit)| *byte == digit + zero)
+        let first = self.digits[0] + zero;
+        text.windows(self.len).enumerate().filter_map(move |(start, window)| {
+            let found = window[0] == first
+                && window.iter().zip(self.digits()).all(|(byte, digit)| *byte == digit + zero);
+            found.then_some(start)
         })
     }
 }
@@ -262,11 +275,10 @@ fn wipe_repeated(spec: &FieldSpec, value: &mut [u8], units: usize, numbers: &[Ca
 }
 
 fn wipe_runs(digits: &mut Digits<'_>, numbers: &[CardNumber]) {
-    const NO_DIGIT: u8 = 0xFF;
     if digits.len() < PAN_SHORTEST {
         return;
     }
-    let text: Vec<u8> = (0..digits.len()).map(|i| digits.get(i).unwrap_or(NO_DIGIT)).collect();
+    let text = digits.as_text();
     for number in numbers {
         number.places_in(&text, 0).for_each(|start| digits.zero_middle(start, number.len));
     }
