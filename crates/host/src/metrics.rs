@@ -27,6 +27,10 @@ pub fn describe() {
     );
     describe_counter!("pinward_pin_tries_exhausted_total", "Cards locked by their last wrong PIN");
     describe_counter!("pinward_frames_refused_total", "Connections closed for a frame that cannot be right");
+    describe_counter!(
+        "pinward_collisions_total",
+        "Payments decided once more because another decision about the card came first"
+    );
     describe_counter!("pinward_repeats_total", "Requests answered with their stored answer");
     describe_counter!(
         "pinward_refusals_unjournalled_total",
@@ -95,6 +99,10 @@ impl Answered {
         let code = self.code.as_str().to_owned();
         counter!("pinward_auth_total", "mti" => self.mti.to_string(), "rc" => code, "reason" => self.reason.name())
     }
+}
+
+pub(crate) fn collided() {
+    counter!("pinward_collisions_total").increment(1);
 }
 
 pub(crate) fn repeated() {

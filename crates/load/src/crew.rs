@@ -1,5 +1,6 @@
 //! Who pays: terminals that have signed in, and cards.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use model::{Amount, Stan};
@@ -68,6 +69,8 @@ pub struct Crew {
 pub(crate) struct Till {
     pub(crate) bulk: Bulk,
     pub(crate) form: SaleForm,
+    /// Where its payments go.
+    pub(crate) address: SocketAddr,
     blocks: Blocks,
     left: u32,
 }
@@ -140,7 +143,8 @@ impl Crew {
             let form = bulk.sale_form(&any.card, amount)?;
             let length = bulk.pin_block(&any.card, any.card.pin.reveal())?.len();
             let blocks = Blocks { length, kept: vec![0; if kept { pay_cards.len() * length } else { 0 }] };
-            tills.push(Till { bulk, form, blocks, left: TRACE_NUMBERS_MAX });
+            let address = bulk.address().ok_or(CrewError::Address)?;
+            tills.push(Till { bulk, form, address, blocks, left: TRACE_NUMBERS_MAX });
         }
         Ok(Crew { tills, cards: pay_cards.into() })
     }
@@ -155,6 +159,20 @@ impl Crew {
     #[must_use]
     pub fn cards(&self) -> usize {
         self.cards.len()
+    }
+
+    /// Several hosts work on one store: the terminals' payments go to these addresses in turn. Sign-in and settlement stay
+    /// where they were.
+    pub fn spread(&mut self, hosts: &[SocketAddr]) {
+        for (till, host) in self.tills.iter_mut().zip(hosts.iter().cycle()) {
+            till.address = *host;
+        }
+    }
+
+    /// Where the first terminal's payments go.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.tills.first().map(|till| till.address)
     }
 
     /// Closes all batches: the host's totals must be those of the approvals that were seen here. Says how many agreed, and

@@ -80,8 +80,7 @@ impl Worker {
         let mut lines = Vec::with_capacity(plan.connections);
         for index in 0..plan.connections {
             let till = index % tills.len();
-            let address = tills[till].bulk.address().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
-            let line = Line::open(till, address)?;
+            let line = Line::open(till, tills[till].address)?;
             register(&epoll, &line, index)?;
             lines.push(line);
         }

@@ -72,7 +72,7 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
         Ok(references) => references,
         Err(reason) => return refuse(work, Some(&terminal), reason).await,
     };
-    let mut decision = Deciding { work, payment, keys, references, pin: None };
+    let mut decision = Deciding { work, payment, keys, references, pin: None, rounds: 0 };
     match work.shared.store.with_card(&card, &mut decision).await {
         Ok(journaled) => {
             work.shared.recent_keys.note(key, card);
@@ -118,6 +118,7 @@ struct Deciding<'a> {
     keys: Keys,
     references: References,
     pin: Option<PinOutcome>,
+    rounds: u32,
 }
 
 #[async_trait]
@@ -125,6 +126,10 @@ impl CardWork for Deciding<'_> {
     type Error = Failure;
 
     async fn decide(&mut self, card: &Card) -> Result<Step, Failure> {
+        self.rounds += 1;
+        if self.rounds > 1 {
+            metrics::collided();
+        }
         let product = &card.record.product;
         let shared = self.work.shared;
         let policy = shared.products.get(product).ok_or_else(|| Failure::NoPolicy(product.clone()))?;

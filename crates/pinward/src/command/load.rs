@@ -51,6 +51,9 @@ pub(crate) struct Options {
     /// Which listener of the sandbox, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     listener: usize,
+    /// One more host on the same store; its address takes turns with the sandbox's
+    #[arg(long, value_name = "ADDR")]
+    also: Vec<std::net::SocketAddr>,
     /// Cards of this product pay
     #[arg(long, value_name = "NAME", default_value = "debit-standard")]
     product: String,
@@ -123,6 +126,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         }
         Err(error) => return Err(error.into()),
     };
+    let hosts: Vec<_> = crew.address().into_iter().chain(options.also.iter().copied()).collect();
+    crew.spread(&hosts);
     announce(&plan, &crew);
     let live = std::io::stderr().is_terminal();
     let mut report = tokio::task::block_in_place(|| {

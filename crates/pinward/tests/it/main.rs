@@ -5,6 +5,7 @@ mod fleet;
 mod hosts;
 mod key;
 mod killed;
+mod load;
 mod main_job;
 mod migrate;
 mod sandbox;
