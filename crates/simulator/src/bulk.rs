@@ -257,6 +257,12 @@ impl Bulk {
         self.totals.debit(amount);
     }
 
+    /// Can DE 48 carry the totals? Its counts have three digits, so that no settlement of a longer batch can balance.
+    #[must_use]
+    pub fn totals_fit(&self) -> bool {
+        self.totals.debit_count <= 999
+    }
+
     /// Closes the batch; `balanced` of the outcome says whether the host has counted the same.
     ///
     /// # Errors
