@@ -113,7 +113,8 @@ async fn caught_up(engine: &SqliteEngine) -> Result<(), Failure> {
 
 /// What a card at hand takes. Each card needs a decision first: `tail` with ten times as many entries.
 async fn memory(dir: &Path, cards: u32) -> Result<(), Failure> {
-    let all = Limits { cards_cached: 2 * cards as usize, ..Limits::default() };
+    let all =
+        Limits { cards_cached: 2 * cards as usize, cards_open: cards as usize / 20, ..Limits::default() };
     let engine = open_with(dir, all)?;
     // Everything that does not grow with cards is there: cards that stay open, pages that SQLite keeps.
     let warm = cards / 10;

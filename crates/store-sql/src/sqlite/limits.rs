@@ -11,7 +11,8 @@ pub struct Limits {
     pub batch_entries: usize,
     /// Clean cards kept in memory; dirty ones stay in any case.
     pub cards_cached: usize,
-    /// Cards that are ready to be used, clean or dirty, of those in memory; the others are packed, at about 200 bytes each.
+    /// Cards that are ready to be used, clean or dirty, of those in memory; the others are packed, at some 220
+    /// bytes with one transaction to remember.
     pub cards_open: usize,
     /// Clean terminals and batches kept in memory.
     pub terminals_cached: usize,

@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_card_with_one_transaction_is_small() {
-        // With its slot (48 bytes), its place in the index (8) and the allocator's own, it stays within 200.
+        // Its slot (40 bytes), its place in the index and the allocator's own come on top: the figure is in
+        // docs/operating/scale.md.
         let (bare, used) = (card(0).pack().len(), card(1).pack().len());
         assert!(used <= 136, "{bare} bytes without and {used} with a transaction");
     }
