@@ -49,6 +49,8 @@ pub(crate) struct Teller {
     used: BTreeSet<u8>,
     approved: i64,
     told: Vec<Told>,
+    /// Was the last answer one to a payment or reversal?
+    paid: bool,
     /// Frames that were sent once more after an outage and answered with the same bytes.
     pub(crate) repeats: u32,
 }
@@ -70,6 +72,7 @@ impl Teller {
             used: BTreeSet::from([0]),
             approved: 0,
             told: Vec::new(),
+            paid: false,
             repeats: 0,
         }
     }
@@ -85,6 +88,7 @@ impl Teller {
     async fn sign_in(&mut self) {
         // The host may be killed at this moment: then it is tried again.
         let _again = self.terminal.sign_in().await;
+        self.paid = false;
     }
 
     async fn attempt(&mut self) {
@@ -99,6 +103,7 @@ impl Teller {
         // The reversal of the payment before it was answered first.
         for step in self.terminal.take_log() {
             if let (Answer::Code(code), Some(rrn)) = (&step.answer, &step.rrn) {
+                self.paid |= step.what != "sign-in";
                 self.told.push(Told { rrn: rrn.clone(), code: code.to_string() });
             }
         }
@@ -142,6 +147,10 @@ impl Teller {
 
     /// The last frame that was answered, once more: the same bytes come back, whoever answers now.
     async fn ask_again(&mut self) {
+        // A sign-in that comes again is a new one, with new keys: it is not repeated.
+        if !self.paid {
+            return;
+        }
         let Ok(outcome) = self.terminal.repeat().await else { return };
         // Refusals by a store that is away are written nowhere.
         let known =
