@@ -13,6 +13,7 @@
 pub mod clock;
 pub mod config;
 mod connection;
+mod gate;
 mod in_flight;
 mod intake;
 mod listener;
@@ -36,6 +37,7 @@ use tokio::sync::watch;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ClientCertificate, Limits, ListenerConfig, ListenerLimits, Settings, TlsConfig};
+pub use gate::Gate;
 pub use listener::{StartError, check};
 pub use profile::Profile;
 
@@ -140,6 +142,14 @@ impl Host {
             tasks.push(tokio::spawn(certificates.clone().watch(every, stopped)));
         }
         Ok(Self { addresses, stop, tasks, certificates, shared })
+    }
+
+    /// A way in without a port, for streams that somebody else has accepted; see [`Gate`].
+    ///
+    /// # Errors
+    /// [`StartError`] for a configuration that no listener would be opened with.
+    pub fn gate(&self, config: &ListenerConfig) -> Result<Gate, StartError> {
+        Gate::new(Arc::clone(&self.shared), config, self.stop.subscribe())
     }
 
     /// Where it listens, in the order of the configuration; ports that were 0 are known now.

@@ -107,10 +107,7 @@ pub(crate) async fn bind_all(
     let links = configs.iter().map(|config| link(config, settings)).collect::<Result<Vec<_>, _>>()?;
     let terminators = configs.iter().map(|config| terminator(config, now)).collect::<Result<Vec<_>, _>>()?;
     for (config, link) in configs.iter().zip(&links) {
-        if !module.supports_mac(link.mac) {
-            let problem = format!("mac {}: the {} does not make it", link.mac.name(), module.describe());
-            return Err(StartError::Config { address: config.address, problem });
-        }
+        module_can(config, link, module)?;
     }
     let mut bound = Vec::with_capacity(configs.len());
     for ((config, link), terminator) in configs.iter().zip(links).zip(terminators) {
@@ -121,6 +118,19 @@ pub(crate) async fn bind_all(
         bound.push(Bound { listener, address, link: Arc::new(link), tls });
     }
     Ok(bound)
+}
+
+/// Does the module make the link's authentication code?
+pub(crate) fn module_can(
+    config: &ListenerConfig,
+    link: &Link,
+    module: &dyn SecurityModule,
+) -> Result<(), StartError> {
+    if module.supports_mac(link.mac) {
+        return Ok(());
+    }
+    let problem = format!("mac {}: the {} does not make it", link.mac.name(), module.describe());
+    Err(StartError::Config { address: config.address, problem })
 }
 
 fn terminator(config: &ListenerConfig, now: i64) -> Result<Option<Terminator>, StartError> {
@@ -163,7 +173,7 @@ fn wrong_in(config: &ListenerConfig, settings: &Settings) -> Vec<String> {
     checks.into_iter().flatten().chain(tls).collect()
 }
 
-fn link(config: &ListenerConfig, settings: &Settings) -> Result<Link, StartError> {
+pub(crate) fn link(config: &ListenerConfig, settings: &Settings) -> Result<Link, StartError> {
     let wrong = |problem: String| StartError::Config { address: config.address, problem };
     let name = config.profile.as_deref().unwrap_or_else(|| Profile::for_dialect(&config.dialect));
     address(config, settings).map_err(wrong)?;

@@ -117,6 +117,10 @@ pub(crate) fn refusal_not_journalled() {
     counter!("pinward_refusals_unjournalled_total").increment(1);
 }
 
+pub(crate) fn answer_withheld() {
+    counter!("pinward_answers_withheld_total").increment(1);
+}
+
 pub(crate) fn connections(change: f64) {
     gauge!("pinward_connections").increment(change);
 }

@@ -2,7 +2,7 @@
 
 use authorization::{decide::References, settlement::Totals};
 use hsm::{MacAlgorithm, MacKey};
-use iso8583::{EncodeError, Header, Message, MessageBuilder, Tpdu};
+use iso8583::{EncodeError, Header, Message, MacSlot, MessageBuilder, Tpdu};
 use model::{Amount, Currency, ResponseCode, Timestamp};
 
 use crate::{Shared, listener::Link, references};
@@ -11,6 +11,8 @@ use crate::{Shared, listener::Link, references};
 /// terminals (public samples do without), so that it is on the wire once.
 const REPEATED_TO_TERMINALS: &[u8] = &[3, 4, 11, 25, 41, 42, 49, 60];
 const REPEATED_TO_HOSTS: &[u8] = &[2, 3, 4, 7, 11, 12, 13, 24, 32, 41, 42, 49, 70];
+/// What stands before the message in a stored frame, where the framing has it.
+const TPDU_AND_HEADER: usize = 11;
 
 /// What an answer says beyond what it repeats.
 #[derive(Default)]
@@ -89,6 +91,29 @@ pub(crate) async fn compose(
         }
     }
     Ok(frame)
+}
+
+/// A stored answer for somebody who asks again: what it says stays as it was, and it is signed with the keys under which the
+/// new question was found genuine. While these are the same, so are the bytes; a terminal that has signed in since would
+/// not believe the old code, and would repeat its reversal for ever.
+pub(crate) async fn signed_again(shared: &Shared, link: &Link, stored: &[u8], signer: Signer<'_>) -> Vec<u8> {
+    let mut frame = stored.to_vec();
+    let Some(slot) = code_of(link, &frame) else { return frame };
+    let signing = shared.module.generate_mac(signer.key, signer.algorithm, &frame[slot.covered.clone()]);
+    match shared.patiently(signing).await {
+        Ok(mac) => slot.fill(&mut frame, &mac),
+        Err(error) => tracing::warn!(%error, "stored answer leaves with its old code"),
+    }
+    frame
+}
+
+/// Where the authentication code of a stored frame is.
+fn code_of(link: &Link, frame: &[u8]) -> Option<MacSlot> {
+    let start = if link.framing.has_header() { TPDU_AND_HEADER } else { 0 };
+    let message = link.dialect.decode(frame.get(start..)?).ok()?;
+    let field = message.mac_field()?;
+    let at = start + message.offset_of(field)?;
+    Some(MacSlot { covered: start..at, value: at..at + message.raw(field)?.len() })
 }
 
 fn header(asked: Option<Header>, answer: &Answer) -> Header {

@@ -33,6 +33,7 @@ pub mod words;
 pub use bulk::{Bulk, SaleForm};
 pub use fault::Faults;
 pub use keypad::Keypad;
+pub use link::{Connecting, Network, Wire};
 pub use receipt::{Paper, Receipt};
 pub use runner::{Report, run};
 pub use sandbox::Sandbox;

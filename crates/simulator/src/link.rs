@@ -1,12 +1,50 @@
-//! One TCP connection of one terminal: whole frames in, whole frames out, within a time-out.
+//! One connection of one terminal: whole frames in, whole frames out, within a time-out. Where connections come from is a
+//! [`Network`]: TCP, unless the caller has another one.
 
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use iso8583::{FrameLimit, Framing, Header, Tpdu};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+/// Where a terminal's connections come from.
+pub trait Network: Send + Sync {
+    /// Connects to an address, as it stands in the sandbox file.
+    fn connect<'a>(&'a self, address: &'a str) -> Connecting<'a>;
+}
+
+/// A connection that is being made.
+pub type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<Box<dyn Wire>>> + Send + 'a>>;
+
+/// A connection's bytes.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Is it open, with nothing left to read? Only then may it carry another request.
+    fn is_quiet(&self) -> bool;
+}
+
+/// The network that is there.
+pub(crate) struct Tcp;
+
+impl Network for Tcp {
+    fn connect<'a>(&'a self, address: &'a str) -> Connecting<'a> {
+        Box::pin(async move {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn Wire>)
+        })
+    }
+}
+
+impl Wire for TcpStream {
+    fn is_quiet(&self) -> bool {
+        matches!(self.try_read(&mut [0; 1]), Err(e) if e.kind() == io::ErrorKind::WouldBlock)
+    }
+}
 
 /// What a UnionPay terminal puts before the message: destination NII 0003, source 0000; magnetic stripe, version 31.
 const TPDU: Tpdu = Tpdu([0x60, 0x00, 0x03, 0x00, 0x00]);
@@ -15,7 +53,8 @@ const HEADER: Header = Header([0x60, 0x31, 0x00, 0x31, 0x00, 0x00]);
 pub(crate) struct Link {
     address: String,
     framing: Framing,
-    stream: Option<TcpStream>,
+    network: Arc<dyn Network>,
+    stream: Option<Box<dyn Wire>>,
     received: Vec<u8>,
 }
 
@@ -26,8 +65,8 @@ pub(crate) struct Received {
 }
 
 impl Link {
-    pub(crate) fn new(address: String, framing: Framing) -> Link {
-        Link { address, framing, stream: None, received: Vec::new() }
+    pub(crate) fn new(address: String, framing: Framing, network: Arc<dyn Network>) -> Link {
+        Link { address, framing, network, stream: None, received: Vec::new() }
     }
 
     pub(crate) fn frame(&self, body: &[u8]) -> io::Result<Vec<u8>> {
@@ -39,15 +78,11 @@ impl Link {
     /// Connects if needed. A connection that the host has closed meanwhile, or on which something late has arrived, is
     /// replaced: what belongs to an earlier request must never be taken for the answer to this one.
     pub(crate) async fn connect(&mut self, within: Duration) -> io::Result<()> {
-        let mut late = [0; 1];
-        let fresh = |stream: &TcpStream, late: &mut [u8]| matches!(stream.try_read(late), Err(e) if e.kind() == io::ErrorKind::WouldBlock);
-        if self.stream.as_ref().is_some_and(|stream| !self.received.is_empty() || !fresh(stream, &mut late)) {
+        if self.stream.as_ref().is_some_and(|stream| !self.received.is_empty() || !stream.is_quiet()) {
             self.hang_up();
         }
         if self.stream.is_none() {
-            let stream = timeout(within, TcpStream::connect(&self.address)).await??;
-            stream.set_nodelay(true)?;
-            self.stream = Some(stream);
+            self.stream = Some(timeout(within, self.network.connect(&self.address)).await??);
         }
         Ok(())
     }

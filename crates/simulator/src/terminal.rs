@@ -316,19 +316,28 @@ impl Terminal {
     /// [`TerminalError`].
     pub async fn send_owed_reversal(&mut self) -> Result<Option<Outcome>, TerminalError> {
         let mut last = None;
-        while let Some(owed) = self.memory.reversal().cloned() {
-            let outcome = self.reverse(owed).await?;
-            let finished = outcome.answer.code().is_some_and(|c| matches!(c.as_str(), "00" | "12" | "25"));
-            let sends = self.memory.reversal().map_or(0, |r| r.sends);
-            if finished || sends >= self.settings.reversal_sends_max {
+        while let Some(outcome) = self.try_owed_reversal().await? {
+            last = Some(outcome);
+            if self.memory.reversal().is_some_and(|owed| owed.sends >= self.settings.reversal_sends_max) {
                 self.memory.owe(None)?;
-            }
-            if !finished && sends >= self.settings.reversal_sends_max {
                 self.note("reversal given up: call the service desk");
             }
-            last = Some(outcome);
         }
         Ok(last)
+    }
+
+    /// Sends the reversal that is owed once. Unless it was answered it is still owed afterwards: for callers who never
+    /// give up, and who sign in again when the host asks for it.
+    ///
+    /// # Errors
+    /// [`TerminalError`].
+    pub async fn try_owed_reversal(&mut self) -> Result<Option<Outcome>, TerminalError> {
+        let Some(owed) = self.memory.reversal().cloned() else { return Ok(None) };
+        let outcome = self.reverse(owed).await?;
+        if outcome.answer.code().is_some_and(|c| matches!(c.as_str(), "00" | "12" | "25")) {
+            self.memory.owe(None)?;
+        }
+        Ok(Some(outcome))
     }
 
     async fn reverse(&mut self, mut owed: OwedReversal) -> Result<Outcome, TerminalError> {

@@ -110,7 +110,7 @@ pub enum StoreError {
     Overloaded,
 }
 
-/// An entry was not appended.
+/// An entry was not appended, or nobody can say.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// Another decision about the same subject came first: fold again, decide again.
@@ -119,7 +119,11 @@ pub enum AppendError {
     /// The subject is not registered.
     #[error("no such card or terminal")]
     UnknownSubject,
-    /// The store's trouble.
+    /// The store's trouble. The entry was not appended.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It may have been appended or not: an fsync failed, or a commit was not answered. Whoever asked must not be told
+    /// that nothing was decided.
+    #[error("what became of an entry is not known: {0}")]
+    Unknown(String),
 }

@@ -84,6 +84,9 @@ pub enum WorkError<E> {
     /// The store's trouble.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The decision may be durable or not. Every other error means that nothing was decided; this one allows no answer.
+    #[error("what became of a decision is not known: {0}")]
+    Unknown(String),
     /// The function that decides gave up, for its own reason.
     #[error("{0}")]
     Decide(E),
@@ -105,7 +108,7 @@ impl Store {
     /// Decides about a card.
     ///
     /// # Errors
-    /// [`WorkError`]; nothing was decided then.
+    /// [`WorkError`]; nothing was decided then, unless it says that nobody knows.
     pub async fn with_card<W: CardWork>(
         &self,
         id: &CardId,
@@ -126,7 +129,7 @@ impl Store {
     /// Decides about a terminal, in the same way.
     ///
     /// # Errors
-    /// [`WorkError`]; nothing was decided then.
+    /// [`WorkError`]; nothing was decided then, unless it says that nobody knows.
     pub async fn with_terminal<W: TerminalWork>(
         &self,
         id: &TerminalId,
@@ -154,6 +157,7 @@ impl Store {
                     Err(AppendError::Collision) => Ok(None),
                     Err(AppendError::UnknownSubject) => Err(WorkError::UnknownSubject),
                     Err(AppendError::Store(error)) => Err(error.into()),
+                    Err(AppendError::Unknown(why)) => Err(WorkError::Unknown(why)),
                 }
             }
             Step::Repeat(journal_seq) => {

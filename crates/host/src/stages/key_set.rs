@@ -25,6 +25,7 @@ pub(crate) async fn journal(
         Ok(_) | Err(WorkError::Decide(Taken)) => Ok(()),
         Err(WorkError::UnknownSubject) => Err(ReasonCode::UnknownTerminal),
         Err(WorkError::Store(error)) => Err(terminal::away(&error)),
+        Err(WorkError::Unknown(_)) => Err(ReasonCode::StoreAway),
     }
 }
 
@@ -42,7 +43,7 @@ pub(crate) async fn use_ksn(
             Err(Unverifiable::KsnReplayed)
         }
         Err(WorkError::UnknownSubject) => Err(Unverifiable::Key),
-        Err(WorkError::Store(error)) => {
+        Err(error @ (WorkError::Store(_) | WorkError::Unknown(_))) => {
             warn!(%error, "key serial number not noted");
             Err(Unverifiable::ModuleUnavailable)
         }

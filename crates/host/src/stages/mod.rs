@@ -26,15 +26,16 @@ use store::{
     Card, Entry, Event, Exchange, Journaled, Step, Subject, Terminal,
     journal::{TerminalEvent, Transaction},
 };
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
+use self::authenticate::Keys;
 use crate::{
     Shared,
     connection::{Arrived, Peer},
     intake::{self, Identity},
     listener::Link,
     profile::Task,
-    reply::Asked,
+    reply::{Asked, signed_again},
     sandbox::Delivery,
     throttle::causes::Cause,
 };
@@ -51,6 +52,10 @@ pub(crate) struct Handled {
 pub(crate) enum Answered {
     /// Decided and durable.
     Decided(Journaled),
+    /// Decided and durable before; the stored answer, signed for whoever asks now.
+    Again(Journaled, Vec<u8>),
+    /// Nobody knows whether it was decided: any answer would claim something. The terminal reverses, as after a time-out.
+    Silence,
     /// Nothing was decided: an echo, or a refusal that claims no decision.
     Undecided(Vec<u8>),
 }
@@ -159,7 +164,13 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: &Peer, arrived: A
     };
     let frame = match answered {
         Answered::Decided(journaled) => journaled.reply().to_vec(),
+        Answered::Again(first, frame) => {
+            debug!(journal_seq = first.journal_seq(), "asked again");
+            frame
+        }
         Answered::Undecided(frame) => frame,
+        // The connection stays: others' answers may be under way on it.
+        Answered::Silence => return Handled { frame: Some(Vec::new()), delivery: Delivery::Lost },
     };
     debug!(%peer, mti = %message.mti(), terminal = %identity.terminal, "answered");
     Handled { frame: (!frame.is_empty()).then_some(frame), delivery }
@@ -196,6 +207,19 @@ async fn dispatch(work: &Work<'_>, delivery: &mut Delivery) -> Answered {
         Some(Task::Settlement) => settle::stage(work, &terminal).await,
         None => refuse::refuse(work, Some(&terminal), ReasonCode::NotSupported).await,
     }
+}
+
+/// What a repeat is answered with.
+pub(crate) async fn again(work: &Work<'_>, journaled: Journaled, keys: &Keys) -> Answered {
+    let frame = signed_again(work.shared, work.link, journaled.reply(), keys.signer(work)).await;
+    Answered::Again(journaled, frame)
+}
+
+/// What an entry whose fate is not known is answered with.
+pub(crate) fn silence(work: &Work<'_>, why: &str) -> Answered {
+    error!(terminal = %work.identity.terminal, why, "a decision is in doubt, so there is no answer");
+    metrics::answer_withheld();
+    Answered::Silence
 }
 
 /// Counts an answer.

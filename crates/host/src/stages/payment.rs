@@ -16,7 +16,7 @@ use store::{
 use tracing::{error, info};
 
 use super::{
-    Answered, Work,
+    Answered, Work, again, silence,
     authenticate::{self, Keys, Under},
     count, key_set,
     refuse::refuse,
@@ -72,12 +72,14 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
         Ok(references) => references,
         Err(reason) => return refuse(work, Some(&terminal), reason).await,
     };
-    let mut decision = Deciding { work, payment, keys, references, pin: None, rounds: 0 };
+    let mut decision =
+        Deciding { work, payment, keys, references, pin: None, rounds: 0, repeated: false };
     match work.shared.store.with_card(&card, &mut decision).await {
         Ok(journaled) => {
             work.shared.recent_keys.note(key, card);
-            Answered::Decided(journaled)
+            if decision.repeated { again(work, journaled, &decision.keys).await } else { Answered::Decided(journaled) }
         }
+        Err(WorkError::Unknown(why)) => silence(work, &why),
         Err(error) => refuse(work, Some(&terminal), reason(error)).await,
     }
 }
@@ -101,6 +103,7 @@ pub(crate) fn reason(error: WorkError<Failure>) -> ReasonCode {
     match error {
         WorkError::UnknownSubject => ReasonCode::UnknownCard,
         WorkError::Store(error) => terminal::away(&error),
+        WorkError::Unknown(_) => ReasonCode::StoreAway,
         WorkError::Decide(failure) => {
             error!(%failure, "no decision");
             match failure {
@@ -119,6 +122,8 @@ struct Deciding<'a> {
     references: References,
     pin: Option<PinOutcome>,
     rounds: u32,
+    /// It was decided before.
+    repeated: bool,
 }
 
 #[async_trait]
@@ -139,6 +144,7 @@ impl CardWork for Deciding<'_> {
         match self.outcome(card, policy) {
             Outcome::Repeat { journal_seq } => {
                 metrics::repeated();
+                self.repeated = true;
                 Ok(Step::Repeat(journal_seq))
             }
             Outcome::Decided(decision) => self.entry(card, policy, decision).await,

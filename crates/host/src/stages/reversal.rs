@@ -14,7 +14,7 @@ use store::{
 use tracing::info;
 
 use super::{
-    Answered, Work,
+    Answered, Work, again, silence,
     authenticate::{self, Keys},
     count,
     payment::{Failure, reason},
@@ -54,13 +54,15 @@ pub(crate) async fn stage(work: &Work<'_>) -> Answered {
         Err(reason) => return refuse(work, Some(&terminal), reason).await,
     };
     let merchant = work.identity.merchant.unwrap_or(terminal.record.merchant);
-    let mut undo = Undoing { work, merchant, request, keys, references };
+    let mut undo = Undoing { work, merchant, request, keys, references, repeated: false };
     let done = match card {
         Some(card) => work.shared.store.with_card(&card, &mut undo).await,
         None => bury(&mut undo).await,
     };
     match done {
+        Ok(journaled) if undo.repeated => again(work, journaled, &undo.keys).await,
         Ok(journaled) => Answered::Decided(journaled),
+        Err(WorkError::Unknown(why)) => silence(work, &why),
         Err(error) => refuse(work, Some(&terminal), reason(error)).await,
     }
 }
@@ -96,6 +98,8 @@ struct Undoing<'a> {
     request: ReversalRequest,
     keys: Keys,
     references: References,
+    /// It was decided before.
+    repeated: bool,
 }
 
 impl Undoing<'_> {
@@ -126,6 +130,7 @@ impl CardWork for Undoing<'_> {
         let decision = match decide_reversal(&card.state, &self.request, self.references.rrn, self.work.now) {
             Outcome::Repeat { journal_seq } => {
                 metrics::repeated();
+                self.repeated = true;
                 return Ok(Step::Repeat(journal_seq));
             }
             Outcome::Decided(decision) => decision,
@@ -162,6 +167,7 @@ impl TerminalWork for Undoing<'_> {
     async fn decide(&mut self, terminal: &Terminal) -> Result<Step, Failure> {
         if let Some(journal_seq) = terminal.state.buried(&self.request.key) {
             metrics::repeated();
+            self.repeated = true;
             return Ok(Step::Repeat(journal_seq));
         }
         let (reply, code) = self.reply(ReasonCode::Reversed).await?;

@@ -77,6 +77,11 @@ pub(crate) fn reason(error: &WorkError<ReplyError>) -> ReasonCode {
     match error {
         WorkError::UnknownSubject => ReasonCode::UnknownTerminal,
         WorkError::Store(error) => terminal::away(error),
+        // The terminal asks again, and finds out.
+        WorkError::Unknown(why) => {
+            tracing::error!(why, "a terminal's entry is in doubt");
+            ReasonCode::StoreAway
+        }
         WorkError::Decide(ReplyError::Sign(error)) => authenticate::fault(error),
         WorkError::Decide(error) => {
             tracing::error!(%error, "no answer could be made");

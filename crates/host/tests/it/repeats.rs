@@ -28,6 +28,22 @@ async fn a_repeat_gets_the_same_bytes() {
     assert_eq!(world.transactions().await, 2);
 }
 
+/// Found by the simulation: the stored answer was signed under the keys of the session before, so the terminal did not
+/// believe it and would have repeated its reversal for ever.
+#[tokio::test]
+async fn a_reversal_that_is_repeated_after_a_sign_in_is_answered_under_the_new_keys() {
+    let world = World::new().await;
+    let (mut pos, mut wire) = world.signed_in().await;
+    assert_eq!(wire.ask(&pos.sealed(&pos.sale(2, 1000, 0, PIN))).await.code(), "00");
+    let first = wire.ask(&pos.sealed(&pos.reversal(2, 1000))).await;
+    pos.sign_in(&mut wire, 3).await;
+    let again = wire.ask(&pos.sealed(&pos.reversal(2, 1000))).await;
+    pos.assert_genuine(&again);
+    let contents = |frame: &[u8]| frame[..frame.len() - 8].to_vec();
+    assert!(contents(&again.frame) == contents(&first.frame) && again.frame != first.frame);
+    assert_eq!((world.card(0).await.balance, world.transactions().await), (OPENING, 2));
+}
+
 #[tokio::test]
 async fn a_trace_number_means_one_thing() {
     let world = World::new().await;

@@ -9,7 +9,7 @@ use model::{KeyScheme, Stan};
 
 use super::{Outcome, Terminal, TerminalError};
 use crate::keys::{Keys, MessageKeys};
-use crate::link::Link;
+use crate::link::{Link, Network, Tcp};
 use crate::memory::{Memory, Totals};
 use crate::request::Family;
 use crate::sandbox::{KeySet, Listener, Sandbox, TerminalEntry};
@@ -19,6 +19,7 @@ use crate::step::{Answer, Step};
 pub(super) struct KeySets {
     usual: Equipment,
     next: Option<Equipment>,
+    network: Arc<dyn Network>,
 }
 
 struct Equipment {
@@ -37,7 +38,7 @@ impl KeySets {
             Some(next) => Some(equipment(&next.keys, next.listener)?),
             None => None,
         };
-        Some(KeySets { usual: equipment(&entry.keys, entry.listener)?, next })
+        Some(KeySets { usual: equipment(&entry.keys, entry.listener)?, next, network: Arc::new(Tcp) })
     }
 
     /// What was in use when the terminal was switched off.
@@ -45,8 +46,8 @@ impl KeySets {
         // A label of an earlier migration, whose keys are the usual ones by now, means nothing any more.
         let switched = |next: &&Equipment| memory.switched_to() == Some(next.set.label().as_str());
         match self.next.as_ref().filter(switched) {
-            Some(next) => Line::open(next, true, memory),
-            None => Line::open(&self.usual, false, memory),
+            Some(next) => Line::open(next, true, memory, &self.network),
+            None => Line::open(&self.usual, false, memory, &self.network),
         }
     }
 }
@@ -63,7 +64,12 @@ pub(super) struct Line {
 }
 
 impl Line {
-    fn open(equipment: &Equipment, is_next: bool, memory: &Memory) -> Result<Line, TerminalError> {
+    fn open(
+        equipment: &Equipment,
+        is_next: bool,
+        memory: &Memory,
+        network: &Arc<dyn Network>,
+    ) -> Result<Line, TerminalError> {
         let Equipment { set, listener } = equipment;
         let (scheme, listener) = (set.scheme(), listener.clone());
         let dialect = Dialect::builtin(&listener.dialect)
@@ -77,7 +83,7 @@ impl Line {
             scheme,
             keys: Keys::load(set, listener.mac, memory)?,
             family: Family::of(&listener.dialect),
-            link: Link::new(listener.address.clone(), listener.framing),
+            link: Link::new(listener.address.clone(), listener.framing, Arc::clone(network)),
             listener,
             dialect,
         })
@@ -132,6 +138,13 @@ impl Terminal {
         Ok(self.memory.set_totals(totals)?)
     }
 
+    /// Makes its connections in this network instead of over TCP. One that is open is hung up.
+    pub fn connect_through(&mut self, network: Arc<dyn Network>) {
+        let Line { listener, link, .. } = &mut self.line;
+        *link = Link::new(listener.address.clone(), listener.framing, Arc::clone(&network));
+        self.key_sets.network = network;
+    }
+
     /// Begins to use the keys that were loaded for a migration. Nothing is sent; keys that come with a sign-in need one.
     ///
     /// # Errors
@@ -139,7 +152,7 @@ impl Terminal {
     pub fn switch_to_next(&mut self) -> Result<Outcome, TerminalError> {
         let next = self.key_sets.next.as_ref().filter(|_| !self.line.is_next);
         let next = next.ok_or(TerminalError::NothingToDo("key set to switch to"))?;
-        let line = Line::open(next, true, &self.memory)?;
+        let line = Line::open(next, true, &self.memory, &self.key_sets.network)?;
         self.memory.switch_to(Some(next.set.label()))?;
         self.line = line;
         Ok(self.switched("switch-keys"))
@@ -153,7 +166,7 @@ impl Terminal {
         if !self.line.is_next {
             return Err(TerminalError::NothingToDo("key set to switch back to"));
         }
-        let line = Line::open(&self.key_sets.usual, false, &self.memory)?;
+        let line = Line::open(&self.key_sets.usual, false, &self.memory, &self.key_sets.network)?;
         self.memory.switch_to(None)?;
         self.line = line;
         Ok(self.switched("switch-back"))

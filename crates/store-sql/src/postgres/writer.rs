@@ -20,7 +20,10 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -155,7 +158,7 @@ impl Lane {
                     unknown = None;
                     continue;
                 }
-                Some(Err(Trouble::Refused(error))) if unknown.is_none() => Some(error),
+                Some(Err(Trouble::Refused(error))) if unknown.is_none() => Some(AppendError::Store(error)),
                 Some(Err(Trouble::Refused(error))) => {
                     tracing::debug!(%error, "what became of a batch is not known yet");
                     None
@@ -169,13 +172,13 @@ impl Lane {
                 }
                 None => {
                     self.lose(&groups);
-                    let cause = unknown.take().unwrap_or_else(|| "the database does not answer".to_owned());
-                    Some(StoreError::Away(cause))
+                    let away = || StoreError::Away("the database does not answer".to_owned()).into();
+                    Some(unknown.take().map_or_else(away, AppendError::Unknown))
                 }
             };
             if let Some(error) = error {
                 let left = groups.values().flat_map(|group| &group.indices);
-                left.for_each(|index| fates[*index] = Some(Err(error.clone().into())));
+                left.for_each(|index| fates[*index] = Some(Err(error.clone())));
                 return fates;
             }
             // Whatever was in the way, entry by entry it is found out.
@@ -196,7 +199,12 @@ impl Lane {
         if Instant::now() >= deadline {
             return None;
         }
-        tokio::time::timeout_at(deadline, self.attempt(groups, again)).await.ok()
+        let sent = AtomicBool::new(false);
+        match tokio::time::timeout_at(deadline, self.attempt(groups, again, &sent)).await {
+            Ok(attempt) => Some(attempt),
+            Err(_) if sent.load(Ordering::Relaxed) => Some(Err(Trouble::Unknown("no answer to a commit".to_owned()))),
+            Err(_) => None,
+        }
     }
 
     /// What was being written may be there, or come yet, under the name that we had.
@@ -264,14 +272,20 @@ impl Lane {
         *groups = missed;
     }
 
-    /// One transaction. `again`: an earlier one may have written the same.
-    async fn attempt(&self, groups: &Groups<'_>, again: bool) -> Result<Vec<Landed>, Trouble> {
+    /// One transaction. `again`: an earlier one may have written the same. `sent`: its commit may be on its way.
+    async fn attempt(
+        &self,
+        groups: &Groups<'_>,
+        again: bool,
+        sent: &AtomicBool,
+    ) -> Result<Vec<Landed>, Trouble> {
         let live = self.link.live().await.map_err(Trouble::Refused)?;
         let steps: Vec<Step<'_>> =
             groups.iter().map(|(partition, group)| self.step(*partition, group)).collect();
         for step in &steps {
             live.prepared(step.text()).await.map_err(|error| self.refused(&error))?;
         }
+        sent.store(true, Ordering::Relaxed);
         let mut landed = self.commit(&live, steps).await?;
         if again {
             self.compare(&live, groups, &mut landed).await?;

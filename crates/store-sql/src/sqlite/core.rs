@@ -46,6 +46,8 @@ pub(crate) struct Core {
     pub(crate) hurry: AtomicBool,
     /// The disk failed while entries were queued: the states at hand have what will never be durable.
     ahead: AtomicBool,
+    /// Up to here a commit failed: whether it reached the log only a restart tells. 0: none did.
+    in_doubt: AtomicU64,
     /// The one connection that writes registers; `None` once a write failed.
     registers: Mutex<Option<Connection>>,
 }
@@ -72,6 +74,7 @@ impl Core {
             filled: watch::Sender::new(filled),
             hurry: AtomicBool::new(false),
             ahead: AtomicBool::new(false),
+            in_doubt: AtomicU64::new(0),
             registers: Mutex::new(Some(registers)),
         }
     }
@@ -100,6 +103,11 @@ impl Core {
     pub(crate) fn fail(&self, cause: &StoreError) {
         self.ahead.store(true, Ordering::Release);
         self.health.stop(cause.to_string());
+    }
+
+    /// The commit of everything up to this place failed.
+    pub(crate) fn doubt(&self, place: u64) {
+        self.in_doubt.store(place, Ordering::Release);
     }
 
     fn is_ahead(&self) -> bool {
@@ -164,7 +172,7 @@ impl Core {
             }
             // The writer publishes before it ends, and says only then that it has ended.
             let ended = self.ended.load(Ordering::Acquire);
-            (ended && place > self.published()).then(|| Err(self.health.cause().into()))
+            (ended && place > self.published()).then(|| Err(self.not_durable(place)))
         };
         poll_fn(|cx| {
             if let Some(outcome) = outcome() {
@@ -184,6 +192,16 @@ impl Core {
         let mut durable = self.durable.subscribe();
         let reached = durable.wait_for(|durable| durable.end >= place || durable.writer_ended).await;
         if reached.is_ok_and(|durable| durable.end >= place) { Ok(()) } else { Err(self.health.cause()) }
+    }
+
+    /// What an entry is answered that the writer did not publish.
+    fn not_durable(&self, place: u64) -> AppendError {
+        let cause = self.health.cause();
+        if place <= self.in_doubt.load(Ordering::Acquire) {
+            AppendError::Unknown(cause.to_string())
+        } else {
+            cause.into()
+        }
     }
 
     /// The same on a thread that may block.

@@ -61,7 +61,11 @@ impl Writer {
                     .map_err(store_error)?;
             }
         }
-        tx.commit().map_err(store_error)
+        let last = self.batch.back().map_or(0, |placed| placed.place);
+        tx.commit().map_err(|error| {
+            self.core.doubt(last);
+            store_error(error)
+        })
     }
 }
 
