@@ -1,9 +1,11 @@
-//! House work: `cargo xtask tidy` holds the tree to its own rules, `cargo xtask ci` runs everything that must pass.
+//! House work: `cargo xtask tidy` holds the tree to its own rules, `cargo xtask ci` runs everything that must
+//! pass, `cargo xtask sim` simulated worlds.
 //!
 //! What the rules are is in `tidy.toml`, what is run is in `ci.toml`; this program only carries them out. It is no
 //! part of the product and imports nothing of it.
 
 mod ci;
+mod sim;
 mod tidy;
 
 use std::{env, path::PathBuf, process::ExitCode};
@@ -18,6 +20,11 @@ usage: cargo xtask <command>
      --only STEP       one step only (may be given several times)
      --long            the long steps too
      --list            name the steps and stop
+  sim                  simulated worlds; the last line is `N seeds, N steps, N faults, N violations`
+     --seeds A..B      which (0..1000)
+     --bug NAME        with a mistake made on purpose; --bugs: each of them until it is noticed
+     --trace           what happened in a seed with a violation
+     --json            the sum as a line of JSON too
   help                 this text
 ";
 
@@ -38,6 +45,7 @@ fn run(args: &[String]) -> Result<bool> {
     match args.first().map(String::as_str) {
         Some("tidy") if args.len() == 1 => tidy::command(&root()?),
         Some("ci") => ci::command(&root()?, &ci::Options::parse(&args[1..])?),
+        Some("sim") => sim::command(&args[1..]),
         Some("help" | "--help" | "-h") | None => {
             print!("{HELP}");
             Ok(true)

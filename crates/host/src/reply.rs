@@ -2,7 +2,7 @@
 
 use authorization::{decide::References, settlement::Totals};
 use hsm::{MacAlgorithm, MacKey};
-use iso8583::{EncodeError, Header, Message, MacSlot, MessageBuilder, Tpdu};
+use iso8583::{EncodeError, Header, MacSlot, Message, MessageBuilder, Tpdu};
 use model::{Amount, Currency, ResponseCode, Timestamp};
 
 use crate::{Shared, listener::Link, references};

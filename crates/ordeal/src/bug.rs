@@ -53,8 +53,8 @@ bugs! {
     PostTwice "post-twice-on-repeat", "posted = approved - reversed";
     /// A repeat is answered anew, with other references.
     AnswerAnew "answer-anew", "one answer per request";
-    /// A state moves before its entry is durable.
-    FoldBeforeDurable "fold-before-durable", "no state without a journal entry";
+    /// After a failed fsync the states at hand go on being used, as if they were in the journal.
+    GoOnAfterFsync "go-on-after-fsync", "no state without a journal entry";
     /// Reads come from a copy that is behind, and appends do not look.
     StaleCopy "stale-copy", "each card's history is linearizable";
 }

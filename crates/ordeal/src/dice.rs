@@ -13,12 +13,12 @@ impl Dice {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
         });
         let mut dice = Self(mixed ^ seed.rotate_left(32));
-        dice.next();
+        dice.draw();
         dice
     }
 
     /// Sixty-four fresh bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -29,7 +29,7 @@ impl Dice {
     /// From 0 to below `count`; 0 when there is nothing to choose.
     pub fn below(&mut self, count: u64) -> u64 {
         // Multiplied down; the bias is below 2^-40 for the counts used here.
-        ((u128::from(self.next()) * u128::from(count)) >> 64) as u64
+        ((u128::from(self.draw()) * u128::from(count)) >> 64) as u64
     }
 
     /// From the first to the second, both included.

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use authorization::{CardRecord, key_set::KeySet, terminal::TerminalRecord};
-use hsm::soft::{Configuration, KeyAttributes, KeyPolicy, MasterKey, ReferenceMethod, SoftModule};
 use host::{ListenerConfig, ListenerLimits};
+use hsm::soft::{Configuration, KeyAttributes, KeyPolicy, MasterKey, ReferenceMethod, SoftModule};
 use iso8583::Dialect;
 use model::{Amount, Currency, KeyBlock, KeyScheme, Pan, PinReference, Secret, TerminalId};
 use paycrypto::{key::TdesKey, key_block::KeyUsage};
@@ -98,7 +98,11 @@ impl Kit {
                 currency: Currency::CNY,
                 opening_balance: OPENING,
             };
-            all.push(Registration::Card { pan: card.pan.clone(), record, reference: Some(reference.clone()) });
+            all.push(Registration::Card {
+                pan: card.pan.clone(),
+                record,
+                reference: Some(reference.clone()),
+            });
         }
         for terminal in &self.sandbox.terminals {
             all.push(Registration::Terminal(TerminalRecord {

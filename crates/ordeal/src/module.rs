@@ -63,8 +63,8 @@ impl Module {
         let mut clear = [0; 16];
         {
             let mut dice = lock(&self.dice);
-            clear[..8].copy_from_slice(&dice.next().to_be_bytes());
-            clear[8..].copy_from_slice(&dice.next().to_be_bytes());
+            clear[..8].copy_from_slice(&dice.draw().to_be_bytes());
+            clear[8..].copy_from_slice(&dice.draw().to_be_bytes());
         }
         adjust_parity(&mut clear);
         let wrong = |error: &dyn std::fmt::Display| ModuleError::Unsupported(error.to_string());

@@ -66,8 +66,7 @@ pub fn run(kit: &Arc<Kit>, seed: u64, bug: Option<Bug>) -> anyhow::Result<Report
     });
     let trace = run.trace();
     let violations = trace.violations().to_vec();
-    let lines =
-        if violations.is_empty() { Vec::new() } else { trace.lines().map(str::to_owned).collect() };
+    let lines = if violations.is_empty() { Vec::new() } else { trace.lines().map(str::to_owned).collect() };
     Ok(Report {
         seed,
         steps: trace.steps(),
@@ -82,8 +81,7 @@ pub fn run(kit: &Arc<Kit>, seed: u64, bug: Option<Bug>) -> anyhow::Result<Report
 async fn live(run: &Arc<Run>) -> anyhow::Result<()> {
     let net = Net::new(run);
     let engines = Engines::new(run).await;
-    let machines: Vec<_> =
-        (0..run.plan.hosts).map(|host| Machine::new(run, &net, &engines, host)).collect();
+    let machines: Vec<_> = (0..run.plan.hosts).map(|host| Machine::new(run, &net, &engines, host)).collect();
     let hosts: Vec<_> = machines.into_iter().map(|machine| tokio::spawn(machine.serve())).collect();
     // Nobody pays before the first host is up.
     tokio::time::sleep(Duration::from_millis(50)).await;

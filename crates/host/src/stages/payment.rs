@@ -16,11 +16,11 @@ use store::{
 use tracing::{error, info};
 
 use super::{
-    Answered, Work, again, silence,
+    Answered, Work, again,
     authenticate::{self, Keys, Under},
     count, key_set,
     refuse::refuse,
-    terminal,
+    silence, terminal,
 };
 use crate::{
     intake, metrics,
@@ -77,7 +77,11 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
     match work.shared.store.with_card(&card, &mut decision).await {
         Ok(journaled) => {
             work.shared.recent_keys.note(key, card);
-            if decision.repeated { again(work, journaled, &decision.keys).await } else { Answered::Decided(journaled) }
+            if decision.repeated {
+                again(work, journaled, &decision.keys).await
+            } else {
+                Answered::Decided(journaled)
+            }
         }
         Err(WorkError::Unknown(why)) => silence(work, &why),
         Err(error) => refuse(work, Some(&terminal), reason(error)).await,

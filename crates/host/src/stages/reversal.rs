@@ -14,12 +14,12 @@ use store::{
 use tracing::info;
 
 use super::{
-    Answered, Work, again, silence,
+    Answered, Work, again,
     authenticate::{self, Keys},
     count,
     payment::{Failure, reason},
     refuse::refuse,
-    terminal,
+    silence, terminal,
 };
 use crate::{
     intake, metrics,

@@ -131,7 +131,7 @@ impl OnDatabase {
                 return self.renumbered(entry.clone()).await;
             }
         }
-        Err(StoreError::Away("what became of a commit is not known".to_owned()).into())
+        Err(AppendError::Unknown("a commit was not answered".to_owned()))
     }
 
     /// A commit that is under way in the database, whether or not anybody still waits for it.

@@ -80,10 +80,12 @@ impl Disk {
 
     /// The machine stops. Any beginning of the cache was written, the last byte perhaps wrongly.
     pub fn crash(&self) {
+        self.run.judge(|judge| judge.queue_lost());
         let mut dice = lock(&self.dice);
         let mut state = lock(&self.state);
         let cache = std::mem::take(&mut state.cache);
-        let reached = if self.run.is_calm() { cache.len() } else { dice.below(cache.len() as u64 + 1) as usize };
+        let reached =
+            if self.run.is_calm() { cache.len() } else { dice.below(cache.len() as u64 + 1) as usize };
         state.platter.extend_from_slice(&cache[..reached]);
         if reached > 0 && reached < cache.len() && dice.happens(30_000) {
             self.run.fault(format_args!("the tail is torn"));
@@ -148,5 +150,6 @@ fn records(mut bytes: &[u8]) -> Vec<(usize, Entry)> {
 }
 
 fn checksum(body: &[u8]) -> u64 {
-    body.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3))
+    body.iter()
+        .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3))
 }

@@ -1,21 +1,20 @@
-//! The engine of a host with a disk of its own: one writer, one fsync for all that queued during the last one, answers
-//! after it; once an fsync has failed, nothing is written any more until a restart has read what is really there.
+//! The engine of a host with a disk of its own, in the manner of the embedded store: an entry gets its place and moves its
+//! subject's state when it queues; one writer takes all that queued during the last fsync, and answers after the next
+//! one; once an fsync has failed nothing is written any more, until a restart has read what is really there.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use async_trait::async_trait;
 use authorization::settlement::Totals;
 use model::{BatchNumber, CardId, Pan, TerminalId, TransactionKey};
-use store::{
-    AppendError, Card, Engine, Entry, Registration, StoreError, Subject, Terminal, memory::MemoryEngine,
+use store::{AppendError, Card, Engine, Entry, Registration, StoreError, Terminal, memory::MemoryEngine};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Duration,
 };
-use tokio::sync::{mpsc, oneshot};
 
 use super::{disk::Disk, judged, registered, without_stopwatch};
 use crate::{
@@ -27,6 +26,7 @@ use crate::{
 
 const QUEUE: usize = 256;
 const BATCH: usize = 32;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The engine of one life of a host.
 pub struct GroupCommit {
@@ -38,12 +38,16 @@ struct Core {
     run: Arc<Run>,
     life: Arc<Life>,
     disk: Arc<Disk>,
+    /// Ahead of the disk by what is queued.
     states: MemoryEngine,
+    durable: watch::Sender<u64>,
     restarted: Restarted,
     stopped: AtomicBool,
 }
 
+/// An entry that has its place.
 struct Append {
+    place: u64,
     entry: Entry,
     done: oneshot::Sender<Result<u64, AppendError>>,
 }
@@ -67,6 +71,7 @@ impl GroupCommit {
             life: Arc::clone(life),
             disk: Arc::clone(disk),
             states,
+            durable: watch::Sender::new(end),
             restarted: Restarted::at(end),
             stopped: AtomicBool::new(false),
         });
@@ -77,68 +82,18 @@ impl GroupCommit {
 
 impl Core {
     async fn write(self: Arc<Self>, mut queue: mpsc::Receiver<Append>) {
-        let mut taken = Vec::new();
-        while queue.recv_many(&mut taken, BATCH).await > 0 {
+        let mut batch = Vec::new();
+        while queue.recv_many(&mut batch, BATCH).await > 0 {
             self.life.passes("the writer").await;
-            let batch = self.accept(std::mem::take(&mut taken)).await;
-            if batch.is_empty() {
-                continue;
-            }
-            // The mistake: readers see the state of a decision that may never be durable.
-            let early = if self.run.has(Bug::FoldBeforeDurable) { self.fold(&batch).await } else { Vec::new() };
-            let written = self.commit(&batch).await;
-            let answers = match written {
-                Ok(()) if early.is_empty() => self.fold(&batch).await,
-                Ok(()) => early,
-                Err(()) => batch.iter().map(|_| Err(self.away().into())).collect(),
-            };
-            for (append, answer) in batch.into_iter().zip(answers) {
-                let _ = append.done.send(answer);
+            let stopped = self.stopped.load(Ordering::Relaxed);
+            let written = if stopped { Err(self.away().into()) } else { self.commit(&batch).await };
+            for append in batch.drain(..) {
+                let _ = append.done.send(written.clone().map(|()| append.place));
             }
         }
     }
 
-    /// Keeps the entries that continue their subject; answers the others.
-    async fn accept(&self, batch: Vec<Append>) -> Vec<Append> {
-        let mut heads: HashMap<Subject, u32> = HashMap::new();
-        let mut accepted = Vec::with_capacity(batch.len());
-        for append in batch {
-            let subject = append.entry.subject;
-            let head = match heads.get(&subject) {
-                Some(head) => Some(*head),
-                None => self.head(&subject).await,
-            };
-            match head {
-                _ if self.stopped.load(Ordering::Relaxed) => drop(append.done.send(Err(self.away().into()))),
-                None => drop(append.done.send(Err(AppendError::UnknownSubject))),
-                Some(head) if append.entry.seq != head + 1 => {
-                    drop(append.done.send(Err(AppendError::Collision)));
-                }
-                Some(head) => {
-                    heads.insert(subject, head + 1);
-                    accepted.push(append);
-                }
-            }
-        }
-        accepted
-    }
-
-    async fn head(&self, subject: &Subject) -> Option<u32> {
-        match subject {
-            Subject::Card(id) => self.states.card(id).await.ok()?.map(|card| card.state.seq),
-            Subject::Terminal(id) => self.states.terminal(id).await.ok()?.map(|t| t.state.seq),
-        }
-    }
-
-    async fn fold(&self, batch: &[Append]) -> Vec<Result<u64, AppendError>> {
-        let mut places = Vec::with_capacity(batch.len());
-        for append in batch {
-            places.push(self.states.append(append.entry.clone()).await);
-        }
-        places
-    }
-
-    async fn commit(&self, batch: &[Append]) -> Result<(), ()> {
+    async fn commit(&self, batch: &[Append]) -> Result<(), AppendError> {
         batch.iter().for_each(|append| self.disk.write(&append.entry));
         let synced = self.disk.sync(&self.life).await;
         self.life.passes("after the fsync").await;
@@ -146,10 +101,42 @@ impl Core {
             Err(_) if self.run.has(Bug::RetryFsync) => self.disk.sync(&self.life).await,
             synced => synced,
         };
-        synced.map_err(|_| {
-            self.stopped.store(true, Ordering::Relaxed);
+        if synced.is_err() {
+            self.run.judge(|judge| judge.queue_lost());
+            // The mistake: what is at hand goes on being used.
+            self.stopped.store(!self.run.has(Bug::GoOnAfterFsync), Ordering::Relaxed);
             self.run.step(format_args!("the store takes no more decisions"));
-        })
+            return Err(AppendError::Unknown("an fsync failed".to_owned()));
+        }
+        self.durable.send_replace(batch.last().map_or(0, |append| append.place));
+        Ok(())
+    }
+
+    /// Waits until everything up to this place is durable: a state at hand may be ahead.
+    async fn until_durable(&self, place: u64) -> Result<(), StoreError> {
+        let mut durable = self.durable.subscribe();
+        loop {
+            if *durable.borrow_and_update() >= place {
+                return Ok(());
+            }
+            if self.stopped.load(Ordering::Relaxed) {
+                return Err(self.away());
+            }
+            // Looked at again now and then: a store that stops publishes nothing more.
+            let _ = tokio::time::timeout(LOOK_AGAIN, durable.changed()).await;
+        }
+    }
+
+    /// Gives the entry its place and moves its subject's state.
+    async fn place(&self, entry: &Entry) -> Result<u64, AppendError> {
+        let place = self.states.append(entry.clone()).await?;
+        self.run.judge(|judge| judge.queued(place, entry));
+        Ok(place)
+    }
+
+    /// Does it still go? What is at hand is ahead of a disk that failed, and is not handed out any more.
+    fn going(&self) -> Result<(), StoreError> {
+        if self.stopped.load(Ordering::Relaxed) { Err(self.away()) } else { Ok(()) }
     }
 
     fn away(&self) -> StoreError {
@@ -175,6 +162,7 @@ impl Engine for GroupCommit {
         let core = &self.core;
         core.life.passes("reading a card").await;
         core.life.takes(2).await;
+        core.going()?;
         let card = judged(&core.run, core.states.card(id).await?);
         Ok(card.map(|card| tamper::card(&core.run, &core.restarted, card)))
     }
@@ -182,6 +170,7 @@ impl Engine for GroupCommit {
     async fn terminal(&self, id: &TerminalId) -> Result<Option<Arc<Terminal>>, StoreError> {
         let core = &self.core;
         core.life.passes("reading a terminal").await;
+        core.going()?;
         let terminal = core.states.terminal(id).await?;
         if let Some(terminal) = &terminal {
             core.run.judge(|judge| judge.terminal_handed_out(terminal));
@@ -192,13 +181,13 @@ impl Engine for GroupCommit {
     async fn append(&self, entry: Entry) -> Result<u64, AppendError> {
         let core = &self.core;
         core.life.passes("before an append").await;
-        if core.stopped.load(Ordering::Relaxed) {
-            return Err(core.away().into());
-        }
+        core.going()?;
         let entry = tamper::entry(&core.run, without_stopwatch(entry));
+        // Room first: what has its place must be written.
+        let room = self.queue.try_reserve().map_err(|_| StoreError::Overloaded)?;
+        let place = core.place(&entry).await?;
         let (done, answer) = oneshot::channel();
-        let sent = self.queue.try_send(Append { entry, done });
-        sent.map_err(|_| StoreError::Overloaded)?;
+        room.send(Append { place, entry, done });
         if core.run.has(Bug::AnswerBeforeAppend) {
             return Ok(0);
         }
@@ -209,6 +198,7 @@ impl Engine for GroupCommit {
 
     async fn entry(&self, journal_seq: u64) -> Result<Option<Entry>, StoreError> {
         self.core.life.passes("reading an entry").await;
+        self.core.until_durable(journal_seq).await?;
         let entry = self.core.states.entry(journal_seq).await?;
         Ok(tamper::repeat(&self.core.run, self, entry).await)
     }
@@ -228,6 +218,6 @@ impl Engine for GroupCommit {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        if self.core.stopped.load(Ordering::Relaxed) { Err(self.core.away()) } else { Ok(()) }
+        self.core.going()
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use authorization::{CardState, Effect, PinVerdict, Role, pin_try::Counter};
 use ::model::{Kind, ReasonCode, Unverifiable};
+use authorization::{CardState, Effect, PinVerdict, Role, pin_try::Counter};
 use store::{Entry, journal::Transaction};
 
 use super::{Intent, Side, Typed, model::CardModel, refuse_if};
@@ -18,6 +18,8 @@ pub(super) struct CardFile {
     /// Wrong PINs that were answered, by interval between resets.
     pub(super) guesses_answered: HashMap<usize, usize>,
     folded: CardState,
+    /// With what is queued and not durable yet.
+    queued: Option<CardState>,
 }
 
 impl Default for CardFile {
@@ -39,6 +41,7 @@ impl Default for CardFile {
             answered_up_to: 0,
             guesses_answered: HashMap::new(),
             folded,
+            queued: None,
         }
     }
 }
@@ -98,10 +101,25 @@ impl CardFile {
         refuse_if(counts != is_mismatch(transaction), || format!("entry {place} counts a try without proof"))
     }
 
-    /// Is this state what the journal says?
+    /// An entry is queued.
+    pub(super) fn queue(&mut self, place: u64, entry: &Entry, effects: &[Effect]) -> Result<(), String> {
+        let queued = self.queued.get_or_insert_with(|| self.folded.clone());
+        refuse_if(entry.seq != queued.seq + 1, || format!("entry {place} does not continue its card"))?;
+        queued.apply(entry.seq, place, entry.at, effects);
+        Ok(())
+    }
+
+    /// What was queued is not to be relied on any more.
+    pub(super) fn queue_lost(&mut self) {
+        self.queued = None;
+    }
+
+    /// Is this state what the journal says, and what is queued for it?
     pub(super) fn check_state(&self, state: &CardState) -> Result<(), String> {
-        let ahead = state.seq > self.folded.seq;
-        let differs = state.seq == self.folded.seq && *state != self.folded;
+        let newest =
+            self.queued.as_ref().filter(|queued| queued.seq > self.folded.seq).unwrap_or(&self.folded);
+        let ahead = state.seq > newest.seq;
+        let differs = state.seq == newest.seq && state != newest;
         refuse_if(ahead || differs, || format!("a state without a journal entry, at {}", state.seq))
     }
 }

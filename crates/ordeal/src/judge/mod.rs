@@ -6,7 +6,7 @@
 //! 3. every acknowledged decision is durable, and stays;
 //! 4. posted = approved - reversed, to the fen: in the journal after every entry, in the terminals' books at the end;
 //! 5. one decision and one answer per request, byte for byte;
-//! 6. no state without a journal entry: every state handed out is the fold of the journal;
+//! 6. no state without a journal entry: every state handed out is the fold of the journal and of what is queued for it;
 //! 7. each card's history is linearizable: the journal is the order, it respects what was answered before what was
 //!    asked, and the thirty-line [`model`] gives the same answers in it;
 //! 8. no fault is answered as a wrong PIN.
@@ -88,6 +88,7 @@ pub struct Judge {
     ids: Vec<CardId>,
     cards: HashMap<CardId, CardFile>,
     terminals: HashMap<TerminalId, TerminalState>,
+    queued_terminals: HashMap<TerminalId, TerminalState>,
     intents: HashMap<TransactionKey, Intent>,
     requests: HashMap<(Side, TransactionKey), Request>,
     books: Vec<i64>,
@@ -107,6 +108,7 @@ impl Judge {
             books: vec![0; ids.len()],
             ids,
             terminals: HashMap::new(),
+            queued_terminals: HashMap::new(),
             intents: HashMap::new(),
             requests: HashMap::new(),
             excused: HashMap::new(),
@@ -115,12 +117,7 @@ impl Judge {
     }
 
     /// A terminal, or somebody who repeats it, sends a request.
-    pub fn asked(
-        &mut self,
-        side: Side,
-        key: TransactionKey,
-        intent: Option<Intent>,
-    ) -> Result<(), String> {
+    pub fn asked(&mut self, side: Side, key: TransactionKey, intent: Option<Intent>) -> Result<(), String> {
         if side == Side::Payment
             && let Some(intent) = intent
         {
@@ -129,10 +126,7 @@ impl Judge {
         let Some(intent) = self.intents.get(&key) else { return Ok(()) };
         let after = self.cards.get(&self.ids[intent.card]).map_or(0, |card| card.answered_up_to);
         let fresh = Request { after, ..Request::default() };
-        self.requests
-            .entry((side, key))
-            .and_modify(|request| request.copied = true)
-            .or_insert(fresh);
+        self.requests.entry((side, key)).and_modify(|request| request.copied = true).or_insert(fresh);
         Ok(())
     }
 
@@ -154,7 +148,9 @@ impl Judge {
         let claims = CLAIMS.contains(&code.as_str());
         let Some(decided) = &request.decided else {
             request.refused = true;
-            return refuse_if(claims, || format!("{side:?} {key:?} answered {code}, and no entry is durable"));
+            return refuse_if(claims, || {
+                format!("{side:?} {key:?} answered {code}, and no entry is durable")
+            });
         };
         let Some(intent) = self.intents.get(&key).copied() else {
             return Err(format!("{key:?} answered, and nobody asked"));
@@ -177,6 +173,30 @@ impl Judge {
             *guesses += 1;
             refuse_if(*guesses > model::limit(), || format!("{key:?} is guess {guesses} of one interval"))?;
         }
+        Ok(())
+    }
+
+    /// An entry has its place and moves its subject's state, and is not durable yet.
+    pub fn queued(&mut self, place: u64, entry: &Entry) -> Result<(), String> {
+        match (entry.subject, &entry.event) {
+            (Subject::Card(id), event) => {
+                let card = self.cards.get_mut(&id).ok_or("a card that is not registered")?;
+                card.queue(place, entry, event.card_effects())
+            }
+            (Subject::Terminal(id), Event::Terminal(event)) => {
+                let folded = self.terminals.get(&id).cloned().unwrap_or_default();
+                let queued = self.queued_terminals.entry(id).or_insert(folded);
+                queued.apply(entry.seq, place, entry.at, &event.effect);
+                Ok(())
+            }
+            _ => Err(format!("entry {place}: an event that is not its subject's")),
+        }
+    }
+
+    /// What was queued will never be durable, as far as anybody knows.
+    pub fn queue_lost(&mut self) -> Result<(), String> {
+        self.cards.values_mut().for_each(CardFile::queue_lost);
+        self.queued_terminals.clear();
         Ok(())
     }
 
@@ -252,9 +272,12 @@ impl Judge {
 
     /// The same of a terminal.
     pub fn terminal_handed_out(&mut self, handed: &Terminal) -> Result<(), String> {
-        let none = TerminalState::default();
-        let folded = self.terminals.get(&handed.record.id).unwrap_or(&none);
-        let wrong = handed.state.seq > folded.seq || (handed.state.seq == folded.seq && handed.state != *folded);
+        let (none, id) = (TerminalState::default(), handed.record.id);
+        let folded = self.terminals.get(&id).unwrap_or(&none);
+        let newest =
+            self.queued_terminals.get(&id).filter(|queued| queued.seq > folded.seq).unwrap_or(folded);
+        let wrong =
+            handed.state.seq > newest.seq || (handed.state.seq == newest.seq && handed.state != *newest);
         refuse_if(wrong, || format!("terminal {}: a state without a journal entry", handed.record.id))
     }
 

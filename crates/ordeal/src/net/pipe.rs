@@ -141,13 +141,16 @@ impl Outgoing {
     }
 }
 
+/// Hears every frame of a terminal.
+pub(super) type Listener = Box<dyn FnMut(&[u8]) + Send>;
+
 /// The terminal's end.
 pub struct TerminalWire {
     net: Arc<Net>,
     ends: Arc<Ends>,
     outgoing: Outgoing,
     /// Is told of every frame before it leaves.
-    pub(super) asked: Option<Box<dyn FnMut(&[u8]) + Send>>,
+    pub(super) asked: Option<Listener>,
 }
 
 /// What the host reads.
@@ -205,21 +208,13 @@ impl Drop for TerminalWire {
 }
 
 impl AsyncRead for TerminalWire {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.ends.to_terminal.poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for TerminalWire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.ends.to_terminal.is_over() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
@@ -243,21 +238,13 @@ impl AsyncWrite for TerminalWire {
 }
 
 impl AsyncRead for ServerRead {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.life.is_dead() { Poll::Pending } else { self.ends.to_host.poll_read(cx, buf) }
     }
 }
 
 impl AsyncWrite for ServerWrite {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.life.is_dead() {
             return Poll::Pending;
         }

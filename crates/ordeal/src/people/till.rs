@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use model::{Amount, Kind, Stan, TerminalId, TransactionKey};
 use simulator::{
-    Answer, Faults, Outcome, Terminal, TerminalError,
-    memory::Memory,
-    sandbox::Card,
-    terminal::Settings,
+    Answer, Faults, Outcome, Terminal, TerminalError, memory::Memory, sandbox::Card, terminal::Settings,
 };
 use tokio::time::{Duration, timeout};
 

@@ -302,6 +302,9 @@ async fn take(store: &Store, id: TerminalId, plan: &Plan, effect: KeySetEffect) 
         Err(store::WorkError::Decide(Elsewhere)) => Ok(false),
         Err(store::WorkError::UnknownSubject) => anyhow::bail!("terminal {id} is no longer registered"),
         Err(store::WorkError::Store(error)) => Err(error).with_context(|| format!("terminal {id}")),
+        Err(store::WorkError::Unknown(why)) => {
+            anyhow::bail!("terminal {id}: whether it was done is not known, look before you repeat it: {why}")
+        }
     }
 }
 

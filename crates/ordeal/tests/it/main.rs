@@ -1,0 +1,4 @@
+//! Does the simulation find what it should, does it find nothing else, and is it the same every time?
+
+mod mistakes;
+mod seeds;
