@@ -21,8 +21,7 @@ async fn a_full_journal_stops_the_store_and_keeps_what_was_acknowledged() {
         }
     };
     assert!(acknowledged > 10, "{acknowledged}");
-    // Whether the last one reached the log only a restart tells: it must not be refused as if it had not.
-    assert!(matches!(&error, AppendError::Unknown(why) if why.contains("full")), "{error}");
+    assert!(matches!(&error, AppendError::Store(StoreError::Away(why)) if why.contains("full")), "{error}");
     // It stays stopped, says so, and still reads.
     let card = get(&*engine, 1).await;
     assert_eq!(card.state.seq, acknowledged);
