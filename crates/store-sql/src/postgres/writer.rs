@@ -202,7 +202,9 @@ impl Lane {
         let sent = AtomicBool::new(false);
         match tokio::time::timeout_at(deadline, self.attempt(groups, again, &sent)).await {
             Ok(attempt) => Some(attempt),
-            Err(_) if sent.load(Ordering::Relaxed) => Some(Err(Trouble::Unknown("no answer to a commit".to_owned()))),
+            Err(_) if sent.load(Ordering::Relaxed) => {
+                Some(Err(Trouble::Unknown("no answer to a commit".to_owned())))
+            }
             Err(_) => None,
         }
     }
