@@ -218,7 +218,7 @@ pub(crate) async fn again(work: &Work<'_>, journaled: Journaled, keys: &Keys) ->
 /// What an entry whose fate is not known is answered with.
 pub(crate) fn silence(work: &Work<'_>, why: &str) -> Answered {
     error!(terminal = %work.identity.terminal, why, "a decision is in doubt, so there is no answer");
-    metrics::answer_withheld();
+    crate::metrics::answer_withheld();
     Answered::Silence
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ::model::{Kind, ReasonCode, Unverifiable};
+use ::model::{Kind, ReasonCode, TransactionKey, Unverifiable};
 use authorization::{CardState, Effect, PinVerdict, Role, pin_try::Counter};
 use store::{Entry, journal::Transaction};
 
@@ -65,6 +65,12 @@ impl CardFile {
     /// What is on the account.
     pub(super) fn balance(&self) -> i64 {
         self.folded.balance.0
+    }
+
+    /// Does the card still remember this transaction?
+    pub(super) fn remembers(&self, side: Side, key: &TransactionKey) -> bool {
+        let is = |role| (side == Side::Reversal) == (role == Role::Reversal);
+        self.folded.traces.iter().any(|trace| trace.key == *key && is(trace.role))
     }
 
     /// Folds an entry, lets the model do the same, and compares.

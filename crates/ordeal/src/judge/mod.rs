@@ -216,18 +216,22 @@ impl Judge {
                 let reply = entry.exchange.as_ref().map(|e| e.reply.clone()).unwrap_or_default();
                 let resets = card.model.resets;
                 let mismatch = file::is_mismatch(transaction);
+                let forgotten = !card.remembers(side, &key);
                 let judged = card.judge(place, entry, transaction, &intent);
                 let mismatch_in = mismatch.then_some(resets.max(card.model.resets));
                 let request = self.requests.entry((side, key)).or_default();
                 refuse_if(place <= request.after, || format!("{key:?} stands before what it came after"))?;
-                if let Some(first) = &request.decided {
+                // A card remembers its newest transactions only: an older one that is replayed is a new one to it.
+                let first = request.decided.as_ref().filter(|_| !forgotten);
+                if let Some(first) = first {
                     return refuse_if(!file::is_unremembered(transaction), || {
                         format!("{side:?} {key:?} decided at {} and at {place}", first.place)
                     });
                 }
                 let approved = transaction.code.as_str() == "00";
+                let again = request.decided.is_some() || request.refused;
+                let excused = again && request.copied && approved;
                 request.decided = Some(Decided { place, approved, reply, mismatch_in });
-                let excused = request.refused && request.copied && approved;
                 self.excuse(side, key, intent, excused);
                 judged
             }
