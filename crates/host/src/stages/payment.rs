@@ -72,8 +72,7 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
         Ok(references) => references,
         Err(reason) => return refuse(work, Some(&terminal), reason).await,
     };
-    let mut decision =
-        Deciding { work, payment, keys, references, pin: None, rounds: 0, repeated: false };
+    let mut decision = Deciding { work, payment, keys, references, pin: None, rounds: 0, repeated: false };
     match work.shared.store.with_card(&card, &mut decision).await {
         Ok(journaled) => {
             work.shared.recent_keys.note(key, card);
