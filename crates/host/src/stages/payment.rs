@@ -8,7 +8,7 @@ use authorization::{
     decide::{Case, References, decide},
 };
 use hsm::{EncryptedPinBlock, PinKey, VerifyPin};
-use model::{Kind, PinOutcome, ReasonCode, Unverifiable};
+use model::{Kind, PinOutcome, ReasonCode, ResponseCode, Unverifiable};
 use store::{
     Card, CardWork, Step, WorkError,
     journal::{LockedUntil, Transaction},
@@ -72,13 +72,17 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
         Ok(references) => references,
         Err(reason) => return refuse(work, Some(&terminal), reason).await,
     };
-    let mut decision = Deciding { work, payment, keys, references, pin: None, rounds: 0, repeated: false };
+    let mut decision =
+        Deciding { work, payment, keys, references, pin: None, rounds: 0, repeated: false, said: None };
     match work.shared.store.with_card(&card, &mut decision).await {
         Ok(journaled) => {
             work.shared.recent_keys.note(key, card);
             if decision.repeated {
                 again(work, journaled, &decision.keys).await
             } else {
+                if let Some((code, reason)) = decision.said {
+                    count(work, code, reason);
+                }
                 Answered::Decided(journaled)
             }
         }
@@ -127,6 +131,8 @@ struct Deciding<'a> {
     rounds: u32,
     /// It was decided before.
     repeated: bool,
+    /// What the last round's entry says; counted when it is durable.
+    said: Option<(ResponseCode, ReasonCode)>,
 }
 
 #[async_trait]
@@ -150,7 +156,12 @@ impl CardWork for Deciding<'_> {
                 self.repeated = true;
                 Ok(Step::Repeat(journal_seq))
             }
-            Outcome::Decided(decision) => self.entry(card, policy, decision).await,
+            Outcome::Decided(decision) => {
+                let said = (self.code(policy, &decision), decision.reason);
+                let step = self.entry(card, policy, decision).await?;
+                self.said = Some(said);
+                Ok(step)
+            }
             Outcome::NeedsPin => unreachable!("the module was asked, so there is an outcome"),
         }
     }
@@ -191,9 +202,7 @@ impl Deciding<'_> {
         decision: Decision<'_>,
     ) -> Result<Step, Failure> {
         let request = &self.payment.request;
-        let code = decision
-            .forced
-            .unwrap_or_else(|| self.work.link.profile.codes.code(decision.reason, policy.pick_up));
+        let code = self.code(policy, &decision);
         let approved = matches!(decision.verdict, Verdict::Approved(_));
         let after = card.state.with_effects(self.work.now, &decision.effects);
         let answer = Answer {
@@ -214,7 +223,6 @@ impl Deciding<'_> {
             Some(self.keys.signer(self.work)),
         )
         .await?;
-        count(self.work, code, decision.reason);
         let transaction = Transaction {
             role: Role::Financial(request.kind),
             key: request.key,
@@ -235,6 +243,11 @@ impl Deciding<'_> {
             original: decision.original,
         };
         Ok(self.work.card_step(card, transaction, reply))
+    }
+
+    fn code(&self, policy: &ProductPolicy, decision: &Decision<'_>) -> ResponseCode {
+        let of_reason = || self.work.link.profile.codes.code(decision.reason, policy.pick_up);
+        decision.forced.unwrap_or_else(of_reason)
     }
 
     /// A key of this one transaction is used for one PIN and never again.
