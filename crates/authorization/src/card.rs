@@ -24,6 +24,23 @@ pub struct CardRecord {
     pub opening_balance: Amount,
 }
 
+/// The product of cards that are not ours: no policy is kept for them, their issuer decides.
+pub const FOREIGN: &str = "foreign";
+
+impl CardRecord {
+    /// Another issuer's card, as it was first seen here. Only what people and journals need is known.
+    #[must_use]
+    pub fn foreign(pan: MaskedPan, expiry: Expiry, currency: Currency) -> Self {
+        Self { pan, expiry, product: FOREIGN.to_owned(), currency, opening_balance: Amount::ZERO }
+    }
+
+    /// Does another issuer decide about it?
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.product == FOREIGN
+    }
+}
+
 /// Why a card is refused whatever its PIN. Set and lifted by the issuer's staff, through the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -125,6 +125,9 @@ pub enum PinVerdict {
     /// Wrong or right, but another decision had locked the card meanwhile: discarded, not counted.
     #[n(4)]
     Discarded,
+    /// Sent on under the zone's key: the card's issuer looked at it, and its answer is the reason.
+    #[n(5)]
+    SentToIssuer,
 }
 
 /// References that a decision puts into its answer; the caller makes them, they are part of what is remembered.
@@ -399,18 +402,7 @@ impl Case<'_> {
 
     /// The original by every reference that was given: those present must all agree.
     fn find_original(&self, reference: &OriginalRef, kinds: &[Kind]) -> Option<&Trace> {
-        if *reference == OriginalRef::default() {
-            return None;
-        }
-        self.state.traces.iter().rev().find(|t| {
-            let Role::Financial(kind) = t.role else { return false };
-            kinds.contains(&kind)
-                && reference.trace.is_none_or(|(batch, stan)| {
-                    t.key.stan == stan && t.key.batch == batch && t.key.terminal == self.request.key.terminal
-                })
-                && reference.rrn.is_none_or(|rrn| t.rrn == rrn)
-                && reference.approval.is_none_or(|code| t.approval == Some(code))
-        })
+        self.state.original(reference, &self.request.key.terminal, kinds)
     }
 
     /// Puts verdict, evidence and effects together.
@@ -491,7 +483,7 @@ fn effects_reach_the_pin(posting: &Result<Posting, ReasonCode>) -> bool {
     )
 }
 
-fn reason_for(cause: Unverifiable) -> ReasonCode {
+pub(crate) fn reason_for(cause: Unverifiable) -> ReasonCode {
     match cause {
         Unverifiable::PinBlockFormat => ReasonCode::PinBlockUnreadable,
         Unverifiable::Key | Unverifiable::Unsupported => ReasonCode::KeyFault,

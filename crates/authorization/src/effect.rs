@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::{
     card::Block,
+    forward::{Forward, Undo},
     lock::Lock,
     pin_try::Counter,
     state::{Status, Trace},
@@ -97,6 +98,37 @@ pub enum Effect {
         /// To what.
         #[n(1)]
         status: Status,
+    },
+    /// A transaction with another issuer's card is about to be sent to that issuer, or an undo of one is queued.
+    #[n(13)]
+    Forward {
+        /// What is sent.
+        #[n(0)]
+        forward: Box<Forward>,
+    },
+    /// What was sent must be undone at the issuer: it may have been approved there and was not here.
+    #[n(14)]
+    Undo {
+        /// Which.
+        #[n(0)]
+        key: TransactionKey,
+        /// The reversal's own identity.
+        #[n(1)]
+        undo: Undo,
+    },
+    /// The reversal is about to leave for the first time: every further sending is a repeat.
+    #[n(15)]
+    UndoSaid {
+        /// Which.
+        #[n(0)]
+        key: TransactionKey,
+    },
+    /// Nothing more is to be said to the issuer about it.
+    #[n(16)]
+    ForwardDone {
+        /// Which.
+        #[n(0)]
+        key: TransactionKey,
     },
     /// The issuer's staff blocked the card, or lifted the block.
     #[n(12)]

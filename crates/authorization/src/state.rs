@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 
 use minicbor::{Decode, Encode};
-use model::{Amount, ApprovalCode, Kind, Rrn, Timestamp, TransactionKey};
+use model::{Amount, ApprovalCode, Kind, Rrn, TerminalId, Timestamp, TransactionKey};
 use serde::Serialize;
 
 use crate::{
     card::{Block, CardRecord},
     effect::{Effect, Restriction},
+    forward::{Forward, Forwards, Stage},
     lock::Lock,
     pin_try::Counter,
+    request::OriginalRef,
 };
 
 /// How many recent transactions a card remembers at least.
@@ -56,6 +58,10 @@ pub struct CardState {
     /// Recent transactions, oldest first.
     #[n(9)]
     pub traces: VecDeque<Trace>,
+    /// Cards of other issuers: what is with the issuer, and what must still be undone there. Behind a pointer, because
+    /// our own cards have none.
+    #[n(10)]
+    pub forwards: Option<Box<Forwards>>,
 }
 
 /// A second proof of identity that the ladder asked for.
@@ -168,6 +174,7 @@ impl CardState {
             balance: record.opening_balance,
             held: Amount::ZERO,
             traces: VecDeque::new(),
+            forwards: None,
         }
     }
 
@@ -203,6 +210,7 @@ impl CardState {
             balance: self.balance,
             held: self.held,
             traces: VecDeque::new(),
+            forwards: None,
         }
     }
 
@@ -216,6 +224,30 @@ impl CardState {
     #[must_use]
     pub fn financial(&self, key: &TransactionKey) -> Option<&Trace> {
         self.traces.iter().rev().find(|t| t.key == *key && matches!(t.role, Role::Financial(_)))
+    }
+
+    /// The original that a void, completion or refund at this terminal points at: all references that were given must
+    /// agree.
+    #[must_use]
+    pub fn original(&self, reference: &OriginalRef, terminal: &TerminalId, kinds: &[Kind]) -> Option<&Trace> {
+        if *reference == OriginalRef::default() {
+            return None;
+        }
+        self.traces.iter().rev().find(|t| {
+            let Role::Financial(kind) = t.role else { return false };
+            kinds.contains(&kind)
+                && reference.trace.is_none_or(|(batch, stan)| {
+                    t.key.stan == stan && t.key.batch == batch && t.key.terminal == *terminal
+                })
+                && reference.rrn.is_none_or(|rrn| t.rrn == rrn)
+                && reference.approval.is_none_or(|code| t.approval == Some(code))
+        })
+    }
+
+    /// What is with the card's issuer, or on its way there, oldest first; nothing for our own cards.
+    #[must_use]
+    pub fn forwards(&self) -> &[Forward] {
+        self.forwards.as_ref().map_or(&[], |forwards| forwards.as_slice())
     }
 
     fn apply_one(&mut self, effect: &Effect, journal_seq: u64) {
@@ -261,6 +293,23 @@ impl CardState {
                 }
             }
             Effect::SetBlock { block } => self.block = *block,
+            Effect::Forward { forward } => self.forwards.get_or_insert_default().push((**forward).clone()),
+            Effect::Undo { key, undo } => {
+                self.change_forward(key, |forward| forward.stage = Stage::Undo(*undo))
+            }
+            Effect::UndoSaid { key } => self.change_forward(key, Forward::note_said),
+            Effect::ForwardDone { key } => {
+                if let Some(forwards) = &mut self.forwards {
+                    forwards.remove(key);
+                }
+                self.forwards.take_if(|forwards| forwards.as_slice().is_empty());
+            }
+        }
+    }
+
+    fn change_forward(&mut self, key: &TransactionKey, change: impl FnOnce(&mut Forward)) {
+        if let Some(forward) = self.forwards.as_mut().and_then(|forwards| forwards.get_mut(key)) {
+            change(forward);
         }
     }
 

@@ -200,8 +200,10 @@ fn every_code_of_every_profile_is_explained_and_moves_the_counter_as_its_reason_
         for (name, text) in table {
             let entry = code(text.as_str().unwrap()).unwrap_or_else(|| panic!("{}: {text}", path.display()));
             let expect = match name.parse().unwrap() {
-                ReasonCode::WrongPin => CounterEffect::PlusOne,
-                ReasonCode::PinTriesExceeded | ReasonCode::CardLocked => CounterEffect::Locked,
+                ReasonCode::WrongPin | ReasonCode::IssuerWrongPin => CounterEffect::PlusOne,
+                ReasonCode::PinTriesExceeded
+                | ReasonCode::CardLocked
+                | ReasonCode::IssuerTriesExceeded => CounterEffect::Locked,
                 ReasonCode::Approved
                 | ReasonCode::Reversed
                 | ReasonCode::StaffAction

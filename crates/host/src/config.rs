@@ -152,8 +152,40 @@ pub struct Settings {
     pub certificate_check_ms: u64,
     /// Sandbox lever `.68`: how late the answer comes, in milliseconds.
     pub sandbox_late_reply_ms: u64,
+    /// How long terminals wait for us, in milliseconds: what is asked of others must be answered well before.
+    pub terminal_timeout_ms: u64,
+    /// Cards of other issuers.
+    pub upstream: UpstreamSettings,
     /// Limits.
     pub limits: Limits,
+}
+
+/// How reversals are brought to other issuers. The issuers themselves are `[[route]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpstreamSettings {
+    /// First pause before a reversal is sent again, in milliseconds; doubles up to `undo_retry_most_ms`.
+    pub undo_retry_ms: u64,
+    /// Longest such pause, in milliseconds.
+    pub undo_retry_most_ms: u64,
+    /// A reversal that another host queued is taken over when it is so old, in milliseconds.
+    pub undo_adopt_ms: u64,
+    /// How often the store is asked for what nobody works on, in milliseconds.
+    pub sweep_ms: u64,
+    /// So long after an issuer's time a question without an outcome is given up, in milliseconds: its host has died.
+    pub slack_ms: u64,
+}
+
+impl Default for UpstreamSettings {
+    fn default() -> Self {
+        Self {
+            undo_retry_ms: 1_000,
+            undo_retry_most_ms: 60_000,
+            undo_adopt_ms: 300_000,
+            sweep_ms: 5_000,
+            slack_ms: 10_000,
+        }
+    }
 }
 
 /// Limits. A full queue pushes back; nothing grows without end.
@@ -214,6 +246,8 @@ impl Default for Settings {
             module_timeout_ms: 5_000,
             certificate_check_ms: 30_000,
             sandbox_late_reply_ms: 65_000,
+            terminal_timeout_ms: 60_000,
+            upstream: UpstreamSettings::default(),
             limits: Limits::default(),
         }
     }

@@ -13,6 +13,7 @@
 pub mod clock;
 pub mod config;
 mod connection;
+mod forward;
 mod gate;
 mod in_flight;
 mod intake;
@@ -36,10 +37,13 @@ use store::Store;
 use tokio::sync::watch;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use config::{ClientCertificate, Limits, ListenerConfig, ListenerLimits, Settings, TlsConfig};
+pub use config::{
+    ClientCertificate, Limits, ListenerConfig, ListenerLimits, Settings, TlsConfig, UpstreamSettings,
+};
 pub use gate::Gate;
 pub use listener::{StartError, check};
 pub use profile::Profile;
+pub use upstream::{LineConfig, LineStatus, RouteConfig, RouteStatus};
 
 /// Everything a host needs from the rest of the program.
 pub struct Parts {
@@ -53,6 +57,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Limits, times and mode.
     pub settings: Settings,
+    /// Other issuers, whose cards are forwarded to them.
+    pub routes: Vec<RouteConfig>,
     /// Where the numbers of references (DE 37) start if the store has no counter of its own: the journal's length, so
     /// that a restart does not repeat them.
     pub references_start: u64,
@@ -66,7 +72,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) zone: jiff::tz::TimeZone,
-    pub(crate) references: references::References,
+    pub(crate) references: Arc<references::References>,
+    pub(crate) forwarding: Option<Arc<forward::Forwarding>>,
     pub(crate) in_flight: in_flight::InFlight,
     pub(crate) recent_keys: recent_keys::RecentKeys,
     pub(crate) refusals: stages::refuse::Throttle,
@@ -110,6 +117,15 @@ impl Host {
             .map_err(|_| StartError::TimeZone(parts.settings.time_zone.clone()))?;
         let (engine, now, start) = (parts.store.engine(), parts.clock.now(), parts.references_start);
         let references = references::References::new(engine, now, &zone, start).await?;
+        let references = Arc::new(references);
+        let forwarding = forward::Forwarding::start(
+            &parts.routes,
+            &parts.settings,
+            &parts.store,
+            &parts.module,
+            &parts.clock,
+            (&zone, &references),
+        )?;
         let shared = Arc::new(Shared {
             store: parts.store,
             module: parts.module,
@@ -121,6 +137,7 @@ impl Host {
             settings: parts.settings,
             zone,
             references,
+            forwarding,
             in_flight: in_flight::InFlight::default(),
             recent_keys: recent_keys::RecentKeys::default(),
             refusals: stages::refuse::Throttle::default(),
@@ -171,11 +188,20 @@ impl Host {
         self.shared.tally.counts()
     }
 
+    /// The links to other issuers, and how many cards have reversals that their issuer has not acknowledged.
+    #[must_use]
+    pub fn upstream(&self) -> (Vec<RouteStatus>, usize) {
+        self.shared.forwarding.as_ref().map_or_else(Default::default, |forwarding| forwarding.status())
+    }
+
     /// Stops accepting, lets what is under way finish (bounded by `limits.shutdown_ms`), and returns.
     pub async fn shutdown(self) {
         let _ = self.stop.send(true);
         for task in self.tasks {
             let _ = task.await;
+        }
+        if let Some(forwarding) = &self.shared.forwarding {
+            forwarding.shutdown().await;
         }
     }
 }

@@ -58,6 +58,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// A route's settings make no sense.
+    #[error(transparent)]
+    Route(#[from] upstream::StartError),
     /// Not in the IANA database.
     #[error("unknown time zone {0:?}")]
     TimeZone(String),

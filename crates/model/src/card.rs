@@ -184,6 +184,9 @@ impl<'b, C> Decode<'b, C> for CardId {
 pub struct Expiry(#[n(0)] u16);
 
 impl Expiry {
+    /// The last one that can be written: a card whose date nobody here was told.
+    pub const UNKNOWN: Self = Self(9912);
+
     /// Takes YYMM as a number, for instance 3012.
     ///
     /// # Errors

@@ -122,6 +122,23 @@ reasons! {
     /// Its reversal came first; it is refused and never posted.
     OvertakenByReversal = 64 "overtaken-by-reversal" Sys,
 
+    /// The issuer of a card that is not ours says that the PIN is wrong. It counts; we do not.
+    IssuerWrongPin = 70 "issuer-wrong-pin" Warn,
+    /// The issuer of a card that is not ours says that the tries are used up.
+    IssuerTriesExceeded = 71 "issuer-tries-exceeded" Lock,
+    /// The issuer of a card that is not ours said no; its code is passed on.
+    IssuerDeclined = 72 "issuer-declined" Neutral,
+    /// The issuer says that it cannot decide: its system, or one behind it.
+    IssuerFault = 73 "issuer-fault" Sys,
+    /// The issuer could not read the PIN block or verify the MAC: the keys of the zone are out of step.
+    IssuerKeyFault = 74 "issuer-key-fault" Sys,
+    /// The issuer did not answer in time; a reversal is on its way to it.
+    IssuerTimeout = 75 "issuer-timeout" Sys,
+    /// No line to the issuer; nothing was sent.
+    IssuerUnreachable = 76 "issuer-unreachable" Sys,
+    /// The issuer's answer came when nobody waited any more; the terminal never saw it.
+    IssuerLateReply = 77 "issuer-late-reply" Sys,
+
     /// A sandbox amount asked for this answer.
     SandboxForced = 90 "sandbox-forced" Neutral,
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use store::{
     Entry, Event, Subject,
     archive::TransactionRow,
-    journal::{DeskAction, TerminalEvent, Transaction},
+    journal::{DeskAction, TerminalEvent, Transaction, UpstreamEvent, UpstreamStep},
 };
 
 use crate::body::transaction_key;
@@ -40,6 +40,7 @@ pub(crate) struct Names {
 pub(crate) fn terminal_of(entry: &Entry) -> Option<model::TerminalId> {
     match (&entry.event, entry.subject) {
         (Event::Transaction(t), _) => Some(t.key.terminal),
+        (Event::Upstream(u), _) => Some(u.key.terminal),
         (Event::Terminal(_), Subject::Terminal(id)) => Some(id),
         _ => None,
     }
@@ -60,12 +61,18 @@ pub(crate) fn line(journal_seq: u64, entry: &Entry, names: Names) -> Line {
         Event::Transaction(t) => transaction(blank, t),
         Event::Desk(action) => desk(blank, action, names.pan),
         Event::Terminal(event) => terminal(blank, event),
+        Event::Upstream(event) => upstream(blank, event),
     }
 }
 
-/// Is there a line for it? Key serial numbers are used up before a card's decision, which has its own line.
+/// Is there a line for it? Key serial numbers are used up, and questions put to an issuer, before a card's decision, which
+/// has its own line.
 pub(crate) fn is_shown(entry: &Entry) -> bool {
-    !matches!(&entry.event, Event::Terminal(event) if matches!(event.effect, TerminalEffect::UseKsn { .. }))
+    match &entry.event {
+        Event::Terminal(event) => !matches!(event.effect, TerminalEffect::UseKsn { .. }),
+        Event::Upstream(event) => event.step != UpstreamStep::Asked,
+        Event::Transaction(_) | Event::Desk(_) => true,
+    }
 }
 
 /// What every line has.
@@ -115,8 +122,9 @@ fn transaction(blank: TransactionRow, t: &Transaction) -> Line {
         family: t.reason.family(),
         pin: pin_name(t.pin),
         try_charged: t.effects.iter().any(|effect| matches!(effect, Effect::CountTry { .. })),
-        tries_left: Some(t.tries_left),
-        tries_limit: Some(t.tries_limit),
+        // A foreign card's tries are its issuer's.
+        tries_left: (t.tries_limit > 0).then_some(t.tries_left),
+        tries_limit: (t.tries_limit > 0).then_some(t.tries_limit),
         locked_until: t.locked.map(|locked| locked.0.map_or(0, |until| until.0)),
         ..blank
     };
@@ -128,6 +136,36 @@ fn transaction(blank: TransactionRow, t: &Transaction) -> Line {
         counted: true,
         approved: t.code.is_approval(),
         lock: lock_change(&t.effects),
+    }
+}
+
+/// What was said between us and an issuer beside the answer to the terminal.
+fn upstream(blank: TransactionRow, event: &UpstreamEvent) -> Line {
+    let row = TransactionRow {
+        kind: upstream_step(event.step).to_owned(),
+        stan: Some(event.sent.stan.get()),
+        batch: Some(event.key.batch.get()),
+        pan: Some(event.pan.clone()),
+        merchant: event.merchant.as_str().to_owned(),
+        amount: Some(event.amount),
+        currency: Some(event.currency.0),
+        code: event.code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
+        reason: event.reason.name().to_owned(),
+        family: event.reason.family(),
+        took_us: event.took_ms.map(|ms| ms.saturating_mul(1000)),
+        ..blank
+    };
+    let approved = event.reason.family() == Family::Ok;
+    Line { original: Some(transaction_key(&event.key)), ..uncounted(row, approved, None) }
+}
+
+fn upstream_step(step: UpstreamStep) -> &'static str {
+    match step {
+        UpstreamStep::Asked => "upstream-asked",
+        UpstreamStep::GivenUp => "upstream-given-up",
+        UpstreamStep::UndoSent => "upstream-reversal",
+        UpstreamStep::Undone => "upstream-reversed",
+        UpstreamStep::LateReply => "upstream-late-reply",
     }
 }
 
@@ -203,6 +241,7 @@ fn pin_name(verdict: PinVerdict) -> String {
         PinVerdict::Mismatch => "mismatch".to_owned(),
         PinVerdict::Unverifiable(cause) => format!("unverifiable:{}", cause_name(cause)),
         PinVerdict::Discarded => "discarded".to_owned(),
+        PinVerdict::SentToIssuer => "sent-to-issuer".to_owned(),
     }
 }
 
@@ -227,12 +266,19 @@ pub(crate) fn family(name: &str) -> Option<Family> {
 pub(crate) fn changes(event: &Event) -> Vec<Value> {
     let effects = |effects: &[Effect]| effects.iter().map(|effect| json!(effect)).collect::<Vec<_>>();
     match event {
-        Event::Transaction(t) => effects(&t.effects),
+        Event::Transaction(t) => {
+            let issuer = t.forwarded.iter().map(|forwarded| json!({"issuer": forwarded})).collect();
+            [issuer, effects(&t.effects)].concat()
+        }
         Event::Desk(d) => {
             let who = json!({"desk": {"action": d.action, "actor": d.actor, "why": d.why}});
             [vec![who], effects(&d.effects)].concat()
         }
         Event::Terminal(event) => vec![terminal_change(&event.effect)],
+        Event::Upstream(event) => {
+            let issuer = json!({"issuer": event.sent, "took_ms": event.took_ms});
+            [vec![issuer], effects(&event.effects)].concat()
+        }
     }
 }
 

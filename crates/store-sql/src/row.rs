@@ -84,6 +84,14 @@ pub(crate) fn open_reference(
     decode("PIN reference", &clear)
 }
 
+pub(crate) fn open_pan(sealer: &Sealer, id: &CardId, sealed: &[u8]) -> Result<Pan, StoreError> {
+    let corrupt = |what: String| StoreError::Corrupt(format!("number of card {id}: {what}"));
+    let clear = zeroize::Zeroizing::new(
+        sealer.open(Purpose::Pan, &id.0, sealed).map_err(|error| corrupt(error.to_string()))?,
+    );
+    Pan::new(&clear).map_err(|error| corrupt(error.to_string()))
+}
+
 pub(crate) fn encode<T: Encode<()>>(value: &T) -> Result<Vec<u8>, StoreError> {
     minicbor::to_vec(value)
         .map_err(|error| StoreError::Away(format!("a register row cannot be written: {error}")))

@@ -8,7 +8,7 @@ use authorization::{
     settlement::Totals,
     terminal::{TerminalRecord, TerminalState},
 };
-use model::{BatchNumber, CardId, Pan, PinReference, TerminalId, TransactionKey};
+use model::{BatchNumber, CardId, Pan, PinReference, TerminalId, Timestamp, TransactionKey};
 
 use crate::journal::Entry;
 
@@ -47,6 +47,15 @@ pub enum Registration {
     },
     /// A terminal.
     Terminal(TerminalRecord),
+}
+
+/// A card for which something may be outstanding: it was noted, and nobody has found it done since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outstanding {
+    /// The card, no older than the question.
+    pub card: Arc<Card>,
+    /// When it was noted last.
+    pub noted: Timestamp,
 }
 
 /// A storage engine. All methods may be called from many tasks at once.
@@ -91,6 +100,19 @@ pub trait Engine: Send + Sync {
 
     /// Writes registers; all or none. An existing card or terminal is replaced, its state stays.
     async fn register(&self, registrations: Vec<Registration>) -> Result<(), StoreError>;
+
+    /// A card's number, for messages to its issuer; `None` if it is not registered.
+    async fn pan(&self, id: &CardId) -> Result<Option<Pan>, StoreError>;
+
+    /// Notes durably that something may be outstanding for this card from now on. Called before the entry that makes it
+    /// so, so that what is outstanding is always among what is noted.
+    async fn note_outstanding(&self, id: &CardId, at: Timestamp) -> Result<(), StoreError>;
+
+    /// The cards that were noted, with their newest states, in no order.
+    async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError>;
+
+    /// Nothing is outstanding for this card any more, unless it was noted again since.
+    async fn forget_outstanding(&self, id: &CardId, noted: Timestamp) -> Result<(), StoreError>;
 
     /// Can it take decisions now?
     async fn check(&self) -> Result<(), StoreError>;

@@ -3,7 +3,7 @@
 //! Entries are CBOR with numbered fields, so that old journals stay readable when fields are added.
 
 use authorization::{
-    Effect, PinVerdict, desk::Action, settlement::Movement, state::Role, terminal::TerminalEffect,
+    Effect, Forwarded, PinVerdict, desk::Action, settlement::Movement, state::Role, terminal::TerminalEffect,
 };
 use minicbor::{Decode, Encode};
 use model::{
@@ -54,6 +54,9 @@ pub enum Event {
     /// A terminal's session changed, or it was refused.
     #[n(2)]
     Terminal(#[n(0)] TerminalEvent),
+    /// Something between us and the issuer of a foreign card, beside the answer to the terminal.
+    #[n(3)]
+    Upstream(#[n(0)] Box<UpstreamEvent>),
 }
 
 /// A decided transaction about a card.
@@ -110,6 +113,70 @@ pub struct Transaction {
     /// The earlier transaction it acted on.
     #[n(16)]
     pub original: Option<TransactionKey>,
+    /// How the card's issuer knows it, when it was forwarded.
+    #[n(17)]
+    pub forwarded: Option<Forwarded>,
+}
+
+/// A step of a transaction that was forwarded to its card's issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct UpstreamEvent {
+    /// Which step.
+    #[n(0)]
+    pub step: UpstreamStep,
+    /// The terminal's transaction.
+    #[n(1)]
+    pub key: TransactionKey,
+    /// How the issuer knows it.
+    #[n(2)]
+    pub sent: Forwarded,
+    /// The card, for people.
+    #[n(3)]
+    pub pan: MaskedPan,
+    /// DE 42.
+    #[n(4)]
+    pub merchant: MerchantId,
+    /// DE 4.
+    #[n(5)]
+    pub amount: Amount,
+    /// DE 49.
+    #[n(6)]
+    pub currency: Currency,
+    /// DE 37 of the transaction.
+    #[n(7)]
+    pub rrn: Rrn,
+    /// Our reason.
+    #[n(8)]
+    pub reason: ReasonCode,
+    /// DE 39 of what the issuer answered in this step.
+    #[n(9)]
+    pub code: Option<ResponseCode>,
+    /// How long it took the issuer, in milliseconds, where that matters.
+    #[n(10)]
+    pub took_ms: Option<u32>,
+    /// What changed.
+    #[n(11)]
+    pub effects: Vec<Effect>,
+}
+
+/// What happened between us and an issuer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum UpstreamStep {
+    /// Durable, and about to be sent.
+    #[n(0)]
+    Asked,
+    /// Nobody waits for an answer any more: it is undone.
+    #[n(1)]
+    GivenUp,
+    /// The reversal is about to be sent for the first time.
+    #[n(2)]
+    UndoSent,
+    /// The issuer acknowledged the reversal.
+    #[n(3)]
+    Undone,
+    /// An answer came when nobody waited any more.
+    #[n(4)]
+    LateReply,
 }
 
 /// Until when a card is locked; `None` waits for staff. Not transparent in CBOR: a nil inside an `Option` would be
@@ -220,6 +287,7 @@ impl Event {
         match self {
             Self::Transaction(t) => &t.effects,
             Self::Desk(d) => &d.effects,
+            Self::Upstream(u) => &u.effects,
             Self::Terminal(_) => &[],
         }
     }

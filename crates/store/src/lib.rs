@@ -13,6 +13,6 @@ pub mod memory;
 pub mod unit_of_work;
 
 pub use archive::Archive;
-pub use engine::{AppendError, Card, Engine, Registration, StoreError, Terminal};
+pub use engine::{AppendError, Card, Engine, Outstanding, Registration, StoreError, Terminal};
 pub use journal::{Entry, Event, Exchange, Subject};
 pub use unit_of_work::{CardWork, Journaled, Step, Store, TerminalWork, WorkError};

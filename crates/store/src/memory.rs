@@ -8,10 +8,10 @@ use std::{
 
 use async_trait::async_trait;
 use authorization::{CardState, Role, settlement::Totals, terminal::TerminalState};
-use model::{BatchNumber, CardId, Pan, TerminalId, TransactionKey};
+use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
 
 use crate::{
-    engine::{AppendError, Card, Engine, Registration, StoreError, Terminal},
+    engine::{AppendError, Card, Engine, Outstanding, Registration, StoreError, Terminal},
     journal::{Entry, Event, Subject},
 };
 
@@ -25,6 +25,8 @@ pub struct MemoryEngine {
 struct Tables {
     cards: HashMap<CardId, Arc<Card>>,
     terminals: HashMap<TerminalId, Arc<Terminal>>,
+    pans: HashMap<CardId, Pan>,
+    outstanding: HashMap<CardId, Timestamp>,
     journal: Vec<Entry>,
 }
 
@@ -91,6 +93,7 @@ impl Engine for MemoryEngine {
                     let id = self.card_id(&pan);
                     let state = self.tables().cards.get(&id).map(|c| c.state.clone());
                     let state = state.unwrap_or_else(|| CardState::new(&record));
+                    self.tables().pans.insert(id, pan);
                     let card =
                         Card { id, record: Arc::new(record), reference: reference.map(Arc::new), state };
                     self.tables().cards.insert(id, Arc::new(card));
@@ -101,6 +104,33 @@ impl Engine for MemoryEngine {
                     self.tables().terminals.insert(terminal.record.id, Arc::new(terminal));
                 }
             }
+        }
+        Ok(())
+    }
+
+    async fn pan(&self, id: &CardId) -> Result<Option<Pan>, StoreError> {
+        Ok(self.tables().pans.get(id).cloned())
+    }
+
+    async fn note_outstanding(&self, id: &CardId, at: Timestamp) -> Result<(), StoreError> {
+        self.tables().outstanding.insert(*id, at);
+        Ok(())
+    }
+
+    async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
+        let tables = self.tables();
+        let noted = tables.outstanding.iter();
+        Ok(noted
+            .filter_map(|(id, noted)| {
+                Some(Outstanding { card: tables.cards.get(id)?.clone(), noted: *noted })
+            })
+            .collect())
+    }
+
+    async fn forget_outstanding(&self, id: &CardId, noted: Timestamp) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if tables.outstanding.get(id) == Some(&noted) {
+            tables.outstanding.remove(id);
         }
         Ok(())
     }

@@ -483,6 +483,7 @@ impl CardWork for Paying<'_> {
             effects: decision.effects,
             movement: decision.movement,
             original: decision.original,
+            forwarded: None,
         };
         Ok(append(card, self.now, transaction))
     }
@@ -525,6 +526,7 @@ impl CardWork for Reversing<'_> {
             effects: decision.effects,
             movement: decision.movement,
             original: decision.original,
+            forwarded: None,
         };
         Ok(append(card, self.now, transaction))
     }

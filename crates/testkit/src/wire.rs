@@ -117,6 +117,7 @@ impl World {
             clock: Arc::clone(&clock) as Arc<dyn host::Clock>,
             settings: host::Settings { sandbox: true, ..host::Settings::default() },
             references_start: 0,
+            routes: Vec::new(),
         };
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         let configs = LISTENERS.map(|(dialect, framing, mac)| host::ListenerConfig {

@@ -3,11 +3,13 @@
 //! 1. [`terminal`]      known, not suspended, at its merchant, signed in, in the right batch?
 //! 2. [`authenticate`]  is the MAC right, and under which keys? ([`key_set`]: it moved to others)
 //! 3. [`payment`]       card, duplicate, lock, PIN, funds: one decision, appended to the card's journal
+//!    [`forward`]       the same for a card of another issuer, whom it asks
 //! 4. [`reversal`]      undo, or remember that there was nothing to undo yet
 //! 5. [`sign_in`], [`settle`], [`notice`]   the terminal's own life
 //! 6. [`refuse`]        whatever stops earlier: answered, journalled at the terminal, no counter moved
 
 pub(crate) mod authenticate;
+pub(crate) mod forward;
 pub(crate) mod key_set;
 pub(crate) mod notice;
 pub(crate) mod payment;

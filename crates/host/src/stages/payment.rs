@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use authorization::{
     Decision, Outcome, PinEvidence, ProductPolicy, Role, Verdict,
+    card::FOREIGN,
     decide::{Case, References, decide},
 };
 use hsm::{EncryptedPinBlock, PinKey, VerifyPin};
 use model::{Kind, PinOutcome, ReasonCode, ResponseCode, Unverifiable};
 use store::{
-    Card, CardWork, Step, WorkError,
+    Card, CardWork, Step, StoreError, WorkError,
     journal::{LockedUntil, Transaction},
 };
 use tracing::{error, info};
@@ -18,7 +19,7 @@ use tracing::{error, info};
 use super::{
     Answered, Work, again,
     authenticate::{self, Keys, Under},
-    count, key_set,
+    count, forward, key_set,
     refuse::refuse,
     silence, terminal,
 };
@@ -68,6 +69,19 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
         work.shared.tally.refused(Cause::CardRate, &work.identity.terminal);
         return refuse(work, Some(&terminal), ReasonCode::Overloaded).await;
     }
+    match forward::route_of(work, &card, &payment.pan).await {
+        Ok(None) => {}
+        Ok(Some(route)) => {
+            // What the issuer does is the issuer's: the levers of our own cards do not move it.
+            (payment.request.sandbox, *delivery) = (None, Delivery::Normal);
+            let answered = forward::stage(work, payment, keys, &terminal, route).await;
+            if matches!(answered, Answered::Decided(_)) {
+                work.shared.recent_keys.note(key, card);
+            }
+            return answered;
+        }
+        Err(reason) => return refuse(work, Some(&terminal), reason).await,
+    }
     let references = match work.references().await {
         Ok(references) => references,
         Err(reason) => return refuse(work, Some(&terminal), reason).await,
@@ -103,6 +117,10 @@ pub(crate) enum Failure {
     NoPolicy(String),
     #[error(transparent)]
     Reply(#[from] ReplyError),
+    #[error("the same request is with the issuer already")]
+    UnderWay,
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What such a failure means to the terminal; nothing was decided.
@@ -111,11 +129,15 @@ pub(crate) fn reason(error: WorkError<Failure>) -> ReasonCode {
         WorkError::UnknownSubject => ReasonCode::UnknownCard,
         WorkError::Store(error) => terminal::away(&error),
         WorkError::Unknown(_) => ReasonCode::StoreAway,
+        WorkError::Decide(Failure::Store(error)) => terminal::away(&error),
+        WorkError::Decide(Failure::UnderWay) => ReasonCode::IssuerTimeout,
+        // A card that was forwarded once, and whose route was taken out of the configuration.
+        WorkError::Decide(Failure::NoPolicy(product)) if product == FOREIGN => ReasonCode::IssuerUnreachable,
         WorkError::Decide(failure) => {
             error!(%failure, "no decision");
             match failure {
                 Failure::Reply(ReplyError::Sign(error)) => authenticate::fault(&error),
-                Failure::NoPolicy(_) | Failure::Reply(_) => ReasonCode::StoreAway,
+                _ => ReasonCode::StoreAway,
             }
         }
     }
@@ -241,6 +263,7 @@ impl Deciding<'_> {
             effects: decision.effects,
             movement: decision.movement,
             original: decision.original,
+            forwarded: None,
         };
         Ok(self.work.card_step(card, transaction, reply))
     }

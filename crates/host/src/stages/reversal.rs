@@ -16,7 +16,7 @@ use tracing::info;
 use super::{
     Answered, Work, again,
     authenticate::{self, Keys},
-    count,
+    count, forward,
     payment::{Failure, reason},
     refuse::refuse,
     silence, terminal,
@@ -59,6 +59,9 @@ pub(crate) async fn stage(work: &Work<'_>) -> Answered {
         Some(card) => work.shared.store.with_card(&card, &mut undo).await,
         None => bury(&mut undo).await,
     };
+    if let (Some(forwarding), Some(card)) = (&work.shared.forwarding, card) {
+        forwarding.wake(card);
+    }
     match done {
         Ok(journaled) if undo.repeated => again(work, journaled, &undo.keys).await,
         Ok(journaled) => Answered::Decided(journaled),
@@ -124,18 +127,25 @@ impl CardWork for Undoing<'_> {
     type Error = Failure;
 
     async fn decide(&mut self, card: &Card) -> Result<Step, Failure> {
-        let product = &card.record.product;
-        let shared = self.work.shared;
-        let policy = shared.products.get(product).ok_or_else(|| Failure::NoPolicy(product.clone()))?;
-        let decision = match decide_reversal(&card.state, &self.request, self.references.rrn, self.work.now) {
-            Outcome::Repeat { journal_seq } => {
-                metrics::repeated();
-                self.repeated = true;
-                return Ok(Step::Repeat(journal_seq));
-            }
-            Outcome::Decided(decision) => decision,
-            Outcome::NeedsPin => unreachable!("a reversal never asks for a PIN"),
+        let (product, is_foreign) = (&card.record.product, card.record.is_foreign());
+        let limit = match self.work.shared.products.get(product) {
+            Some(policy) => Some(policy.pin_try_limit),
+            None if is_foreign => None,
+            None => return Err(Failure::NoPolicy(product.clone())),
         };
+        let mut decision =
+            match decide_reversal(&card.state, &self.request, self.references.rrn, self.work.now) {
+                Outcome::Repeat { journal_seq } => {
+                    metrics::repeated();
+                    self.repeated = true;
+                    return Ok(Step::Repeat(journal_seq));
+                }
+                Outcome::Decided(decision) => decision,
+                Outcome::NeedsPin => unreachable!("a reversal never asks for a PIN"),
+            };
+        if is_foreign {
+            forward::also_at_issuer(self.work, card, &self.request, &mut decision).await?;
+        }
         let (reply, code) = self.reply(decision.reason).await?;
         let transaction = Transaction {
             role: Role::Reversal,
@@ -149,12 +159,13 @@ impl CardWork for Undoing<'_> {
             reason: decision.reason,
             code,
             pin: decision.pin,
-            tries_left: card.state.tries.left(policy.pin_try_limit),
-            tries_limit: policy.pin_try_limit.get(),
+            tries_left: limit.map_or(0, |limit| card.state.tries.left(limit)),
+            tries_limit: limit.map_or(0, |limit| limit.get()),
             locked: card.state.lock.map(|lock| LockedUntil(lock.until)),
             effects: decision.effects,
             movement: decision.movement,
             original: decision.original,
+            forwarded: None,
         };
         Ok(self.work.card_step(card, transaction, reply))
     }

@@ -137,7 +137,7 @@ pub(crate) fn parts(
     settings: Settings,
 ) -> Parts {
     let (store, products) = (Store::new(engine), Products::builtin());
-    Parts { store, module, products, clock, settings, references_start: 0 }
+    Parts { store, module, products, clock, settings, references_start: 0, routes: Vec::new() }
 }
 
 /// Parts of a host that nobody will talk to.

@@ -85,6 +85,7 @@ pub(crate) fn sale(id: CardId, card: &Card, n: u32) -> Result<Entry, model::Inva
         effects: vec![Effect::Post { delta: Amount(-1) }, Effect::Remember { trace }],
         movement: Movement { debit_count: 1, debit_sum: Amount(1), ..Movement::default() },
         original: None,
+        forwarded: None,
     };
     Ok(Entry {
         subject: Subject::Card(id),

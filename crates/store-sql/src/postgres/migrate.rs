@@ -23,7 +23,7 @@ struct Migration {
     partition: &'static str,
 }
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         shared: include_str!("../../migrations/postgres/0001_shared.sql"),
         partition: include_str!("../../migrations/postgres/0001_partition.sql"),
@@ -34,6 +34,7 @@ const MIGRATIONS: [Migration; 4] = [
         shared: include_str!("../../migrations/postgres/0004_shared.sql"),
         partition: include_str!("../../migrations/postgres/0004_partition.sql"),
     },
+    Migration { shared: include_str!("../../migrations/postgres/0005_shared.sql"), partition: "" },
 ];
 
 /// Our version.

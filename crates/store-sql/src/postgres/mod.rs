@@ -24,7 +24,8 @@ use async_trait::async_trait;
 use authorization::settlement::Totals;
 use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
 use store::{
-    AppendError, Archive, Card, Engine, Entry, Event, Registration, StoreError, Subject, Terminal,
+    AppendError, Archive, Card, Engine, Entry, Event, Outstanding, Registration, StoreError, Subject,
+    Terminal,
     archive::{
         CardQuery, CardView, Overview, Page, Progress, TerminalView, TransactionDetail, TransactionQuery,
         TransactionRow,
@@ -61,6 +62,7 @@ pub mod local_server;
 mod look;
 mod migrate;
 mod open;
+mod outstanding;
 mod pool;
 mod reader;
 mod registers;
@@ -213,6 +215,24 @@ impl Engine for PostgresEngine {
             }
         }
         Ok(())
+    }
+
+    async fn pan(&self, id: &CardId) -> Result<Option<Pan>, StoreError> {
+        self.core.pan(id).await
+    }
+
+    async fn note_outstanding(&self, id: &CardId, at: Timestamp) -> Result<(), StoreError> {
+        self.core.check_open()?;
+        self.core.note_outstanding(id, at).await
+    }
+
+    async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
+        self.core.outstanding().await
+    }
+
+    async fn forget_outstanding(&self, id: &CardId, noted: Timestamp) -> Result<(), StoreError> {
+        self.core.check_open()?;
+        self.core.forget_outstanding(id, noted).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -32,6 +32,7 @@ pub(crate) struct Texts {
     pub(crate) head: String,
     /// Newer entries of a subject.
     pub(crate) newer: String,
+    pub(crate) pan: String,
     pub(crate) terminals: String,
     pub(crate) terminals_count: String,
     pub(crate) cards_after: String,
@@ -72,6 +73,7 @@ impl Texts {
             backlog: text("SELECT count(*) FROM {p}.journal WHERE place > $1"),
             head: text("SELECT last * {partitions} + {partition} FROM {p}.head WHERE one = 1"),
             newer: text(NEWER),
+            pan: text("SELECT pan_sealed FROM {p}.cards WHERE id = $1"),
             terminals: text("SELECT id FROM {p}.terminals"),
             terminals_count: text("SELECT count(*) FROM {p}.terminals"),
             cards_after: text("SELECT n, id, pan_masked FROM {p}.cards WHERE n > $1 AND n <= $2"),
@@ -196,6 +198,12 @@ pub(crate) const REGISTERED: &str = "SELECT registered FROM pinward.store WHERE 
 /// For references: whoever has moved `next` over them has them.
 pub(crate) const CLAIM_NUMBERS: &str =
     "UPDATE pinward.numbers SET next = next + $1 WHERE one = 1 RETURNING next - $1";
+
+// Cards for which something may be outstanding at their issuer.
+pub(crate) const NOTE_OUTSTANDING: &str = "INSERT INTO pinward.outstanding (card, noted) VALUES ($1, $2)
+    ON CONFLICT (card) DO UPDATE SET noted = greatest(outstanding.noted, excluded.noted)";
+pub(crate) const OUTSTANDING: &str = "SELECT card, noted FROM pinward.outstanding";
+pub(crate) const FORGET_OUTSTANDING: &str = "DELETE FROM pinward.outstanding WHERE card = $1 AND noted = $2";
 
 // Leases. The holder's own lease is always free to it.
 pub(crate) const NEW_LEASE: &str =

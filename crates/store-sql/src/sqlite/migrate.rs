@@ -25,7 +25,10 @@ pub(crate) const JOURNAL: Schema = Schema {
 };
 pub(crate) const REGISTERS: Schema = Schema {
     file: "registers.db",
-    migrations: &[include_str!("../../migrations/sqlite/registers/0001_registers.sql")],
+    migrations: &[
+        include_str!("../../migrations/sqlite/registers/0001_registers.sql"),
+        include_str!("../../migrations/sqlite/registers/0002_outstanding.sql"),
+    ],
     synchronous: "FULL",
 };
 pub(crate) const ARCHIVE: Schema = Schema {

@@ -18,7 +18,8 @@ use authorization::settlement::Totals;
 use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
 use rusqlite::OptionalExtension;
 use store::{
-    AppendError, Archive, Card, Engine, Entry, Event, Registration, StoreError, Subject, Terminal,
+    AppendError, Archive, Card, Engine, Entry, Event, Outstanding, Registration, StoreError, Subject,
+    Terminal,
     archive::{
         CardQuery, CardView, Overview, Page, Progress, TerminalView, TransactionDetail, TransactionQuery,
         TransactionRow,
@@ -43,6 +44,7 @@ pub(crate) mod export;
 mod limits;
 mod migrate;
 mod open;
+mod outstanding;
 mod packed;
 mod pool;
 mod queue;
@@ -184,6 +186,27 @@ impl Engine for SqliteEngine {
     async fn register(&self, registrations: Vec<Registration>) -> Result<(), StoreError> {
         self.core.health.check()?;
         self.read(move |core| core.register(registrations)).await
+    }
+
+    async fn pan(&self, id: &CardId) -> Result<Option<Pan>, StoreError> {
+        let id = *id;
+        self.read(move |core| core.pool.read(|conn| core.pan(conn, &id))).await
+    }
+
+    async fn note_outstanding(&self, id: &CardId, at: Timestamp) -> Result<(), StoreError> {
+        self.core.health.check()?;
+        let id = *id;
+        self.read(move |core| core.note_outstanding(&id, at)).await
+    }
+
+    async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
+        self.read(|core| core.pool.read(|conn| core.outstanding(conn))).await
+    }
+
+    async fn forget_outstanding(&self, id: &CardId, noted: Timestamp) -> Result<(), StoreError> {
+        self.core.health.check()?;
+        let id = *id;
+        self.read(move |core| core.forget_outstanding(&id, noted)).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

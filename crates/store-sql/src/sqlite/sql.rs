@@ -25,6 +25,8 @@ pub(crate) const TERMINALS: &str = "SELECT id FROM registers.terminals ORDER BY 
 pub(crate) const BATCH_TOTALS: &str =
     "SELECT totals, upto FROM registers.batch_totals WHERE terminal = ?1 AND batch = ?2";
 pub(crate) const CARD_OF: &str = "SELECT card FROM registers.transaction_keys WHERE key = ?1";
+pub(crate) const PAN: &str = "SELECT pan_sealed FROM registers.cards WHERE id = ?1";
+pub(crate) const OUTSTANDING: &str = "SELECT card, noted FROM registers.outstanding";
 pub(crate) const MARK: &str = "SELECT mark FROM registers.checkpoint";
 
 // The registers, written.
@@ -43,3 +45,6 @@ pub(crate) const SAVE_BATCH: &str =
 pub(crate) const SAVE_KEY: &str = "INSERT INTO transaction_keys (key, card) VALUES (?1, ?2)
     ON CONFLICT (key) DO UPDATE SET card = excluded.card";
 pub(crate) const SAVE_MARK: &str = "UPDATE checkpoint SET mark = ?1";
+pub(crate) const NOTE_OUTSTANDING: &str = "INSERT INTO outstanding (card, noted) VALUES (?1, ?2)
+    ON CONFLICT (card) DO UPDATE SET noted = max(noted, excluded.noted)";
+pub(crate) const FORGET_OUTSTANDING: &str = "DELETE FROM outstanding WHERE card = ?1 AND noted = ?2";

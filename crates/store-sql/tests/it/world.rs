@@ -204,6 +204,7 @@ pub(crate) fn sale(card: &Card, tx: Tx) -> Entry {
         effects,
         movement: if approved { debit } else { Movement::default() },
         original: None,
+        forwarded: None,
     };
     Entry {
         subject: Subject::Card(card.id),

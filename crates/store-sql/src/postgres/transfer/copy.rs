@@ -117,6 +117,12 @@ impl<'a> Copying<'a> {
                 [&n, &ids, &masked, &sealed, &records, &references, &states, &seqs];
             self.write(p, CARDS, &values).await?;
         }
+        // What must still be said to issuers of foreign cards is found again by this table.
+        for row in rows {
+            if has_forwards(&row.state)? {
+                self.live.execute(sql::NOTE_OUTSTANDING, &[&row.id, &0_i64]).await?;
+            }
+        }
         let last = rows.last().map_or(0, |row| row.n);
         self.live.execute(REGISTERED, &[&last]).await?;
         self.commit("UPDATE pinward.transfer SET cards = $1 WHERE one = 1", &last).await
@@ -206,4 +212,8 @@ pub(super) fn read(row: &EntryRow, partitions: u16) -> Result<(u16, Option<Vec<u
         Event::Desk(_) | Event::Terminal(_) => None,
     };
     Ok((partition(&entry.subject, partitions), key))
+}
+
+fn has_forwards(state: &[u8]) -> Result<bool, StoreError> {
+    decode("card state", state).map(|state: CardState| !state.forwards().is_empty())
 }
