@@ -11,7 +11,7 @@
 //!
 //! A transaction is in the card's state before its first byte leaves for the issuer, so whoever comes next, a repeat, a
 //! reversal, another host or a restart, meets it there. The tries of foreign cards are their issuer's: nothing here
-//! counts one (docs/reference/rules.md R14 to R17).
+//! counts one (docs/reference/rules.md U1 to U6).
 
 use minicbor::{Decode, Encode};
 use model::{

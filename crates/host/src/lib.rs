@@ -146,7 +146,15 @@ impl Host {
         // Certificates are valid by the machine's clock, which terminals share, and not by that of a scenario.
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let now = clock.now().0 / 1000;
-        let bound = listener::bind_all(listeners, &shared.settings, &*shared.module, now).await?;
+        let bound = match listener::bind_all(listeners, &shared.settings, &*shared.module, now).await {
+            Ok(bound) => bound,
+            Err(error) => {
+                if let Some(forwarding) = &shared.forwarding {
+                    forwarding.shutdown().await;
+                }
+                return Err(error);
+            }
+        };
         let addresses = bound.iter().map(listener::Bound::address).collect();
         let terminators = bound.iter().filter_map(listener::Bound::tls).collect();
         let certificates = tls::watch::Certificates { terminators, clock };

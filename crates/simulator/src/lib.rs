@@ -1,4 +1,4 @@
-//! The other side of the wire: terminals with their keypads and bad habits, receipts, stories.
+//! The other side of the wire: terminals with their keypads and bad habits, receipts, stories; and other banks.
 //!
 //! A [`Terminal`] does what a POS terminal in a shop does - signs in, encrypts PINs, signs messages, keeps a reversal until it is
 //! answered - and, on request, what terminals in shops also do: lose packets, send a frame twice, use yesterday's keys.
@@ -7,6 +7,8 @@
 //! It imports nothing of the host: what both sides would get wrong in the same way must show here.
 //! Everything it knows about a host is a [`Sandbox`] file: addresses, terminals with test keys of any scheme, cards with test PINs.
 //!
+//! [`issuer`] is another bank, to which a host forwards cards that are not its own.
+//!
 //! Read in this order, in which a payment meets them: [`sandbox`], [`keypad`], [`fault`], `keys`, `request`, `link`, `reply`, [`memory`],
 //! [`terminal`]; then what people see of it: [`step`], [`words`], [`receipt`]; then [`story`] and [`runner`].
 //! [`bulk`] is for load: the same terminal, written for speed.
@@ -14,6 +16,7 @@
 pub mod bulk;
 pub mod clock;
 pub mod fault;
+pub mod issuer;
 pub mod keypad;
 mod keys;
 mod link;
@@ -32,6 +35,7 @@ pub mod words;
 
 pub use bulk::{Bulk, SaleForm};
 pub use fault::Faults;
+pub use issuer::Issuer;
 pub use keypad::Keypad;
 pub use link::{Connecting, Network, Wire};
 pub use receipt::{Paper, Receipt};

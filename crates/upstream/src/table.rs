@@ -60,7 +60,8 @@ impl Table {
         Self { waiting: HashMap::new(), order: VecDeque::new(), most, remembered }
     }
 
-    /// Notes a question before it is sent; `None` if there are too many, or one like it.
+    /// Notes a question before it is sent; `None` if there are too many, or if somebody waits for the answer to one like it. A
+    /// repeat of one that nobody waits for takes its place.
     pub(crate) fn register(
         &mut self,
         key: Key,
@@ -69,7 +70,9 @@ impl Table {
         now: Instant,
     ) -> Option<oneshot::Receiver<Result<Reply, Broken>>> {
         self.forget_old(now);
-        if self.waiting.len() >= self.most || self.waiting.contains_key(&key) {
+        let is_awaited =
+            |waiting: &Waiting| waiting.answer.as_ref().is_some_and(|answer| !answer.is_closed());
+        if self.waiting.len() >= self.most || self.waiting.get(&key).is_some_and(is_awaited) {
             return None;
         }
         let (answer, waiting) = oneshot::channel();
@@ -112,5 +115,75 @@ impl Table {
                 self.waiting.remove(&key);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{BatchNumber, ResponseCode};
+
+    use super::*;
+
+    fn about(stan: u32) -> About {
+        let key = TransactionKey {
+            terminal: "10000001".parse().unwrap(),
+            batch: BatchNumber::NONE,
+            stan: Stan::new(stan).unwrap(),
+            day: 0,
+        };
+        About { card: CardId([1; 16]), key, stan: Stan::new(stan).unwrap(), at: Timestamp(0) }
+    }
+
+    fn reply() -> Reply {
+        Reply { code: ResponseCode::APPROVED, approval: None, amount: None, balance: None }
+    }
+
+    fn table() -> Table {
+        Table::new(2, Duration::from_secs(60))
+    }
+
+    #[test]
+    fn an_answer_is_delivered_once_and_late_when_nobody_waits() {
+        let (mut table, now) = (table(), Instant::now());
+        let (first, second) = (Key::sample(1), Key::sample(2));
+        let mut waiting = table.register(first, 0, about(1), now).unwrap();
+        drop(table.register(second, 0, about(2), now).unwrap());
+        assert_eq!(table.answered(&first, reply(), now), Matched::Delivered);
+        assert_eq!(waiting.try_recv(), Ok(Ok(reply())));
+        assert_eq!(table.answered(&first, reply(), now), Matched::Unknown, "a copy of the answer");
+        let after = Duration::from_secs(3);
+        assert_eq!(table.answered(&second, reply(), now + after), Matched::Late(about(2), after));
+    }
+
+    #[test]
+    fn a_repeat_takes_the_place_of_what_nobody_waits_for() {
+        let (mut table, now) = (table(), Instant::now());
+        let waiting = table.register(Key::sample(1), 0, about(1), now).unwrap();
+        assert!(table.register(Key::sample(1), 0, about(1), now).is_none(), "somebody waits");
+        drop(waiting);
+        assert!(table.register(Key::sample(1), 1, about(1), now).is_some());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (mut table, now) = (table(), Instant::now());
+        for stan in [1, 2] {
+            drop(table.register(Key::sample(stan), 0, about(stan), now).unwrap());
+        }
+        assert!(table.register(Key::sample(3), 0, about(3), now).is_none());
+        let later = now + Duration::from_secs(61);
+        assert!(table.register(Key::sample(3), 0, about(3), later).is_some());
+        assert_eq!(table.answered(&Key::sample(1), reply(), later), Matched::Unknown);
+    }
+
+    #[test]
+    fn a_broken_line_lets_its_own_go_and_still_knows_them() {
+        let (mut table, now) = (table(), Instant::now());
+        let mut one = table.register(Key::sample(1), 0, about(1), now).unwrap();
+        let mut other = table.register(Key::sample(2), 1, about(2), now).unwrap();
+        table.broke(0);
+        assert_eq!(one.try_recv(), Ok(Err(Broken)));
+        assert!(other.try_recv().is_err());
+        assert!(matches!(table.answered(&Key::sample(1), reply(), now), Matched::Late(..)));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Before a reversal leaves for the first time that is in the card's journal, so every later sending, by this host, by
 //! this host after a restart, or by another one, carries the repeat digit (0421). Two hosts that send the same one harm
-//! nobody: it has one identity, and the issuer undoes once (docs/reference/rules.md R16).
+//! nobody: it has one identity, and the issuer undoes once (docs/reference/rules.md U4).
 
 use std::{
     collections::HashSet,

@@ -2,7 +2,7 @@
 //!
 //! The question is durable before it leaves, and so is what came of it before the terminal is answered. The time that the
 //! issuer has is below ours, and ours below the terminal's; an answer that is not there by then is none, and whatever the
-//! issuer did is undone (docs/reference/rules.md R14, R15). Terminal, batch, MAC and repeats are checked as for our own
+//! issuer did is undone (docs/reference/rules.md U1, U2). Terminal, batch, MAC and repeats are checked as for our own
 //! cards; tries are the issuer's to count.
 
 use std::{sync::Arc, time::Duration};

@@ -28,7 +28,7 @@ pub(crate) const MERCHANT: &str = "898510154110283";
 pub(crate) const PIN: &str = "372915";
 pub(crate) const WRONG: &str = "483026";
 pub(crate) const OPENING: Amount = Amount(10_000_000);
-const START: Timestamp = Timestamp(1_795_000_000_000);
+pub(crate) const START: Timestamp = Timestamp(1_795_000_000_000);
 const TERMINALS: usize = 3;
 const CARDS: usize = 4;
 
@@ -154,7 +154,7 @@ fn hosts() -> ListenerConfig {
     listener("ascii87-bin", "len2", "x919")
 }
 
-fn listener(dialect: &str, framing: &str, mac: &str) -> ListenerConfig {
+pub(crate) fn listener(dialect: &str, framing: &str, mac: &str) -> ListenerConfig {
     ListenerConfig {
         address: SocketAddr::from(([127, 0, 0, 1], 0)),
         dialect: dialect.to_owned(),
@@ -170,7 +170,7 @@ pub(crate) fn pan(index: usize) -> String {
     format!("91000199{:08}", index + 1)
 }
 
-async fn register(engine: &dyn Engine, soft: &SoftModule) {
+pub(crate) async fn register(engine: &dyn Engine, soft: &SoftModule) {
     let mut registrations = Vec::new();
     for index in 0..CARDS {
         let pan: Pan = pan(index).parse().unwrap();
@@ -221,7 +221,7 @@ pub(crate) struct Switched {
 }
 
 impl Switched {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let soft = |c| SoftModule::new(MasterKey::new(&[5; 32]), KeyPolicy::Sandbox, c);
         let key = soft(Configuration::default())
             .generate_key(KeyAttributes::tdes(KeyUsage::PinVerificationIbm3624))
