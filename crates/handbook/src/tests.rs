@@ -201,9 +201,9 @@ fn every_code_of_every_profile_is_explained_and_moves_the_counter_as_its_reason_
             let entry = code(text.as_str().unwrap()).unwrap_or_else(|| panic!("{}: {text}", path.display()));
             let expect = match name.parse().unwrap() {
                 ReasonCode::WrongPin | ReasonCode::IssuerWrongPin => CounterEffect::PlusOne,
-                ReasonCode::PinTriesExceeded
-                | ReasonCode::CardLocked
-                | ReasonCode::IssuerTriesExceeded => CounterEffect::Locked,
+                ReasonCode::PinTriesExceeded | ReasonCode::CardLocked | ReasonCode::IssuerTriesExceeded => {
+                    CounterEffect::Locked
+                }
                 ReasonCode::Approved
                 | ReasonCode::Reversed
                 | ReasonCode::StaffAction

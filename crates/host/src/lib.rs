@@ -41,7 +41,7 @@ pub use config::{
     ClientCertificate, Limits, ListenerConfig, ListenerLimits, Settings, TlsConfig, UpstreamSettings,
 };
 pub use gate::Gate;
-pub use listener::{StartError, check};
+pub use listener::{StartError, check, check_routes};
 pub use profile::Profile;
 pub use upstream::{LineConfig, LineStatus, RouteConfig, RouteStatus};
 
@@ -199,7 +199,13 @@ impl Host {
     /// The links to other issuers, and how many cards have reversals that their issuer has not acknowledged.
     #[must_use]
     pub fn upstream(&self) -> (Vec<RouteStatus>, usize) {
-        self.shared.forwarding.as_ref().map_or_else(Default::default, |forwarding| forwarding.status())
+        self.watch_upstream()()
+    }
+
+    /// The same as a question that may be asked from elsewhere, again and again.
+    pub fn watch_upstream(&self) -> impl Fn() -> (Vec<RouteStatus>, usize) + Send + Sync + 'static {
+        let forwarding = self.shared.forwarding.clone();
+        move || forwarding.as_ref().map_or_else(Default::default, |forwarding| forwarding.status())
     }
 
     /// Stops accepting, lets what is under way finish (bounded by `limits.shutdown_ms`), and returns.

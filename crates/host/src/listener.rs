@@ -160,6 +160,24 @@ pub fn check(configs: &[ListenerConfig], settings: &Settings) -> Vec<String> {
     problems
 }
 
+/// Everything that is wrong with routes to other issuers, without opening anything.
+#[must_use]
+pub fn check_routes(routes: &[upstream::RouteConfig], settings: &Settings) -> Vec<String> {
+    let mut problems: Vec<String> = upstream::check(routes).iter().map(ToString::to_string).collect();
+    for route in routes {
+        // A MAC is verified and a PIN translated before, and an answer signed after.
+        let ours = route.answer_ms.saturating_add(settings.module_timeout_ms.saturating_mul(3));
+        if ours >= settings.terminal_timeout_ms {
+            problems.push(format!(
+                "route {:?}: answer_ms {} and three times host.module_timeout_ms {} leave no time below \
+                 host.terminal_timeout_ms {}: times must be nested",
+                route.name, route.answer_ms, settings.module_timeout_ms, settings.terminal_timeout_ms
+            ));
+        }
+    }
+    problems
+}
+
 /// Each of a listener's settings by itself.
 fn wrong_in(config: &ListenerConfig, settings: &Settings) -> Vec<String> {
     let name = config.profile.as_deref().unwrap_or_else(|| Profile::for_dialect(&config.dialect));

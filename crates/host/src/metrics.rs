@@ -50,6 +50,7 @@ pub fn describe() {
         "Until a listener's certificate chain expires; negative: it has"
     );
     describe_counter!("pinward_tls_reloads_total", "Certificate files read again, by outcome");
+    upstream::metrics::describe();
 }
 
 /// What is counted with every payment, looked up once.

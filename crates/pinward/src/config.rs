@@ -41,6 +41,9 @@ pub(crate) struct Config {
     /// Ports.
     #[serde(default)]
     pub(crate) listener: Vec<host::ListenerConfig>,
+    /// Other issuers, whose cards are forwarded to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) route: Vec<host::RouteConfig>,
 }
 
 /// The console's settings.
@@ -79,6 +82,7 @@ impl Config {
             ));
         }
         problems.extend(host::check(&self.listener, &self.host));
+        problems.extend(host::check_routes(&self.route, &self.host));
         if self.store.is_none() && (!self.database.is_default() || self.store_password_file.is_some()) {
             problems
                 .push("[database] and store_password_file belong to a `store`, and there is none".to_owned());
@@ -184,6 +188,27 @@ mod tests {
         assert_eq!(config.host.module_timeout_ms, 7);
         assert_eq!(config.data, PathBuf::from("b"));
         assert_eq!(config.host.acquirer, "01020001");
+    }
+
+    #[test]
+    fn a_route_says_what_is_wrong_with_it() {
+        let text = r#"
+            data = "a"
+            [[route]]
+            name = "bank-b"
+            bins = ["95x"]
+            dialect = "cup-pos"
+            framing = "none"
+            zone_pin_key = "B0096P0TE00N0000"
+            answer_ms = 59000
+            line = []
+        "#;
+        let config: Config = toml::from_str(text).unwrap();
+        let problems = config.problems().join("; ");
+        for expect in ["bin \"95x\"", "[[route.line]]", "dialect \"cup-pos\"", "must be nested"] {
+            assert!(problems.contains(expect), "{expect}: {problems}");
+        }
+        assert!(toml::from_str::<Config>(&text.replace("answer_ms", "answer_s")).is_err());
     }
 
     #[test]

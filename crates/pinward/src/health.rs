@@ -1,7 +1,7 @@
 //! Is everything that a payment needs there? Asked every two seconds, so that a health page never waits.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,18 +14,49 @@ const EVERY: Duration = Duration::from_secs(2);
 /// The latest answers.
 pub(crate) struct Health {
     checks: Mutex<Vec<Check>>,
+    upstream: OnceLock<Upstream>,
 }
+
+/// Asks how the links to other issuers are, and how many cards have reversals under way there.
+type Upstream = Box<dyn Fn() -> (Vec<host::RouteStatus>, usize) + Send + Sync>;
 
 impl HealthCheck for Health {
     fn checks(&self) -> Vec<Check> {
-        self.checks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(upstream) = self.upstream.get() {
+            let (routes, undoing) = upstream();
+            checks.extend(routes.iter().map(|route| of_route(route, undoing)));
+        }
+        checks
     }
 }
 
+/// A route whose lines are down is said to be, and does not make the host unready: our own cards are still decided, and
+/// another host would meet the same silence.
+fn of_route(route: &host::RouteStatus, undoing: usize) -> Check {
+    let up = route.lines.iter().filter(|line| line.up).count();
+    let down = route.lines.iter().filter(|line| !line.up);
+    let down: String = down.map(|line| format!("; {}: {}", line.address, line.words)).collect();
+    let detail = format!(
+        "{up} of {} lines up{down}; cards with reversals under way on all routes: {undoing}",
+        route.lines.len()
+    );
+    Check { name: format!("route {}", route.name), ok: true, detail, took_us: 0 }
+}
+
 impl Health {
+    /// From now on routes are among the checks.
+    pub(crate) fn also_ask(
+        &self,
+        upstream: impl Fn() -> (Vec<host::RouteStatus>, usize) + Send + Sync + 'static,
+    ) {
+        let _ = self.upstream.set(Box::new(upstream));
+    }
+
     /// Asks once, then keeps asking until the program ends.
     pub(crate) async fn start(store: Store, module: Arc<dyn SecurityModule>) -> Arc<Self> {
-        let health = Arc::new(Self { checks: Mutex::new(ask(&store, &*module).await) });
+        let health =
+            Arc::new(Self { checks: Mutex::new(ask(&store, &*module).await), upstream: OnceLock::new() });
         let keep = Arc::clone(&health);
         tokio::spawn(async move {
             loop {

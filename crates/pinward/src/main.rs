@@ -8,6 +8,7 @@ mod health;
 mod keys;
 mod log;
 mod module;
+mod other_bank;
 mod process;
 mod progress;
 mod runtime;

@@ -58,8 +58,10 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         products,
         clock: Arc::new(host::SystemClock),
         settings: config.host.clone(),
+        routes: config.route.clone(),
     };
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
+    health.also_ask(host.watch_upstream());
     let (stop_console, stopped) = oneshot::channel();
     let router = web::Console::new(state);
     let served = tokio::spawn(web::serve(listener, router, async move {

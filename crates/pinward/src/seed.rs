@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context;
-use authorization::{CardRecord, terminal::TerminalRecord};
+use authorization::{CardRecord, card::FOREIGN, terminal::TerminalRecord};
 use hsm::soft::ReferenceMethod;
 use model::{Amount, Currency, Expiry, KeyScheme, Pan, TerminalId};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use store::{Engine, Registration};
 use crate::{
     keys,
     module::ModuleConfig,
+    other_bank::OtherBank,
     test_keys::{TerminalKeysJson, TestKeys},
     test_module::{TestHsm, TestModule},
 };
@@ -34,6 +35,9 @@ pub(crate) struct SandboxJson {
     #[serde(default)]
     pub(crate) scheme_terminals: Vec<TerminalJson>,
     pub(crate) cards: Vec<CardJson>,
+    /// Cards of another bank, which the simulator plays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) foreign_cards: Vec<CardJson>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -80,6 +84,9 @@ pub(crate) struct Seeded {
     pub(crate) module: ModuleConfig,
     pub(crate) public: SandboxJson,
     pub(crate) opening: SandboxJson,
+    /// The other bank; none with an HSM, whose zone keys come by ceremony.
+    #[serde(default)]
+    pub(crate) bank: Option<OtherBank>,
 }
 
 #[derive(Deserialize)]
@@ -386,10 +393,16 @@ impl Seeder<'_> {
             terminals,
             scheme_terminals,
             cards,
+            foreign_cards: Vec::new(),
         };
-        let public = sandbox(terminals, scheme_terminals, cards);
+        let bank = match module {
+            ModuleConfig::Soft => Some(OtherBank::make(self.module, foreign_cards()?).await?),
+            ModuleConfig::Payshield(_) => None,
+        };
+        let mut public = sandbox(terminals, scheme_terminals, cards);
+        public.foreign_cards = bank.iter().flat_map(|bank| bank.cards.clone()).collect();
         let opening = sandbox(vec![opening_terminal], Vec::new(), vec![opening_card]);
-        Ok((Seeded { module, public, opening }, self.registrations))
+        Ok((Seeded { module, public, opening, bank }, self.registrations))
     }
 
     async fn cards(&mut self) -> anyhow::Result<Vec<CardJson>> {
@@ -490,6 +503,19 @@ impl Seeder<'_> {
             next: None,
         })
     }
+}
+
+/// The other bank's cards. They are not registered here: the host meets them at a terminal.
+fn foreign_cards() -> anyhow::Result<Vec<CardJson>> {
+    let card = |number: String| {
+        Ok(CardJson {
+            pan: with_check_digit(&number),
+            expiry: EXPIRY.to_owned(),
+            pin: random_pin(6)?,
+            product: FOREIGN.to_owned(),
+        })
+    };
+    OtherBank::numbers().map(card).collect()
 }
 
 /// A PIN in which no digit comes more than twice: not one that a guesser tries first, and long enough for a keypad with

@@ -137,6 +137,8 @@ struct Claimed<'a> {
     lock: Option<File>,
 }
 
+/// The product of other banks' cards: a story gets one only if it says so.
+const FOREIGN: &str = "foreign";
 /// How many cards are tried before a story gives up: each costs an exchange.
 const CARDS_TRIED_MAX: usize = 40;
 
@@ -205,7 +207,9 @@ impl<'a> Stage<'a> {
         // The first cards of the list are for people; stories take from the second half, and only then from the first.
         let half = sandbox.cards.len() / 2;
         let (first, second) = sandbox.cards.split_at(half);
-        let in_order = (half..).zip(second).chain((0..).zip(first));
+        let foreign = (sandbox.cards.len()..).zip(&sandbox.foreign_cards);
+        let foreign = foreign.filter(|_| wish.product.as_deref() == Some(FOREIGN));
+        let in_order = (half..).zip(second).chain((0..).zip(first)).chain(foreign);
         for (at, card) in in_order.filter(|(_, card)| fits(wish, card)) {
             let in_story = self.cards.iter().flatten().any(|claimed| claimed.at == at);
             let Some(lock) = (if in_story { None } else { claim(sandbox.directory.as_deref(), at) }) else {

@@ -33,6 +33,9 @@ pub struct Sandbox {
     pub scheme_terminals: Vec<TerminalEntry>,
     /// The cards that the issuer knows, with their PINs.
     pub cards: Vec<Card>,
+    /// Cards of another bank, to which the host forwards them; their product is `foreign`.
+    #[serde(default)]
+    pub foreign_cards: Vec<Card>,
     /// Where the file was, and where terminals keep their memory. `None` for a sandbox made in memory.
     #[serde(skip)]
     pub directory: Option<PathBuf>,

@@ -21,7 +21,7 @@ use crate::fault::Faults;
 use crate::words::Language;
 
 /// The stories that come with the program, by name.
-const BUILTIN: [(&str, &str); 9] = [
+const BUILTIN: [(&str, &str); 10] = [
     ("error-75", include_str!("../stories/error-75.story")),
     ("forgotten-pin", include_str!("../stories/forgotten-pin.story")),
     ("packet-loss", include_str!("../stories/packet-loss.story")),
@@ -31,6 +31,7 @@ const BUILTIN: [(&str, &str); 9] = [
     ("day-at-the-till", include_str!("../stories/day-at-the-till.story")),
     ("dukpt-day", include_str!("../stories/dukpt-day.story")),
     ("sm4-day", include_str!("../stories/sm4-day.story")),
+    ("other-bank", include_str!("../stories/other-bank.story")),
 ];
 
 /// A parsed story.

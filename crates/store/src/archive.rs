@@ -125,7 +125,7 @@ pub struct TransactionRow {
     pub reason: String,
     /// The reason's family.
     pub family: Family,
-    /// `not-asked`, `verified`, `mismatch`, `unverifiable:<cause>`, `discarded`.
+    /// `not-asked`, `verified`, `mismatch`, `unverifiable:<cause>`, `discarded`, `sent-to-issuer`.
     pub pin: String,
     /// Was a PIN try consumed?
     pub try_charged: bool,

@@ -306,7 +306,15 @@ fn sandbox(scenario: &Scenario, addresses: &[SocketAddr], cards: Vec<Card>) -> a
             next: None,
         });
     }
-    Ok(Sandbox { listeners, console: None, terminals, scheme_terminals: Vec::new(), cards, directory: None })
+    Ok(Sandbox {
+        listeners,
+        console: None,
+        terminals,
+        scheme_terminals: Vec::new(),
+        cards,
+        foreign_cards: Vec::new(),
+        directory: None,
+    })
 }
 
 /// The soft module behind a switch; counts how often it was asked about a PIN.

@@ -65,6 +65,35 @@ pub struct RouteConfig {
     pub line: Vec<LineConfig>,
 }
 
+impl RouteConfig {
+    /// A route with everything at its default that has one.
+    #[must_use]
+    pub fn new(name: &str, bins: &[&str], dialect: &str, framing: &str, zone_pin_key: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            bins: bins.iter().map(|bin| (*bin).to_owned()).collect(),
+            dialect: dialect.to_owned(),
+            framing: framing.to_owned(),
+            acquirer: None,
+            forwarder: None,
+            zone_pin_key,
+            pin_format: usual_format(),
+            zone_mac_key: None,
+            mac: usual_mac(),
+            answer_ms: answer_ms(),
+            late_ms: late_ms(),
+            echo_ms: echo_ms(),
+            network_ms: network_ms(),
+            connect_ms: connect_ms(),
+            reconnect_ms: reconnect_ms(),
+            reconnect_most_ms: reconnect_most_ms(),
+            unanswered: unanswered(),
+            in_flight: in_flight(),
+            line: Vec::new(),
+        }
+    }
+}
+
 /// One line of a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -269,12 +269,10 @@ impl Speech {
     async fn is_genuine(&self, message: &Message<'_>) -> bool {
         let Some((key, algorithm)) = &self.mac else { return true };
         let Some(field) = message.mac_field() else { return false };
-        let (Some(covered), Some(Ok(mac))) =
-            (message.before(field), message.raw(field).map(<&[u8; 8]>::try_from))
-        else {
-            return false;
-        };
-        let verified = self.module.verify_mac(MacKey::Key(key), *algorithm, covered, mac).await;
+        let (Some(covered), Some(text)) = (message.before(field), message.text(field)) else { return false };
+        // Binary or in hexadecimal characters: the dialect knows.
+        let Ok(mac) = u64::from_str_radix(&text.to_string(), 16).map(u64::to_be_bytes) else { return false };
+        let verified = self.module.verify_mac(MacKey::Key(key), *algorithm, covered, &mac).await;
         verified.is_ok_and(|outcome| outcome == MacOutcome::Valid)
     }
 
@@ -356,11 +354,128 @@ fn balance(text: &str) -> Option<(Amount, Currency)> {
 
 #[cfg(test)]
 mod tests {
+    use hsm::soft::{Configuration, KeyPolicy, MasterKey, SoftModule};
+
     use super::*;
 
     #[test]
     fn a_time_is_written_in_utc() {
         assert_eq!(transmission(Timestamp(1_795_000_000_000)), "1118110640");
+    }
+
+    fn speech(dialect: &str) -> Speech {
+        Speech {
+            dialect: Dialect::builtin(dialect).unwrap(),
+            framing: Framing::Len2,
+            acquirer: "01020000".to_owned(),
+            forwarder: Some("01029999".to_owned()),
+            profile: Profile::iso87().unwrap(),
+            mac: None,
+            module: Arc::new(SoftModule::new(
+                MasterKey::new(&[7; 32]),
+                KeyPolicy::Sandbox,
+                Configuration::default(),
+            )),
+        }
+    }
+
+    fn stan_7() -> Stan {
+        Stan::new(7).unwrap()
+    }
+
+    fn sale() -> Original {
+        Original { kind: Kind::Sale, stan: stan_7(), at: Timestamp(1_795_000_000_000), approval: None }
+    }
+
+    const POINTER: &str = "020000000711181106400000102000000001029999";
+
+    #[tokio::test]
+    async fn a_question_says_everything_in_every_dialect_of_hosts() {
+        let pan: Pan = "9555000000000012".parse().unwrap();
+        for dialect in ["ascii87-bin", "ascii87", "bcd87", "ebcdic87"] {
+            let ask = Ask {
+                kind: Kind::SaleVoid,
+                pan: &pan,
+                amount: Amount(1234),
+                currency: Currency::CNY,
+                stan: stan_7(),
+                at: sale().at,
+                expiry: Some("3012".parse().unwrap()),
+                entry_mode: Some("021"),
+                sequence: Some("001"),
+                track_2: Some("9555000000000012D3012101"),
+                rrn: "632212345678".parse().unwrap(),
+                terminal: "10000001".parse().unwrap(),
+                merchant: "898510154110283".parse().unwrap(),
+                pin: EncryptedPinBlock::new(&[0xAB; 8]),
+                chip: None,
+                original: Some(sale()),
+            };
+            let speech = speech(dialect);
+            let (frame, key) = speech.ask(&ask).await.unwrap();
+            assert_eq!(key, Key { mti: "0210".parse().unwrap(), stan: stan_7(), at: *b"1118110640" });
+            let message = speech.dialect.decode(&frame[2..]).unwrap();
+            for (n, text) in
+                [(3, "020000"), (4, "000000001234"), (7, "1118110640"), (32, "01020000"), (90, POINTER)]
+            {
+                assert_eq!(message.short(n).unwrap().as_str(), text, "{dialect} DE {n}");
+            }
+            let block = message.text(52).unwrap().to_string();
+            assert_eq!(block.to_uppercase(), "AB".repeat(8), "{dialect}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reversal_repeats_itself_but_for_one_digit() {
+        let pan: Pan = "9555000000000012".parse().unwrap();
+        let speech = speech("ascii87-bin");
+        let undo = |repeat| UndoMessage {
+            original: sale(),
+            pan: &pan,
+            amount: Amount(1234),
+            currency: Currency::CNY,
+            stan: Stan::new(8).unwrap(),
+            at: sale().at,
+            rrn: "632212345678".parse().unwrap(),
+            terminal: "10000001".parse().unwrap(),
+            merchant: "898510154110283".parse().unwrap(),
+            why: ReasonCode::IssuerTimeout,
+            repeat,
+        };
+        let (first, key) = speech.undo(&undo(false)).await.unwrap();
+        let (second, again) = speech.undo(&undo(true)).await.unwrap();
+        assert_eq!(key, again, "one answer belongs to both");
+        assert_eq!((&first[2..6], &second[2..6]), (&b"0420"[..], &b"0421"[..]));
+        assert_eq!(first[6..], second[6..]);
+        let message = speech.dialect.decode(&first[2..]).unwrap();
+        assert_eq!(message.short(90).unwrap().as_str(), POINTER);
+        assert_eq!(message.short(39).unwrap().as_str(), "68");
+    }
+
+    #[tokio::test]
+    async fn what_the_other_side_says_is_told_apart() {
+        let speech = speech("ascii87-bin");
+        let body = |mti: &str, fields: &[(u8, &str)]| {
+            let mut m = MessageBuilder::new(mti.parse().unwrap());
+            for (n, text) in fields {
+                m.set(*n, text);
+            }
+            let mut body = Vec::new();
+            m.encode(&speech.dialect, &mut body).unwrap();
+            body
+        };
+        let answer = [(7, "1118110640"), (11, "000007"), (39, "00")];
+        assert!(matches!(speech.hear(&body("0210", &answer)).await, Heard::Answer(..)));
+        let others = [&answer[..], &[(32, "09999999")]].concat();
+        assert!(
+            matches!(speech.hear(&body("0210", &others)).await, Heard::Nonsense(_)),
+            "another acquirer's"
+        );
+        assert!(matches!(speech.hear(&body("0200", &answer)).await, Heard::Nonsense(_)), "a question");
+        assert!(matches!(speech.hear(b"0210 nonsense").await, Heard::Nonsense(_)));
+        let network = [(7, "1118110640"), (11, "000001"), (39, "00"), (70, "001")];
+        assert_eq!(speech.hear(&body("0810", &network)).await, Heard::Network { accepted: true });
+        assert!(matches!(speech.hear(&body("0800", &network)).await, Heard::Asked(_)));
     }
 
     #[test]

@@ -101,7 +101,8 @@ impl CardWork for GivingUp<'_> {
 
     async fn decide(&mut self, card: &Card) -> Result<Step, NotGivenUp> {
         let key = self.overdue.key;
-        let forward = card.state.forwards().iter().find(|forward| forward.key == key).ok_or(NotGivenUp::NoMore)?;
+        let forward =
+            card.state.forwards().iter().find(|forward| forward.key == key).ok_or(NotGivenUp::NoMore)?;
         let Stage::Asked { .. } = forward.stage else { return Err(NotGivenUp::NoMore) };
         let reason = ReasonCode::IssuerTimeout;
         let effect = match forward.kind {

@@ -57,6 +57,7 @@ fn default_text() -> anyhow::Result<String> {
             tls: None,
             limits: host::ListenerLimits::default(),
         }],
+        route: Vec::new(),
     };
     Ok(toml::to_string(&config)?)
 }

@@ -69,6 +69,12 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     let place = place(&options)?;
     let (storage, seeded, is_new) = prepare(&place, options.hsm.as_deref(), options.more).await?;
+    // Kept until the end: a card of another bank needs somewhere to go.
+    let bank = match &seeded.bank {
+        Some(bank) => Some(bank.open(SocketAddr::from(([127, 0, 0, 1], 0))).await?),
+        None => None,
+    };
+    let route = seeded.bank.iter().zip(&bank).map(|(seed, bank)| seed.route(bank.address())).collect();
     let config = Config {
         data: std::path::absolute(&options.data)?,
         store: place.wish.store.clone(),
@@ -79,6 +85,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         host: host::Settings { sandbox: true, limits: limits(), ..host::Settings::default() },
         module: seeded.module.clone(),
         listener: seed::listeners(options.listen, &seeded.module)?,
+        route,
     };
     // The store's URL may hold a password.
     seed::write_private(&options.data.join("pinward.toml"), toml::to_string(&config)?.as_bytes())?;

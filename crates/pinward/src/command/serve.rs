@@ -31,10 +31,14 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let place = Place::of(&config)?;
     let storage = place.open().await?;
     let engine = storage.engine().describe();
+    let seeded = if config.host.sandbox { seed::read(&config.data)? } else { None };
+    // Kept until the end.
+    let _bank = match seeded.as_ref().and_then(|seeded| seeded.bank.as_ref()) {
+        Some(bank) => bank.open_for(&config.route).await?,
+        None => None,
+    };
     let running = runtime::start(&config, storage).await?;
-    if config.host.sandbox
-        && let Some(seeded) = seed::read(&config.data)?
-    {
+    if let Some(seeded) = seeded {
         let listening = super::demo::listening(&config.listener, running.addresses());
         publish(&config, super::demo::with_addresses(&seeded.public, &listening, running.console())).await?;
     }

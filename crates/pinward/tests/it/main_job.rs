@@ -32,8 +32,8 @@ fn every_story_plays_with_an_hsm_and_its_faults_are_no_wrong_pins() {
     let (hsm, file) = (TestHsm::start(), folder.path().join("hsm.json"));
     std::fs::write(&file, &hsm.line).unwrap();
     let sandbox = Sandbox::start(&folder.path().join("data"), &["--hsm", file.to_str().unwrap()]);
-    // No payShield speaks SM4.
-    for story in stories().iter().filter(|story| *story != "sm4-day") {
+    // No payShield speaks SM4, and a zone key comes into one by ceremony: there is no other bank.
+    for story in stories().iter().filter(|story| !["sm4-day", "other-bank"].contains(&story.as_str())) {
         sandbox.play(story);
     }
     let checked = Command::new(PROGRAM)

@@ -156,6 +156,10 @@ kind-keys-adopted = Moved to new keys
 kind-keys-fell-back = Back to the old keys
 kind-keys-retired = Old keys taken away
 kind-noted = Noted message
+kind-upstream-given-up = Given up at the issuer
+kind-upstream-reversal = Reversal to the issuer
+kind-upstream-reversed = Reversal acknowledged by the issuer
+kind-upstream-late-reply = Late answer from the issuer
 
 # Empty lists.
 no-transactions = No transactions yet

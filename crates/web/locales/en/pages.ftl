@@ -84,6 +84,7 @@ pin-verified = The PIN was right.
 pin-mismatch = The PIN was wrong.
 pin-unverifiable = It could not tell: this is a fault, not a wrong PIN.
 pin-discarded = Asked, but another decision came first; the proof was thrown away.
+pin-sent-to-issuer = Sent on to the card's issuer under the zone key; the issuer looked at it and counts its tries.
 with-cause = { $words } ({ $cause })
 todo = What to do
 particulars = Particulars

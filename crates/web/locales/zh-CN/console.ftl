@@ -155,6 +155,10 @@ kind-keys-adopted = 启用新密钥
 kind-keys-fell-back = 退回旧密钥
 kind-keys-retired = 旧密钥作废
 kind-noted = 已记录的报文
+kind-upstream-given-up = 放弃等待发卡行
+kind-upstream-reversal = 发往发卡行的冲正
+kind-upstream-reversed = 发卡行已确认冲正
+kind-upstream-late-reply = 发卡行迟到的应答
 
 # 空列表。
 no-transactions = 还没有交易

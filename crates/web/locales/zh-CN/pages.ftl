@@ -80,6 +80,7 @@ pin-verified = 密码正确。
 pin-mismatch = 密码错误。
 pin-unverifiable = 无法验证：这是故障，不是密码错误。
 pin-discarded = 已验证，但另一决定先到，结论作废。
+pin-sent-to-issuer = 已用区域密钥转换后送发卡行，由发卡行验证并计次。
 with-cause = { $words }（{ $cause }）
 todo = 如何处置
 particulars = 交易要素

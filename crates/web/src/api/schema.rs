@@ -123,7 +123,7 @@ pub(crate) struct Transaction {
     reason: String,
     /// Whose matter the reason is.
     family: FamilyName,
-    /// `not-asked`, `verified`, `mismatch`, `unverifiable:<cause>` or `discarded`.
+    /// `not-asked`, `verified`, `mismatch`, `unverifiable:<cause>`, `discarded` or `sent-to-issuer`.
     #[schema(example = "mismatch")]
     pin: String,
     /// Was a PIN try consumed?

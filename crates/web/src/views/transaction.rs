@@ -202,6 +202,7 @@ fn pin_words(say: Say, pin: &str) -> String {
         "mismatch" => say.t("pin-mismatch"),
         "unverifiable" => say.t("pin-unverifiable"),
         "discarded" => say.t("pin-discarded"),
+        "sent-to-issuer" => say.t("pin-sent-to-issuer"),
         other => other.to_owned().into(),
     };
     if cause.is_empty() {

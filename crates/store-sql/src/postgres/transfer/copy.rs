@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use authorization::CardState;
 use model::{CardId, TerminalId};
 use store::{Event, StoreError, Subject};
 use tokio_postgres::types::ToSql;
@@ -16,6 +17,7 @@ use crate::{
         pool::{Live, signed},
         sql,
     },
+    row::decode,
     sqlite::export::{CardRow, EntryRow, Export, TerminalRow},
 };
 
