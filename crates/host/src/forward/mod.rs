@@ -150,5 +150,6 @@ pub(crate) fn stan(references: &References) -> Stan {
     let digits = references.rrn.as_str();
     let last = digits.get(digits.len().saturating_sub(6)..).and_then(|text| text.parse().ok());
     let number = last.unwrap_or(1).max(1);
+    // cannot fail: six digits are at most 999999
     Stan::new(number).unwrap_or_else(|_| unreachable!("six digits are a trace number"))
 }
