@@ -211,7 +211,7 @@ pub(super) fn read(row: &EntryRow, partitions: u16) -> Result<(u16, Option<Vec<u
     }
     let key = match &entry.event {
         Event::Transaction(t) => Some(transaction_key(&t.key)),
-        Event::Desk(_) | Event::Terminal(_) => None,
+        Event::Desk(_) | Event::Terminal(_) | Event::Upstream(_) => None,
     };
     Ok((partition(&entry.subject, partitions), key))
 }
