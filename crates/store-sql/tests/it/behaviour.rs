@@ -2,9 +2,17 @@
 
 use std::sync::Arc;
 
-use authorization::terminal::TerminalEffect;
-use model::{Amount, BatchNumber, ReasonCode};
-use store::{AppendError, Engine, memory::MemoryEngine};
+use authorization::{
+    Effect, Forward, Forwarded,
+    forward::{Stage, Undo},
+    terminal::TerminalEffect,
+};
+use model::{Amount, BatchNumber, ReasonCode, Timestamp};
+use store::{
+    AppendError, Engine, Entry, Event, Subject,
+    journal::{UpstreamEvent, UpstreamStep},
+    memory::MemoryEngine,
+};
 
 use crate::world::*;
 
@@ -52,6 +60,7 @@ async fn behaves(engine: Arc<dyn Engine>) {
     a_transaction_leads_to_its_card(engine).await;
     terminals_have_their_own_numbers(engine).await;
     many_cards_are_told_apart(engine).await;
+    what_is_outstanding_is_found_again(engine).await;
 }
 
 async fn nobody_is_known_at_first(engine: &dyn Engine) {
@@ -138,4 +147,64 @@ async fn many_cards_are_told_apart(engine: &dyn Engine) {
     for n in 20..40 {
         assert_eq!(get(engine, n).await.state.balance, Amount(1_000_000 - i64::from(n)));
     }
+}
+
+async fn what_is_outstanding_is_found_again(engine: &dyn Engine) {
+    assert_eq!(engine.outstanding().await.unwrap(), []);
+    let ids = [7, 8].map(|n| engine.card_id(&pan(n)));
+    assert_eq!(engine.pan(&ids[0]).await.unwrap().unwrap().reveal(), pan(7).reveal());
+    assert!(engine.pan(&engine.card_id(&pan(4711))).await.unwrap().is_none());
+    for id in &ids {
+        engine.note_outstanding(id, Timestamp(T0)).await.unwrap();
+    }
+    let card = get(engine, 7).await;
+    let key = key(1, 1, 900);
+    let undo = Undo { stan: key.stan, at: Timestamp(T0), why: ReasonCode::IssuerTimeout, said: false };
+    let forward = Forward {
+        key,
+        kind: model::Kind::Sale,
+        sent: Forwarded { route: "other".to_owned(), stan: key.stan, at: Timestamp(T0), code: None },
+        merchant: merchant(),
+        amount: Amount(100),
+        currency: model::Currency::CNY,
+        rrn: rrn(900),
+        approval: None,
+        stage: Stage::Undo(undo),
+    };
+    let effects = vec![Effect::Forward { forward: Box::new(forward.clone()) }];
+    let event = UpstreamEvent {
+        step: UpstreamStep::GivenUp,
+        key,
+        sent: forward.sent.clone(),
+        pan: card.record.pan.clone(),
+        merchant: merchant(),
+        amount: Amount(100),
+        currency: model::Currency::CNY,
+        rrn: rrn(900),
+        reason: ReasonCode::IssuerTimeout,
+        code: None,
+        took_ms: None,
+        effects,
+    };
+    let entry = Entry {
+        subject: Subject::Card(card.id),
+        seq: card.state.seq + 1,
+        at: Timestamp(T0),
+        event: Event::Upstream(Box::new(event)),
+        exchange: None,
+    };
+    drop(card);
+    engine.append(entry).await.unwrap();
+
+    let found = engine.outstanding().await.unwrap();
+    assert_eq!(found.len(), 2);
+    let of = |id| found.iter().find(|found| found.card.id == id).unwrap();
+    assert_eq!(of(ids[0]).card.state.forwards(), [forward]);
+    assert_eq!(of(ids[1]).card.state.forwards(), []);
+    engine.note_outstanding(&ids[0], Timestamp(T0 + 5)).await.unwrap();
+    for id in &ids {
+        engine.forget_outstanding(id, Timestamp(T0)).await.unwrap();
+    }
+    let left: Vec<_> = engine.outstanding().await.unwrap().iter().map(|o| (o.card.id, o.noted)).collect();
+    assert_eq!(left, [(ids[0], Timestamp(T0 + 5))], "noted again since");
 }
