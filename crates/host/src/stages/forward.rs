@@ -293,7 +293,7 @@ impl Passing<'_> {
         };
         let signer = Some(self.keys.signer(self.work));
         let frame = compose(self.work.shared, self.work.asked, &answer, self.work.now, signer).await?;
-        count(self.work, code.as_str(), decision.reason);
+        count(self.work, code, decision.reason);
         let transaction = Transaction {
             role: Role::Financial(request.kind),
             key: request.key,
