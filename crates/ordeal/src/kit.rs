@@ -78,6 +78,7 @@ impl Kit {
             terminals: terminals.collect::<anyhow::Result<_>>()?,
             scheme_terminals: Vec::new(),
             cards,
+            foreign_cards: Vec::new(),
             directory: None,
         };
         let dialect = Dialect::builtin(DIALECT).context("a built-in dialect")?;

@@ -197,6 +197,7 @@ impl Machine {
                 clock: self.clock.clone(),
                 settings: Settings::default(),
                 references_start: generation * 100_000,
+                routes: Vec::new(),
             };
             let host = Host::start(parts, &[]).await?;
             self.net.up(self.host, host.gate(&Kit::listener())?, Arc::clone(&life));

@@ -50,6 +50,7 @@ impl Forwarding {
         match self.store.with_card(&late.about.card, &mut work).await {
             Ok(_) | Err(WorkError::UnknownSubject | WorkError::Decide(_)) => {}
             Err(WorkError::Store(error)) => warn!(%error, "a late answer was not recorded"),
+            Err(WorkError::Unknown(why)) => warn!(why, "whether a late answer was recorded is not known"),
         }
         self.wake(late.about.card);
     }

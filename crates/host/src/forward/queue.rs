@@ -180,6 +180,8 @@ impl Forwarding {
             Ok(_) => Ok(true),
             Err(WorkError::Decide(Gone) | WorkError::UnknownSubject) => Ok(false),
             Err(WorkError::Store(error)) => Err(error),
+            // Looked at again later: it stands in the card's state, or it does not.
+            Err(WorkError::Unknown(why)) => Err(StoreError::Away(why)),
         }
     }
 }

@@ -79,6 +79,7 @@ impl Forwarding {
             Ok(_) => Ok(true),
             Err(WorkError::Decide(NotGivenUp::NoMore) | WorkError::UnknownSubject) => Ok(false),
             Err(WorkError::Store(error) | WorkError::Decide(NotGivenUp::Store(error))) => Err(error),
+            Err(WorkError::Unknown(why)) => Err(StoreError::Away(why)),
         }
     }
 }

@@ -17,19 +17,19 @@ use authorization::{
 use hsm::{EncryptedPinBlock, PinKey, TranslatePin};
 use model::{ApprovalCode, CardId, Expiry, Pan, ReasonCode, ResponseCode, Unverifiable};
 use store::{
-    Card, CardWork, Event, Registration, Step, Store, StoreError, WorkError,
+    Card, CardWork, Event, Journaled, Registration, Step, Store, StoreError, WorkError,
     journal::{Transaction, UpstreamEvent, UpstreamStep},
 };
 use tracing::info;
 use upstream::{About, Ask, AskError, Meaning, Original, Reply, Route};
 
 use super::{
-    Answered, Work,
+    Answered, Work, again,
     authenticate::{Keys, Under},
     count, key_set,
     payment::{Failure, reason},
     refuse::refuse,
-    terminal,
+    silence, terminal,
 };
 use crate::{
     forward::{Forwarding, queue, stan},
@@ -84,10 +84,12 @@ pub(crate) async fn stage(
         pin: None,
         asked: None,
         reply: None,
+        repeated: false,
     };
     let opened = passing.open(store, &card).await;
     let asked = match (opened, passing.asked.take()) {
-        (Ok(journaled), None) => return Answered::Decided(journaled),
+        (Ok(journaled), None) => return passing.answer(journaled).await,
+        (Err(WorkError::Unknown(why)), _) => return silence(work, &why),
         (Err(error), _) => return refuse(work, Some(terminal), reason(error)).await,
         (Ok(_), Some(asked)) => asked,
     };
@@ -95,7 +97,8 @@ pub(crate) async fn stage(
     let closed = store.with_card(&card, &mut Closing(&mut passing, asked.0)).await;
     forwarding.wake(card);
     match closed {
-        Ok(journaled) => Answered::Decided(journaled),
+        Ok(journaled) => passing.answer(journaled).await,
+        Err(WorkError::Unknown(why)) => silence(work, &why),
         // What was asked stays in the card's state, and is undone when its time is over.
         Err(error) => refuse(work, Some(terminal), reason(error)).await,
     }
@@ -134,9 +137,19 @@ struct Passing<'a> {
     pin: Option<Result<EncryptedPinBlock, Unverifiable>>,
     asked: Option<Asked>,
     reply: Option<Result<Reply, AskError>>,
+    /// It was decided before.
+    repeated: bool,
 }
 
 impl Passing<'_> {
+    async fn answer(&self, journaled: Journaled) -> Answered {
+        if self.repeated {
+            again(self.work, journaled, &self.keys).await
+        } else {
+            Answered::Decided(journaled)
+        }
+    }
+
     fn case<'c>(&'c self, card: &'c Card) -> ForwardCase<'c> {
         ForwardCase {
             state: &card.state,
@@ -148,7 +161,7 @@ impl Passing<'_> {
     }
 
     /// Journals the question. If another host has the same one under way, its answer is waited for.
-    async fn open(&mut self, store: &Store, card: &CardId) -> Result<store::Journaled, WorkError<Failure>> {
+    async fn open(&mut self, store: &Store, card: &CardId) -> Result<Journaled, WorkError<Failure>> {
         let patience = self.forwarding.upstream.patience(self.route);
         let started = tokio::time::Instant::now();
         loop {
@@ -353,6 +366,7 @@ impl CardWork for Passing<'_> {
         let original = match self.case(card).open() {
             Open::Repeat { journal_seq } => {
                 metrics::repeated();
+                self.repeated = true;
                 return Ok(Step::Repeat(journal_seq));
             }
             Open::UnderWay { .. } => return Err(Failure::UnderWay),
@@ -385,7 +399,10 @@ impl CardWork for Closing<'_, '_> {
         let Self(passing, forward) = self;
         let ended = passing.ended();
         match passing.case(card).close(ended) {
-            Outcome::Repeat { journal_seq } => Ok(Step::Repeat(journal_seq)),
+            Outcome::Repeat { journal_seq } => {
+                passing.repeated = true;
+                Ok(Step::Repeat(journal_seq))
+            }
             Outcome::Decided(decision) => {
                 if decision.reason == ReasonCode::IssuerTimeout {
                     info!(route = %forward.sent.route, rrn = %forward.rrn, "no answer from the issuer: to be undone");

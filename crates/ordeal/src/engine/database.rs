@@ -8,9 +8,10 @@ use std::{
 
 use async_trait::async_trait;
 use authorization::settlement::Totals;
-use model::{BatchNumber, CardId, Pan, TerminalId, TransactionKey};
+use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
 use store::{
-    AppendError, Card, Engine, Entry, Registration, StoreError, Subject, Terminal, memory::MemoryEngine,
+    AppendError, Card, Engine, Entry, Outstanding, Registration, StoreError, Subject, Terminal,
+    memory::MemoryEngine,
 };
 use tokio::time::Duration;
 
@@ -232,6 +233,22 @@ impl Engine for OnDatabase {
 
     async fn register(&self, registrations: Vec<Registration>) -> Result<(), StoreError> {
         self.database.tables.register(registrations).await
+    }
+
+    async fn pan(&self, id: &CardId) -> Result<Option<Pan>, StoreError> {
+        self.database.tables.pan(id).await
+    }
+
+    async fn note_outstanding(&self, id: &CardId, at: Timestamp) -> Result<(), StoreError> {
+        self.database.tables.note_outstanding(id, at).await
+    }
+
+    async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
+        self.database.tables.outstanding().await
+    }
+
+    async fn forget_outstanding(&self, id: &CardId, noted: Timestamp) -> Result<(), StoreError> {
+        self.database.tables.forget_outstanding(id, noted).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -9,8 +9,10 @@ use std::sync::{
 
 use async_trait::async_trait;
 use authorization::settlement::Totals;
-use model::{BatchNumber, CardId, Pan, TerminalId, TransactionKey};
-use store::{AppendError, Card, Engine, Entry, Registration, StoreError, Terminal, memory::MemoryEngine};
+use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
+use store::{
+    AppendError, Card, Engine, Entry, Outstanding, Registration, StoreError, Terminal, memory::MemoryEngine,
+};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Duration,
@@ -215,6 +217,22 @@ impl Engine for GroupCommit {
 
     async fn register(&self, registrations: Vec<Registration>) -> Result<(), StoreError> {
         self.core.states.register(registrations).await
+    }
+
+    async fn pan(&self, id: &CardId) -> Result<Option<Pan>, StoreError> {
+        self.core.states.pan(id).await
+    }
+
+    async fn note_outstanding(&self, id: &CardId, at: Timestamp) -> Result<(), StoreError> {
+        self.core.states.note_outstanding(id, at).await
+    }
+
+    async fn outstanding(&self) -> Result<Vec<Outstanding>, StoreError> {
+        self.core.states.outstanding().await
+    }
+
+    async fn forget_outstanding(&self, id: &CardId, noted: Timestamp) -> Result<(), StoreError> {
+        self.core.states.forget_outstanding(id, noted).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

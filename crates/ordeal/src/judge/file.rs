@@ -35,6 +35,7 @@ impl Default for CardFile {
             balance: OPENING,
             held: ::model::Amount::ZERO,
             traces: std::collections::VecDeque::new(),
+            forwards: None,
         };
         Self {
             model: CardModel::new(OPENING.0),
@@ -140,6 +141,7 @@ fn looked(transaction: &Transaction, intent: &Intent) -> Result<bool, String> {
         (PinVerdict::Mismatch, Typed::Wrong) | (PinVerdict::Verified, Typed::Right) => Ok(true),
         (PinVerdict::Mismatch, _) => wrong("a wrong PIN was proven"),
         (PinVerdict::Verified, _) => wrong("a right PIN was proven"),
+        (PinVerdict::SentToIssuer, _) => wrong("no card here has another issuer"),
         (PinVerdict::NotAsked | PinVerdict::Discarded, _) => Ok(true),
     }
 }
