@@ -88,7 +88,7 @@ pub(crate) async fn stage(
     };
     let opened = passing.open(store, &card).await;
     let asked = match (opened, passing.asked.take()) {
-        (Ok(journaled), None) => return passing.answer(journaled).await,
+        (Ok(journaled), None) => return passing.answer(card, journaled).await,
         (Err(WorkError::Unknown(why)), _) => return silence(work, &why),
         (Err(error), _) => return refuse(work, Some(terminal), reason(error)).await,
         (Ok(_), Some(asked)) => asked,
@@ -97,7 +97,7 @@ pub(crate) async fn stage(
     let closed = store.with_card(&card, &mut Closing(&mut passing, asked.0)).await;
     forwarding.wake(card);
     match closed {
-        Ok(journaled) => passing.answer(journaled).await,
+        Ok(journaled) => passing.answer(card, journaled).await,
         Err(WorkError::Unknown(why)) => silence(work, &why),
         // What was asked stays in the card's state, and is undone when its time is over.
         Err(error) => refuse(work, Some(terminal), reason(error)).await,
@@ -142,7 +142,8 @@ struct Passing<'a> {
 }
 
 impl Passing<'_> {
-    async fn answer(&self, journaled: Journaled) -> Answered {
+    async fn answer(&self, card: CardId, journaled: Journaled) -> Answered {
+        self.work.shared.recent_keys.note(self.payment.request.key, card);
         if self.repeated {
             again(self.work, journaled, &self.keys).await
         } else {

@@ -1,6 +1,9 @@
 //! The payment itself: card, duplicate, lock, PIN, funds; one decision, appended before its answer leaves.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use authorization::{
@@ -9,7 +12,7 @@ use authorization::{
     decide::{Case, References, decide},
 };
 use hsm::{EncryptedPinBlock, PinKey, VerifyPin};
-use model::{Kind, PinOutcome, ReasonCode, ResponseCode, Unverifiable};
+use model::{CardId, Kind, PinOutcome, ReasonCode, ResponseCode, Unverifiable};
 use store::{
     Card, CardWork, Step, StoreError, WorkError,
     journal::{LockedUntil, Transaction},
@@ -70,38 +73,44 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
         return refuse(work, Some(&terminal), ReasonCode::Overloaded).await;
     }
     match forward::route_of(work, &card, &payment.pan).await {
-        Ok(None) => {}
+        Ok(None) => decided_here(work, payment, keys, &terminal, card).await,
         Ok(Some(route)) => {
             // What the issuer does is the issuer's: the levers of our own cards do not move it.
             (payment.request.sandbox, *delivery) = (None, Delivery::Normal);
-            let answered = forward::stage(work, payment, keys, &terminal, route).await;
-            if matches!(answered, Answered::Decided(_)) {
-                work.shared.recent_keys.note(key, card);
-            }
-            return answered;
+            forward::stage(work, payment, keys, &terminal, route).await
         }
-        Err(reason) => return refuse(work, Some(&terminal), reason).await,
+        Err(reason) => refuse(work, Some(&terminal), reason).await,
     }
+}
+
+/// Decides about a card of our own.
+async fn decided_here(
+    work: &Work<'_>,
+    payment: intake::Payment,
+    keys: Keys,
+    terminal: &Arc<store::Terminal>,
+    card: CardId,
+) -> Answered {
     let references = match work.references().await {
         Ok(references) => references,
-        Err(reason) => return refuse(work, Some(&terminal), reason).await,
+        Err(reason) => return refuse(work, Some(terminal), reason).await,
     };
     let mut decision =
         Deciding { work, payment, keys, references, pin: None, rounds: 0, repeated: false, said: None };
-    match work.shared.store.with_card(&card, &mut decision).await {
+    let decided = work.shared.store.with_card(&card, &mut decision).await;
+    if decided.is_ok() {
+        work.shared.recent_keys.note(decision.payment.request.key, card);
+    }
+    match decided {
+        Ok(journaled) if decision.repeated => again(work, journaled, &decision.keys).await,
         Ok(journaled) => {
-            work.shared.recent_keys.note(key, card);
-            if decision.repeated {
-                again(work, journaled, &decision.keys).await
-            } else {
-                if let Some((code, reason)) = decision.said {
-                    count(work, code, reason);
-                }
-                Answered::Decided(journaled)
+            if let Some((code, reason)) = decision.said {
+                count(work, code, reason);
             }
+            Answered::Decided(journaled)
         }
         Err(WorkError::Unknown(why)) => silence(work, &why),
-        Err(error) => refuse(work, Some(&terminal), reason(error)).await,
+        Err(error) => refuse(work, Some(terminal), reason(error)).await,
     }
 }
 

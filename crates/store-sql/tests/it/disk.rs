@@ -30,7 +30,8 @@ async fn child_on_a_failing_disk() {
                 println!("ack {place}");
                 decided = (*get(&*engine, 1).await).clone();
             }
-            Err(AppendError::Store(StoreError::Away(why))) => {
+            // Refused before it was written, or in doubt because its commit failed.
+            Err(AppendError::Store(StoreError::Away(why)) | AppendError::Unknown(why)) => {
                 println!("stopped {why}");
                 break;
             }
