@@ -54,8 +54,9 @@ fn both_sides_count_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let data = prepared(folder.path());
     let host = Served::start(&data);
-    let report =
-        clean(&data, &["--mix", "wrong-pin=20%", "--check-macs", "--connections", "4", "--depth", "4"]);
+    // At a rate: DE 48 counts to 999, and a quick host would have approved more at each terminal.
+    let mix = ["--mix", "wrong-pin=20%", "--check-macs", "--rate", "800"];
+    let report = clean(&data, &[&mix[..], &["--connections", "4", "--depth", "4"]].concat());
     let answers = report["answers"].as_object().unwrap();
     // What is decided again after a collision is counted once, as it is answered.
     let decided = counted(host.console, "pinward_auth_total", &[r#"mti="0200""#]);
@@ -68,8 +69,8 @@ fn both_sides_count_the_same() {
     assert_eq!(report["terminals_balanced"], 4);
 
     // With repeats, cuts and reversals: every approval that was not undone is in the totals, once.
-    let report =
-        clean(&data, &["--mix", "wrong-pin=10%,repeats=10%,cut=5%", "--connections", "8", "--depth", "4"]);
+    let mix = ["--mix", "wrong-pin=10%,repeats=10%,cut=5%", "--rate", "800"];
+    let report = clean(&data, &[&mix[..], &["--connections", "8", "--depth", "4"]].concat());
     let happened = |what: &str| report[what].as_u64().unwrap() > 0;
     assert!(happened("repeats") && happened("cuts") && happened("reversals"), "{report}");
     assert_eq!(report["terminals_balanced"], report["terminals"]);
