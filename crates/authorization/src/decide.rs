@@ -201,7 +201,7 @@ pub fn decide<'e>(case: &Case<'_>, evidence: PinEvidence<'e>) -> Outcome<'e> {
 }
 
 /// The trace number was used for something else: the first use keeps its answer, this one leaves no trace.
-fn unremembered<'e>(reason: ReasonCode) -> Decision<'e> {
+pub(crate) fn unremembered<'e>(reason: ReasonCode) -> Decision<'e> {
     Decision {
         verdict: Verdict::Declined(reason),
         reason,

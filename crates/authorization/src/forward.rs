@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::{
     card::Block,
-    decide::{Approval, Decision, Outcome, PinVerdict, References, Verdict, reason_for},
+    decide::{Approval, Decision, Outcome, PinVerdict, References, Verdict, reason_for, unremembered},
     duplicate::{self, Seen},
     effect::Effect,
     request::Request,
@@ -228,7 +228,7 @@ impl ForwardCase<'_> {
         let request = self.request;
         match duplicate::financial(self.state, &request.key, request.digest) {
             Seen::Repeat(trace) => return Open::Repeat { journal_seq: trace.journal_seq },
-            Seen::OtherContents => return Open::Decided(self.unremembered(ReasonCode::DuplicateTrace)),
+            Seen::OtherContents => return Open::Decided(unremembered(ReasonCode::DuplicateTrace)),
             Seen::Overtaken => return self.refused(ReasonCode::OvertakenByReversal),
             Seen::New if request.overtaken => return self.refused(ReasonCode::OvertakenByReversal),
             Seen::New => {}
@@ -391,19 +391,6 @@ impl ForwardCase<'_> {
             approval,
             original,
             journal_seq: 0,
-        }
-    }
-
-    /// The trace number was used for something else: the first use keeps its answer.
-    fn unremembered(&self, reason: ReasonCode) -> Decision<'static> {
-        Decision {
-            verdict: Verdict::Declined(reason),
-            reason,
-            pin: PinVerdict::NotAsked,
-            effects: Vec::new(),
-            movement: Movement::default(),
-            forced: None,
-            original: None,
         }
     }
 }

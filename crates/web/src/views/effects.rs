@@ -97,6 +97,30 @@ fn of_desk_or_terminal(visit: &Visit, name: &str, body: &Value) -> Option<String
         "key-serial-number" => say.with("effect-ksn", [("ksn", word("ksn").into())]),
         "suspend" if body.get("suspended")?.as_bool()? => say.t("effect-suspend"),
         "suspend" => say.t("effect-resume"),
+        _ => return of_issuer(visit, name, body),
+    };
+    Some(text.into_owned())
+}
+
+/// What passed between us and another issuer.
+fn of_issuer(visit: &Visit, name: &str, body: &Value) -> Option<String> {
+    let say = visit.say;
+    let text = match name {
+        "issuer" => {
+            let code = body.get("code").and_then(Value::as_str).unwrap_or("\u{2013}");
+            say.with(
+                "effect-issuer",
+                [
+                    ("route", body.get("route")?.as_str()?.to_owned().into()),
+                    ("stan", format!("{:06}", body.get("stan")?.as_u64()?).into()),
+                    ("code", code.to_owned().into()),
+                ],
+            )
+        }
+        "forward" => say.t("effect-forward"),
+        "undo" => say.t("effect-undo"),
+        "undo-said" => say.t("effect-undo-said"),
+        "forward-done" => say.t("effect-forward-done"),
         _ => return None,
     };
     Some(text.into_owned())

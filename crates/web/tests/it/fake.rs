@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use authorization::{
     Block, CardRecord, CardState, Effect, Products, ReleasedBy, Status,
     effect::Restriction,
+    forward::Undo,
     key_set::{KeySetView, Stage},
     lock::Lock,
     pin_try::Counter,
@@ -265,6 +266,7 @@ fn every_effect(at: Timestamp) -> Vec<serde_json::Value> {
         day: 0,
     };
     let restriction = Restriction { max_amount: Amount(50_000), no_cash: true, until: at };
+    let undo = Undo { stan: key.stan, at, why: model::ReasonCode::IssuerTimeout, said: false };
     let of_cards = [
         Effect::ResetTries,
         Effect::Lock { lock: Lock { since: at, until: None }, in_a_row: 2 },
@@ -279,8 +281,14 @@ fn every_effect(at: Timestamp) -> Vec<serde_json::Value> {
         Effect::Mark { key, status: Status::Reversed },
         Effect::SetBlock { block: Some(Block::Lost) },
         Effect::SetBlock { block: None },
+        Effect::Undo { key, undo },
+        Effect::UndoSaid { key },
+        Effect::ForwardDone { key },
     ];
     let others = [
+        json!({"issuer": {"route": "other-bank", "stan": 779_830, "at": 0, "code": "55"}, "took_ms": 12}),
+        json!({"issuer": {"route": "other-bank", "stan": 779_831, "at": 0, "code": null}}),
+        json!({"forward": {"forward": {}}}),
         json!({"desk": {"action": "unlock", "actor": "desk", "why": "identity proven"}}),
         json!({"remember": {"trace": {}}}),
         json!({"sign-in": {"check_values": ["8A1F2B"], "batch": 7, "grace_ms": 0}}),
