@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use store::{Archive, Engine};
+use store::{Archive, Book, Engine};
 use store_sql::{PostgresEngine, SqliteEngine, postgres};
 
 use crate::{
@@ -117,12 +117,15 @@ impl Place {
                     .into());
                 }
                 let engine = store_sql::open(&self.data).with_context(|| format!("cannot open {self}"))?;
-                Ok(Storage::Embedded(engine))
+                let book = store_sql::open_book(&self.data).with_context(|| format!("cannot open {self}"))?;
+                Ok(Storage { kind: Kind::Embedded(engine), book })
             }
             Some(url) => {
                 let limits = self.limits(url).await?;
-                let engine = postgres::open(&self.data, url.reveal(), limits).await;
-                Ok(Storage::Postgres(engine.with_context(|| format!("cannot open {self}"))?))
+                let cannot = || format!("cannot open {self}");
+                let engine = postgres::open(&self.data, url.reveal(), limits).await.with_context(cannot)?;
+                let book = postgres::open_book(&self.data, url.reveal()).await.with_context(cannot)?;
+                Ok(Storage { kind: Kind::Postgres(engine), book })
             }
         }
     }
@@ -139,6 +142,16 @@ impl Place {
         match &self.url {
             None => Ok(store_sql::open_archive(&self.data).with_context(cannot)?),
             Some(url) => Ok(postgres::open_archive(&self.data, url.reveal()).await.with_context(cannot)?),
+        }
+    }
+
+    /// Opens what people decided, beside a host or without one.
+    #[allow(dead_code, reason = "for commands that act beside a running host; none does yet")]
+    pub(crate) async fn book(&self) -> anyhow::Result<Arc<dyn Book>> {
+        let cannot = || format!("cannot open {self}");
+        match &self.url {
+            None => Ok(store_sql::open_book(&self.data).with_context(cannot)?),
+            Some(url) => Ok(postgres::open_book(&self.data, url.reveal()).await.with_context(cannot)?),
         }
     }
 
@@ -176,7 +189,18 @@ impl std::fmt::Display for Place {
 
 /// An open store.
 #[derive(Clone)]
-pub(crate) enum Storage {
+pub(crate) struct Storage {
+    kind: Kind,
+    #[allow(
+        dead_code,
+        reason = "alarms, rules and incidents keep their decisions in it; the wiring of each follows"
+    )]
+    book: Arc<dyn Book>,
+}
+
+/// What it is in.
+#[derive(Clone)]
+enum Kind {
     /// Files, by SQLite.
     Embedded(Arc<SqliteEngine>),
     /// A database.
@@ -186,25 +210,31 @@ pub(crate) enum Storage {
 impl Storage {
     /// What decides.
     pub(crate) fn engine(&self) -> Arc<dyn Engine> {
-        match self {
-            Self::Embedded(engine) => Arc::clone(engine) as Arc<dyn Engine>,
-            Self::Postgres(engine) => Arc::clone(engine) as Arc<dyn Engine>,
+        match &self.kind {
+            Kind::Embedded(engine) => Arc::clone(engine) as Arc<dyn Engine>,
+            Kind::Postgres(engine) => Arc::clone(engine) as Arc<dyn Engine>,
         }
     }
 
     /// What people look up.
     pub(crate) fn archive(&self) -> Arc<dyn Archive> {
-        match self {
-            Self::Embedded(engine) => Arc::clone(engine) as Arc<dyn Archive>,
-            Self::Postgres(engine) => Arc::clone(engine) as Arc<dyn Archive>,
+        match &self.kind {
+            Kind::Embedded(engine) => Arc::clone(engine) as Arc<dyn Archive>,
+            Kind::Postgres(engine) => Arc::clone(engine) as Arc<dyn Archive>,
         }
+    }
+
+    /// What people decided about the system.
+    #[allow(dead_code, reason = "as its field")]
+    pub(crate) fn book(&self) -> Arc<dyn Book> {
+        Arc::clone(&self.book)
     }
 
     /// Finishes what was taken, and ends.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
-        match self {
-            Self::Embedded(engine) => tokio::task::spawn_blocking(move || engine.close()).await?,
-            Self::Postgres(engine) => engine.close().await,
+        match self.kind {
+            Kind::Embedded(engine) => tokio::task::spawn_blocking(move || engine.close()).await?,
+            Kind::Postgres(engine) => engine.close().await,
         }
         Ok(())
     }

@@ -19,5 +19,5 @@ mod row;
 mod seal;
 mod store_key;
 
-pub use postgres::PostgresEngine;
-pub use sqlite::{Limits, OpenError, SqliteArchive, SqliteEngine, open, open_archive};
+pub use postgres::{PostgresBook, PostgresEngine};
+pub use sqlite::{Limits, OpenError, SqliteArchive, SqliteBook, SqliteEngine, open, open_archive, open_book};

@@ -36,7 +36,12 @@ pub(crate) enum Purpose {
     Pan = 2,
     /// A PIN reference, bound to the card's id.
     Reference = 3,
+    /// A secret in a fact of the book, bound to what it belongs to.
+    Fact = 4,
 }
+
+/// All of them, in their order.
+const PURPOSES: [Purpose; 4] = [Purpose::Reply, Purpose::Pan, Purpose::Reference, Purpose::Fact];
 
 /// The value is damaged, was moved from elsewhere, or belongs to another store's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +59,7 @@ pub(crate) struct Sealer {
 /// What seals the values of this run of the program.
 struct Run {
     salt: [u8; SALT_LEN],
-    ciphers: [Aes256Gcm; 3],
+    ciphers: [Aes256Gcm; PURPOSES.len()],
     /// Values sealed so far.
     count: AtomicU64,
 }
@@ -115,8 +120,7 @@ impl Sealer {
         }
         let mut salt = [0; SALT_LEN];
         getrandom::fill(&mut salt).map_err(|_| SealError)?;
-        let ciphers =
-            [Purpose::Reply, Purpose::Pan, Purpose::Reference].map(|purpose| self.cipher(purpose, &salt));
+        let ciphers = PURPOSES.map(|purpose| self.cipher(purpose, &salt));
         // Whoever comes second uses what the first has drawn.
         Ok(self.run.get_or_init(|| Run { salt, ciphers, count: AtomicU64::new(0) }))
     }
@@ -171,6 +175,7 @@ mod tests {
         let sealed = sealer(1).seal(Purpose::Reply, b"card 7", b"0210").unwrap();
         assert_eq!(sealer(1).open(Purpose::Reply, b"card 7", &sealed).unwrap(), b"0210");
         assert!(sealer(1).open(Purpose::Pan, b"card 7", &sealed).is_err());
+        assert!(sealer(1).open(Purpose::Fact, b"card 7", &sealed).is_err());
         assert!(sealer(1).open(Purpose::Reply, b"card 8", &sealed).is_err());
         assert!(sealer(2).open(Purpose::Reply, b"card 7", &sealed).is_err());
         assert!(sealer(1).open(Purpose::Reply, b"card 7", &sealed[..20]).is_err());

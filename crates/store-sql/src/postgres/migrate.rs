@@ -23,7 +23,7 @@ struct Migration {
     partition: &'static str,
 }
 
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration {
         shared: include_str!("../../migrations/postgres/0001_shared.sql"),
         partition: include_str!("../../migrations/postgres/0001_partition.sql"),
@@ -35,6 +35,7 @@ const MIGRATIONS: [Migration; 5] = [
         partition: include_str!("../../migrations/postgres/0004_partition.sql"),
     },
     Migration { shared: include_str!("../../migrations/postgres/0005_shared.sql"), partition: "" },
+    Migration { shared: include_str!("../../migrations/postgres/0006_shared.sql"), partition: "" },
 ];
 
 /// Our version.

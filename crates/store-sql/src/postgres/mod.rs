@@ -37,6 +37,7 @@ use tokio::{
 };
 
 pub use archive::PostgresArchive;
+pub use book::{PostgresBook, open_book};
 pub use limits::Limits;
 pub use look::{WipeError, mark_sandbox, partitions, wipe_sandbox};
 pub use open::{OpenError, open, open_archive};
@@ -54,6 +55,7 @@ use crate::{
 
 mod archive;
 mod batch;
+mod book;
 mod checkpoint;
 mod core;
 mod heads;

@@ -197,15 +197,7 @@ pub async fn open_archive(data_dir: impl AsRef<Path>, url: &str) -> Result<Arc<P
     let limits = Limits::default();
     let door = door(url, &limits)?;
     let live = door.connect().await?;
-    let Some((key_check, partitions, version)) = store_row(&live).await? else {
-        return Err(OpenError::OlderSchema { found: 0, known: migrate::VERSION });
-    };
-    migrate::check(version)?;
-    if version < migrate::VERSION {
-        return Err(OpenError::OlderSchema { found: version, known: migrate::VERSION });
-    }
-    let sealer = Sealer::new(&store_key::read(dir).map_err(|error| key_error(dir, error))?);
-    check_key(&sealer, &key_check, dir)?;
+    let (sealer, partitions) = existing(&live, dir).await?;
     // Whoever looks now and then would rather read a state again than all that was appended since.
     let limits = Limits {
         partitions: u16::try_from(partitions).unwrap_or(1),
@@ -224,6 +216,20 @@ pub async fn open_archive(data_dir: impl AsRef<Path>, url: &str) -> Result<Arc<P
     let lines = broadcast::Sender::new(core.limits.subscriber_rows);
     tokio::spawn(follow(core.clone(), lines.clone(), ended));
     Ok(Arc::new(PostgresArchive::of_reader(core, lines, end)))
+}
+
+/// Key and partitions of a store whose tables are up to date, for those who do not make them.
+pub(crate) async fn existing(live: &Live, dir: &Path) -> Result<(Sealer, i32), OpenError> {
+    let Some((key_check, partitions, version)) = store_row(live).await? else {
+        return Err(OpenError::OlderSchema { found: 0, known: migrate::VERSION });
+    };
+    migrate::check(version)?;
+    if version < migrate::VERSION {
+        return Err(OpenError::OlderSchema { found: version, known: migrate::VERSION });
+    }
+    let sealer = Sealer::new(&read_key(dir)?);
+    check_key(&sealer, &key_check, dir)?;
+    Ok((sealer, partitions))
 }
 
 /// Queues of those who read states: where to put a wish, and where it comes out.

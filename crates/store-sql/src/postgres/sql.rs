@@ -205,6 +205,30 @@ pub(crate) const NOTE_OUTSTANDING: &str = "INSERT INTO pinward.outstanding (card
 pub(crate) const OUTSTANDING: &str = "SELECT card, noted FROM pinward.outstanding";
 pub(crate) const FORGET_OUTSTANDING: &str = "DELETE FROM pinward.outstanding WHERE card = $1 AND noted = $2";
 
+// The book. Moving the head waits for whoever appends just now, so facts become visible in the order of their places.
+// A fact that is left out leaves a gap there, and none in its stream.
+pub(crate) const APPEND_FACT: &str = "
+    WITH head AS (
+        UPDATE pinward.book_head SET last = last + 1 WHERE one = 1 RETURNING last
+    ), put AS (
+        INSERT INTO pinward.book (place, stream, seq, at, kind, body)
+        SELECT head.last, $1::text, $2::int4 + 1, $3::int8, $4::text, $5::bytea FROM head
+        WHERE $2::int4 = 0
+           OR (SELECT b.seq FROM pinward.book b WHERE b.stream = $1::text AND b.seq = $2::int4) IS NOT NULL
+        ON CONFLICT (stream, seq) DO NOTHING
+        RETURNING place
+    )
+    SELECT place FROM put";
+pub(crate) const FACTS_OF: &str = "SELECT place, stream, seq, at, kind, body FROM pinward.book
+    WHERE stream = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+pub(crate) const FACTS: &str = "SELECT place, stream, seq, at, kind, body FROM pinward.book
+    WHERE place > $1 ORDER BY place LIMIT $2";
+/// A fact that was moved here keeps its place.
+pub(crate) const MOVE_FACT: &str = "INSERT INTO pinward.book (place, stream, seq, at, kind, body)
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (stream, seq) DO NOTHING";
+pub(crate) const BOOK_HEAD: &str = "UPDATE pinward.book_head SET last = $1 WHERE one = 1 AND last < $1";
+pub(crate) const FACTS_COUNT: &str = "SELECT count(*) FROM pinward.book";
+
 // Leases. The holder's own lease is always free to it.
 pub(crate) const NEW_LEASE: &str =
     "INSERT INTO pinward.leases (name, holder, expires) VALUES ($1, '', '2000-01-01')

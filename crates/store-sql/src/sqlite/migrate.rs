@@ -36,6 +36,11 @@ pub(crate) const ARCHIVE: Schema = Schema {
     migrations: &[include_str!("../../migrations/sqlite/archive/0001_archive.sql")],
     synchronous: "NORMAL",
 };
+pub(crate) const BOOK: Schema = Schema {
+    file: "book.db",
+    migrations: &[include_str!("../../migrations/sqlite/book/0001_book.sql")],
+    synchronous: "FULL",
+};
 
 impl Schema {
     /// Where the file is.

@@ -6,6 +6,7 @@
 //!               ▼
 //!            states in memory ──► checkpoint ──► registers.db               lazily, sorted
 //!  journal.db ──► archive filler ──► archive.db                             behind, may be deleted
+//!  book.db                                            what people decided; a file of its own, beside all this
 //! ```
 //!
 //! The journal is the only file that a payment waits for. A restart reads the registers' mark and folds the journal
@@ -28,6 +29,7 @@ use store::{
 use tokio::sync::broadcast;
 
 pub use archive::SqliteArchive;
+pub use book::{SqliteBook, open_book};
 pub use limits::Limits;
 pub use open::{OpenError, open, open_archive, open_with};
 
@@ -38,6 +40,7 @@ use threads::Threads;
 use crate::row::Row;
 
 mod archive;
+pub(crate) mod book;
 mod checkpoint;
 mod core;
 pub(crate) mod export;

@@ -218,7 +218,7 @@ fn start(dir: &Path, core: Arc<Core>, parts: Parts) -> Result<Arc<SqliteEngine>,
     Ok(Arc::new(SqliteEngine { core, archive, threads: Mutex::new(Some(threads)) }))
 }
 
-fn check_directory(dir: &Path) -> Result<(), OpenError> {
+pub(crate) fn check_directory(dir: &Path) -> Result<(), OpenError> {
     if dir.is_dir() { Ok(()) } else { Err(OpenError::NoDirectory(dir.to_owned())) }
 }
 
@@ -257,7 +257,7 @@ fn key(dir: &Path) -> Result<StoreKey, OpenError> {
     }
 }
 
-fn read_key(dir: &Path) -> Result<StoreKey, OpenError> {
+pub(crate) fn read_key(dir: &Path) -> Result<StoreKey, OpenError> {
     store_key::read(dir).map_err(|error| key_error(dir, error))
 }
 
@@ -303,7 +303,7 @@ fn journal_end(journal: &Connection) -> Result<u64, OpenError> {
 }
 
 /// The names of new files are durable too.
-fn sync_dir(dir: &Path) -> Result<(), OpenError> {
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), OpenError> {
     let synced = File::open(dir).and_then(|dir| dir.sync_all());
     synced.map_err(|source| OpenError::Io { path: dir.to_owned(), source })
 }

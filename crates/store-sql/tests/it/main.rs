@@ -3,6 +3,7 @@
 
 mod archive;
 mod behaviour;
+mod book;
 mod crash;
 mod disk;
 mod limits;

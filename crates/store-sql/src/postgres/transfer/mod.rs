@@ -13,7 +13,7 @@ use tokio_postgres::Error;
 
 use self::copy::Copying;
 use super::{
-    Limits,
+    Limits, book,
     look::take_over,
     migrate,
     open::{self, OpenError, check_server, prepare, store_row},
@@ -164,11 +164,23 @@ pub async fn transfer(
     let copying = Copying::new(&live, &holder, limits.partitions);
     copying.all(&source, begun.as_ref(), progress).await?;
     let partitions = verify::compare(&source, &live, limits.partitions, progress).await?;
+    move_book(dir, &live).await?;
     let references_from = super::pool::signed(references_from + source.entries);
     live.execute(NUMBERS, &[&references_from]).await?;
     live.execute("UPDATE pinward.transfer SET done = true WHERE one = 1", &[]).await?;
     live.execute(sql::DROP_LEASE, &[&FILL, &holder]).await?;
     Ok(Transferred { resumed: begun.is_some(), partitions, ..summary(&source) })
+}
+
+/// The book is small: it is copied whole, and counted.
+async fn move_book(dir: &Path, live: &Live) -> Result<(), TransferError> {
+    let source_rows = book::copy(dir, live).await?;
+    let target_rows = book::count(live).await?;
+    if source_rows == target_rows {
+        Ok(())
+    } else {
+        Err(TransferError::Differs { table: "book", partition: 0, source_rows, target_rows })
+    }
 }
 
 fn summary(source: &Export) -> Transferred {
