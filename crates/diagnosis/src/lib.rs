@@ -11,6 +11,7 @@
 
 pub mod cause;
 pub mod engine;
+pub mod evidence;
 pub mod incident;
 pub mod observation;
 pub mod verdict;
