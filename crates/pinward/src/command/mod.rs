@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found, 69 nothing there to talk to.
 
+mod audit;
 mod bench;
 mod calc;
 mod card;
@@ -39,6 +40,9 @@ pub(crate) enum Command {
     Decode(decode::Options),
     /// What a response code or reason means, and what to do.
     Explain(explain::Options),
+    /// Who did what: check an export of the audit log.
+    #[command(subcommand)]
+    Audit(audit::Options),
     /// Cards: find, show, unlock, block.
     Card(card::Options),
     /// Move terminals to another key scheme: plan, progress, fall-back, finish.
@@ -102,6 +106,7 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Decode(options) => Ok(decode::run(options)),
         Command::Explain(options) => Ok(explain::run(options)),
         Command::Vectors(options) => Ok(vectors::run(options)),
+        Command::Audit(options) => audit::run(options),
         Command::Calc(options) => calc::run(options),
         Command::Key(options) => key::run(options, Some(&crate::shared_keys::of_terminals)),
         Command::Bench(options) => bench::run(options),
