@@ -1,6 +1,6 @@
 //! What a storage engine does: keep entries durable, fold them, find states.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use authorization::{
@@ -11,6 +11,9 @@ use authorization::{
 use model::{BatchNumber, CardId, Pan, PinReference, TerminalId, Timestamp, TransactionKey};
 
 use crate::journal::Entry;
+
+/// How often whoever waits for entries looks again: people do not see the difference.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A card as the store has it: register and state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +85,51 @@ pub trait Engine: Send + Sync {
 
     /// An entry at a place in the journal.
     async fn entry(&self, journal_seq: u64) -> Result<Option<Entry>, StoreError>;
+
+    /// The last place up to which [`entries`](Self::entries) misses nothing.
+    async fn journal_end(&self) -> Result<u64, StoreError>;
+
+    /// The entries after a place with their places, oldest first, at most `limit` of them; whoever asks again after the
+    /// last of them misses none, and everybody gets them in the same order. Without their answers, which may hold a card
+    /// number: whoever follows the journal learns what was decided from the event.
+    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Entry)>, StoreError> {
+        let end = self.journal_end().await?;
+        let mut entries = Vec::new();
+        for place in (after + 1..=end).take(limit) {
+            entries.extend(self.entry(place).await?.map(|entry| (place, entry.without_answer())));
+        }
+        Ok(entries)
+    }
+
+    /// A place before the first entry that was decided at this moment or later; the host's clock counts, so it is as exact
+    /// as that went forward.
+    async fn place_before(&self, at: Timestamp) -> Result<u64, StoreError> {
+        let (mut before, mut end) = (0, self.journal_end().await?);
+        while before < end {
+            let middle = before + (end - before).div_ceil(2);
+            match self.entry(middle).await? {
+                Some(entry) if entry.at >= at => end = middle - 1,
+                _ => before = middle,
+            }
+        }
+        Ok(before)
+    }
+
+    /// Waits until there are entries after this place, or for so long. Says whether there are.
+    async fn wait_for_entries(&self, after: u64, within: Duration) -> Result<bool, StoreError> {
+        let mut left = within;
+        loop {
+            if self.journal_end().await? > after {
+                return Ok(true);
+            }
+            if left.is_zero() {
+                return Ok(false);
+            }
+            let pause = left.min(LOOK_AGAIN);
+            tokio::time::sleep(pause).await;
+            left -= pause;
+        }
+    }
 
     /// The card of the financial transaction with this key, everything durable included. UnionPay reversals carry no
     /// card number (DE 2, 35), only the original's terminal, batch and trace number.

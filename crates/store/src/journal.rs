@@ -31,6 +31,17 @@ pub struct Entry {
     pub exchange: Option<Exchange>,
 }
 
+impl Entry {
+    /// The entry without the answer on the wire, which may hold a card number.
+    #[must_use]
+    pub fn without_answer(mut self) -> Self {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.reply = Vec::new();
+        }
+        self
+    }
+}
+
 /// The owner of a sequence of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 pub enum Subject {

@@ -78,6 +78,10 @@ impl Engine for MemoryEngine {
         Ok(index.and_then(|i| self.tables().journal.get(i).cloned()))
     }
 
+    async fn journal_end(&self) -> Result<u64, StoreError> {
+        Ok(self.tables().journal.len() as u64)
+    }
+
     async fn card_of(&self, key: &TransactionKey) -> Result<Option<CardId>, StoreError> {
         Ok(self.tables().card_of(key))
     }

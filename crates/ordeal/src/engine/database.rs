@@ -221,6 +221,10 @@ impl Engine for OnDatabase {
         Ok(tamper::repeat(&self.run, self, entry).await)
     }
 
+    async fn journal_end(&self) -> Result<u64, StoreError> {
+        self.database.tables.journal_end().await
+    }
+
     async fn card_of(&self, key: &TransactionKey) -> Result<Option<CardId>, StoreError> {
         self.reach("looking for a card").await?;
         self.database.tables.card_of(key).await

@@ -205,6 +205,10 @@ impl Engine for GroupCommit {
         Ok(tamper::repeat(&self.core.run, self, entry).await)
     }
 
+    async fn journal_end(&self) -> Result<u64, StoreError> {
+        Ok(*self.core.durable.borrow())
+    }
+
     async fn card_of(&self, key: &TransactionKey) -> Result<Option<CardId>, StoreError> {
         self.core.life.passes("looking for a card").await;
         self.core.states.card_of(key).await

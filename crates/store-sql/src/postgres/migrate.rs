@@ -23,7 +23,7 @@ struct Migration {
     partition: &'static str,
 }
 
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     Migration {
         shared: include_str!("../../migrations/postgres/0001_shared.sql"),
         partition: include_str!("../../migrations/postgres/0001_partition.sql"),
@@ -36,6 +36,7 @@ const MIGRATIONS: [Migration; 6] = [
     },
     Migration { shared: include_str!("../../migrations/postgres/0005_shared.sql"), partition: "" },
     Migration { shared: include_str!("../../migrations/postgres/0006_shared.sql"), partition: "" },
+    Migration { shared: "", partition: include_str!("../../migrations/postgres/0007_partition.sql") },
 ];
 
 /// Our version.

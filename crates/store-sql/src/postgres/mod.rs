@@ -15,7 +15,8 @@
 //! **Places in the journal** are made of the database's clock, in eighths of a millisecond since 2026, and of the
 //! partition: `place = ticks × partitions + partition`. Inside a partition they are given out in the order of commits
 //! and never go back, so they grow with each entry of a subject and a reader who remembers one place of each partition
-//! misses nothing; over all partitions they are in the order of time, as far as the clock tells it apart.
+//! misses nothing; over all partitions they are in the order of time, as far as the clock tells it apart, and [`feed`]
+//! reads them in that order without missing one.
 //! They are unique, have fifteen digits until 2088 with 64 partitions, and have gaps.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,6 +59,7 @@ mod batch;
 mod book;
 mod checkpoint;
 mod core;
+mod feed;
 mod heads;
 mod limits;
 pub mod local_server;
@@ -185,6 +187,18 @@ impl Engine for PostgresEngine {
         let rows = self.core.pool.rows(text, &[&signed(journal_seq)]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         crate::body::decode(&self.core.sealer, journal_seq, column(row, 0)?).map(Some)
+    }
+
+    async fn journal_end(&self) -> Result<u64, StoreError> {
+        feed::end(&self.core).await
+    }
+
+    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Entry)>, StoreError> {
+        feed::entries(&self.core, after, limit).await
+    }
+
+    async fn place_before(&self, at: Timestamp) -> Result<u64, StoreError> {
+        feed::place_before(&self.core, at).await
     }
 
     async fn card_of(&self, key: &TransactionKey) -> Result<Option<CardId>, StoreError> {

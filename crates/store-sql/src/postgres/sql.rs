@@ -30,6 +30,12 @@ pub(crate) struct Texts {
     pub(crate) entries_after: String,
     pub(crate) backlog: String,
     pub(crate) head: String,
+    /// The head, and up to where nothing more comes, in ticks.
+    pub(crate) promised: String,
+    /// Promises that nothing more comes up to these ticks; returns the promise.
+    pub(crate) promise: String,
+    /// The first of the entries up to a place that was decided at a moment or later.
+    pub(crate) first_since: String,
     /// Newer entries of a subject.
     pub(crate) newer: String,
     pub(crate) pan: String,
@@ -72,6 +78,12 @@ impl Texts {
             ),
             backlog: text("SELECT count(*) FROM {p}.journal WHERE place > $1"),
             head: text("SELECT last * {partitions} + {partition} FROM {p}.head WHERE one = 1"),
+            promised: text("SELECT last, greatest(last, promised) FROM {p}.head WHERE one = 1"),
+            promise: text(
+                "UPDATE {p}.head SET promised = greatest(last, promised, $1) WHERE one = 1
+                RETURNING greatest(last, promised)",
+            ),
+            first_since: text("SELECT min(place) FROM {p}.journal WHERE place < $1 AND at >= $2"),
             newer: text(NEWER),
             pan: text("SELECT pan_sealed FROM {p}.cards WHERE id = $1"),
             terminals: text("SELECT id FROM {p}.terminals"),
@@ -93,11 +105,17 @@ pub(crate) fn schema(partition: u16) -> String {
     format!("p{partition:02}")
 }
 
+/// The same count from milliseconds since 1970.
+pub(crate) const TICKS_PER_MS: i64 = 8;
+pub(crate) const TICKS_BEGIN_MS: i64 = 1_767_225_600_000;
+/// How many entries were moved here from an embedded store; their places are smaller than any clock gives.
+pub(crate) const MOVED_HERE: &str = "SELECT entries FROM pinward.transfer WHERE one = 1";
+
 /// Moving the head waits for whoever appends to the same partition just now, and gives places in the order of commits.
 /// Scalar subqueries, not EXISTS: that may be planned as a hash over the whole journal.
 const APPEND: &str = "
     WITH head AS (
-        UPDATE {p}.head SET last = greatest(last, {ticks}) + $1,
+        UPDATE {p}.head SET last = greatest(last, promised, {ticks}) + $1,
             run = CASE WHEN writer = $2 THEN run ELSE last END, writer = $2
         WHERE one = 1 RETURNING last, last - $1 AS base, run
     ), put AS (
@@ -117,7 +135,7 @@ const APPEND: &str = "
 /// continue what he knows none is taken, none follows a gap, and nobody was registered anew.
 const APPEND_NEXT: &str = "
     WITH head AS (
-        UPDATE {p}.head SET last = greatest(last, {ticks}) + $1
+        UPDATE {p}.head SET last = greatest(last, promised, {ticks}) + $1
         WHERE one = 1 AND last = $2 AND writer = $3 AND registration = $4 RETURNING last - $1 AS base
     ), put AS (
         INSERT INTO {p}.journal (subject, seq, place, at, key, body)

@@ -170,6 +170,14 @@ impl Engine for SqliteEngine {
         self.read(move |core| core.pool.read(|conn| core.entry(conn, journal_seq))).await
     }
 
+    async fn journal_end(&self) -> Result<u64, StoreError> {
+        Ok(self.core.published())
+    }
+
+    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Entry)>, StoreError> {
+        self.read(move |core| core.pool.read(|conn| core.entries(conn, after, limit))).await
+    }
+
     async fn card_of(&self, key: &TransactionKey) -> Result<Option<CardId>, StoreError> {
         if let Some(card) = self.core.states.recent_card_of(key) {
             return Ok(Some(card));
@@ -262,6 +270,27 @@ impl Core {
             .optional()
             .map_err(pool::store_error)?;
         body.map(|body| crate::body::decode(&self.sealer, journal_seq, &body)).transpose()
+    }
+
+    /// The durable entries after a place, without their answers.
+    fn entries(
+        &self,
+        conn: &rusqlite::Connection,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Entry)>, StoreError> {
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX).min(self.published().saturating_sub(after));
+        let mut statement = conn.prepare_cached(sql::ENTRIES_AFTER).map_err(pool::store_error)?;
+        let rows = statement
+            .query_map([pool::column(after), pool::column(limit)], |row| {
+                Ok((pool::place(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
+            })
+            .map_err(pool::store_error)?;
+        rows.map(|row| {
+            let (place, body) = row.map_err(pool::store_error)?;
+            Ok((place, crate::body::decode_sealed(place, &body)?.without_answer()))
+        })
+        .collect()
     }
 
     /// Writes registers in one transaction, then amends what is at hand.

@@ -6,6 +6,7 @@ mod behaviour;
 mod book;
 mod crash;
 mod disk;
+mod feed;
 mod limits;
 mod postgres;
 mod proxy;
