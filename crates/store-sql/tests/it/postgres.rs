@@ -464,7 +464,7 @@ async fn a_store_that_is_not_ours_is_refused() {
     refused(dir.path(), &url, more, "has 5 partitions, 6 are configured").await;
     refused(Path::new("/no/such/place"), &url, few_partitions(), "no such directory").await;
     client(&url).await.batch_execute("UPDATE pinward.store SET version = 99").await.unwrap();
-    refused(dir.path(), &url, few_partitions(), "has schema 99, this program knows 6").await;
+    refused(dir.path(), &url, few_partitions(), "has schema 99, this program knows 7").await;
     let error = open_archive(dir.path(), &url).await.err().unwrap().to_string();
     assert!(error.contains("has schema 99"), "{error}");
 }
