@@ -25,7 +25,18 @@ pub(crate) enum Failure {
     /// The caller reached this machine by a name that is not its own, as a hostile page does by DNS rebinding.
     #[error("misdirected")]
     Misdirected,
-    /// The caller used a method other than GET and HEAD.
+    /// A page from elsewhere tried to change something through the caller's browser.
+    #[error("cross-site")]
+    CrossSite,
+    /// The caller may not do this.
+    #[error("forbidden: {0}")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "the first action is about to use it"))]
+    Forbidden(String),
+    /// Something else happened meanwhile, or what was asked for does not fit what is: look again.
+    #[error("conflict: {0}")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "the first action is about to use it"))]
+    Conflict(String),
+    /// The caller used a method that this address does not have.
     #[error("method not allowed")]
     MethodNotAllowed,
     /// The caller sent a query that means nothing.
@@ -59,6 +70,8 @@ impl Failure {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::CrossSite | Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotUnderstood { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyListeners | Self::StoreAway(_) | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
@@ -71,6 +84,9 @@ impl Failure {
         match self {
             Self::NotFound => "not-found",
             Self::Misdirected => "misdirected",
+            Self::CrossSite => "cross-site",
+            Self::Forbidden(_) => "forbidden",
+            Self::Conflict(_) => "conflict",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::NotUnderstood { .. } => "not-understood",
             Self::TooManyListeners => "too-many-listeners",
@@ -82,10 +98,13 @@ impl Failure {
 
     /// One of each, for tests of texts.
     #[cfg(test)]
-    pub(crate) fn all() -> [Self; 8] {
+    pub(crate) fn all() -> [Self; 11] {
         [
             Self::NotFound,
             Self::Misdirected,
+            Self::CrossSite,
+            Self::Forbidden(String::new()),
+            Self::Conflict(String::new()),
             Self::MethodNotAllowed,
             Self::not_understood("", ""),
             Self::TooManyListeners,
@@ -184,6 +203,10 @@ pub(crate) fn detail(failure: &Failure, visit: &Visit) -> String {
                 "error-not-understood-detail",
                 [("parameter", parameter.as_str().into()), ("expected", expected.as_str().into())],
             )
+            .into_owned(),
+        Failure::Forbidden(what) | Failure::Conflict(what) => visit
+            .say
+            .with(&format!("error-{}-detail", failure.code()), [("what", what.as_str().into())])
             .into_owned(),
         other => visit.say.t(&format!("error-{}-detail", other.code())).into_owned(),
     }

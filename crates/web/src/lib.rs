@@ -7,6 +7,7 @@
 //! It changes nothing yet: there is no sign-in, so there is no action, and [`bind`] refuses every address that
 //! another machine could reach.
 
+mod actor;
 mod api;
 mod assets;
 mod chart;
@@ -21,6 +22,6 @@ mod views;
 mod visit;
 
 pub use format::{UnknownZone, Zone};
-pub use router::{Console, ROUTES};
+pub use router::{ACTIONS, Console, ROUTES};
 pub use serve::{BindError, bind, serve};
 pub use state::{Check, DescribedField, HealthCheck, MessageDescriber, Metrics, WebState};

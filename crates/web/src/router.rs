@@ -9,7 +9,7 @@ use std::{
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
@@ -21,8 +21,8 @@ use tower_http::{
 
 use crate::{api, assets, error, error::Failure, state::WebState, views, visit};
 
-/// No request carries a body.
-const BODY_MAX: usize = 1024;
+/// A request's body is at most so long: a set of rules.
+const BODY_MAX: usize = 256 * 1024;
 /// An answer that takes longer is given up.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
@@ -40,7 +40,8 @@ pub(crate) struct Shared {
 
 macro_rules! routes {
     ($( $path:literal => $handler:path ),* $(,)?) => {
-        /// Every address of the console, as the router has it. `/api` and the probes are in the OpenAPI document.
+        /// Every address of the console that can be read, as the router has it. `/api` and the probes are in the OpenAPI
+        /// document.
         pub const ROUTES: &[&str] = &[$($path),*];
 
         fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
@@ -48,6 +49,19 @@ macro_rules! routes {
         }
     };
 }
+
+macro_rules! actions {
+    ($( $method:ident $path:literal => $handler:path ),* $(,)?) => {
+        /// Every address at which something is done, with its method in small letters. `/api` is in the OpenAPI document.
+        pub const ACTIONS: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+
+        fn action_table() -> Vec<(&'static str, MethodRouter<Shared>)> {
+            vec![$(($path, axum::routing::$method($handler))),*]
+        }
+    };
+}
+
+actions! {}
 
 routes! {
     "/" => views::overview::page,
@@ -92,11 +106,13 @@ impl Console {
         };
         table()
             .into_iter()
+            .chain(action_table())
             .fold(Router::new(), |router, (path, handler)| router.route(path, handler))
             .fallback(async || Failure::NotFound)
             .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
             .with_state(shared.clone())
             .layer(from_fn(give_up))
+            .layer(from_fn(own_pages_only))
             .layer(from_fn(own_names_only))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(from_fn_with_state(shared, error::explain))
@@ -125,6 +141,29 @@ async fn own_names_only(request: Request, next: Next) -> Response {
     if host.is_none_or(is_own_name) { next.run(request).await } else { Failure::Misdirected.into_response() }
 }
 
+/// What changes something comes from a page of this console, or from a program that is no browser. Browsers say where a request
+/// comes from (Fetch Metadata, and `Origin`); a page from elsewhere cannot leave that out.
+async fn own_pages_only(request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if reads || is_from_here(request.headers()) {
+        next.run(request).await
+    } else {
+        Failure::CrossSite.into_response()
+    }
+}
+
+fn is_from_here(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => {
+            let named = origin.split_once("://").map(|(_, host)| host);
+            named.is_some() && named == text("host")
+        }
+        (None, None) => true,
+    }
+}
+
 fn is_own_name(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -148,7 +187,33 @@ fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::is_own_name;
+    use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::{is_from_here, is_own_name};
+
+    #[test]
+    fn what_changes_something_comes_from_our_own_pages_or_from_no_page() {
+        let from = |pairs: &[(&'static str, &'static str)]| {
+            let headers: HeaderMap = pairs
+                .iter()
+                .map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)))
+                .collect();
+            is_from_here(&headers)
+        };
+        let host = ("host", "127.0.0.1:8080");
+        assert!(from(&[host]), "a program");
+        assert!(from(&[host, ("sec-fetch-site", "same-origin")]));
+        assert!(from(&[host, ("origin", "http://127.0.0.1:8080")]));
+        for foreign in ["cross-site", "same-site", "anything"] {
+            assert!(!from(&[host, ("sec-fetch-site", foreign)]), "{foreign}");
+        }
+        for foreign in
+            ["http://evil.example", "null", "http://127.0.0.1:9999", "http://127.0.0.1:8080.evil.example"]
+        {
+            assert!(!from(&[host, ("origin", foreign)]), "{foreign}");
+        }
+        assert!(!from(&[host, ("origin", "http://127.0.0.1:8080"), ("sec-fetch-site", "cross-site")]));
+    }
 
     #[test]
     fn only_names_of_this_machine_are_answered() {

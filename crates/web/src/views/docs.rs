@@ -8,9 +8,12 @@ use super::layout::{Frame, Nav};
 use crate::{api::openapi, router::Shared, visit::Visit};
 
 /// The codes of problems, which the `type` of a problem leads to.
-const PROBLEMS: [&str; 8] = [
+const PROBLEMS: [&str; 11] = [
     "not-found",
     "misdirected",
+    "cross-site",
+    "forbidden",
+    "conflict",
     "method-not-allowed",
     "not-understood",
     "too-many-listeners",

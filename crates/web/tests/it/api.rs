@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::http::{Method, StatusCode};
 use tower::ServiceExt;
-use web::ROUTES;
+use web::{ACTIONS, ROUTES};
 
 use crate::{archive, ask, console, console_without_store, fake, filled, get};
 
@@ -16,11 +16,24 @@ async fn the_document_has_every_route_and_no_other() {
     let routed: BTreeSet<&str> = ROUTES
         .iter()
         .copied()
+        .chain(ACTIONS.iter().map(|(_, path)| *path))
         .filter(|r| r.starts_with("/api/") || ["/livez", "/readyz", "/healthz", "/metrics"].contains(r))
         .collect();
     assert_eq!(described, routed);
     assert_eq!(document["info"]["version"], "0.1.0-test");
-    for (path, item) in document["paths"].as_object().unwrap() {
+    for (method, path) in ACTIONS.iter().filter(|(_, path)| path.starts_with("/api/")) {
+        let item = &document["paths"][path][method];
+        assert!(!item["tags"].as_array().unwrap().is_empty(), "{method} {path}");
+        assert!(item["responses"].as_object().unwrap().keys().any(|s| s.starts_with('2')), "{method} {path}");
+    }
+    let acted: usize = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|i| i.as_object().unwrap().keys().filter(|m| *m != "get").count())
+        .sum();
+    assert_eq!(acted, ACTIONS.iter().filter(|(_, path)| path.starts_with("/api/")).count());
+    for (path, item) in document["paths"].as_object().unwrap().iter().filter(|(_, i)| i["get"].is_object()) {
         assert!(!item["get"]["tags"].as_array().unwrap().is_empty(), "{path}");
         assert!(item["get"]["responses"]["200"].is_object(), "{path}");
         for parameter in item["get"]["parameters"].as_array().into_iter().flatten() {
