@@ -19,6 +19,7 @@ pub struct Labels {
     pub cause: String,
     pub pin_tries: String,
     pub prompt: String,
+    pub prevention: String,
     pub staff: String,
     pub source: String,
     pub note: String,
@@ -33,6 +34,10 @@ pub struct Labels {
     pub similar: String,
     pub lists_all: String,
     pub colon: String,
+    /// How the page about causes begins.
+    pub causes_intro: String,
+    /// How its part about evidence begins.
+    pub evidence_intro: String,
     pub comma: String,
 }
 

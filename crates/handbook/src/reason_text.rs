@@ -122,9 +122,10 @@ impl ReasonText {
     /// are left, so it must not stand on a receipt.
     #[must_use]
     pub fn sentence(&self, lang: Lang, facts: &Facts) -> String {
+        let fact = |name: &str| facts.get(name, lang);
         match lang {
-            Lang::Zh => self.sentence_zh.fill(facts, lang),
-            Lang::En => self.sentence_en.fill(facts, lang),
+            Lang::Zh => self.sentence_zh.fill(&fact),
+            Lang::En => self.sentence_en.fill(&fact),
         }
     }
 
@@ -176,7 +177,8 @@ fn read(text: &str) -> Result<Vec<ReasonText>, String> {
         .map(|reason| {
             let entry = entries.remove(reason).ok_or(format!("no text for the reason {reason}"))?;
             let sentence = |lang| {
-                Sentence::parse(entry.sentence.get(lang)).map_err(|e| format!("{reason}, {lang}: {e}"))
+                Sentence::parse(entry.sentence.get(lang), Facts::NAMES)
+                    .map_err(|e| format!("{reason}, {lang}: {e}"))
             };
             Ok(ReasonText {
                 reason: *reason,

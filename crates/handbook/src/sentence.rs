@@ -37,44 +37,35 @@ pub enum LockEnd {
     ByStaff,
 }
 
-/// A place in a sentence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Placeholder {
-    TriesLeft,
-    TriesLimit,
-    LockedUntil,
-    Terminal,
-    Amount,
-}
+impl Facts {
+    /// The names that a sentence may use.
+    pub(crate) const NAMES: &'static [&'static str] =
+        &["tries_left", "tries_limit", "locked_until", "terminal", "amount"];
 
-impl Placeholder {
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "tries_left" => Self::TriesLeft,
-            "tries_limit" => Self::TriesLimit,
-            "locked_until" => Self::LockedUntil,
-            "terminal" => Self::Terminal,
-            "amount" => Self::Amount,
-            _ => return None,
-        })
-    }
-
-    /// The fact with its unit, or `None` when it is not known.
-    fn fill(self, facts: &Facts, lang: Lang) -> Option<String> {
-        match self {
-            Self::TriesLeft => facts.tries_left.map(|n| tries(n, lang)),
-            Self::TriesLimit => facts.tries_limit.map(|n| tries(n, lang)),
-            Self::LockedUntil => facts.locked_until.as_ref().map(|end| match end {
-                LockEnd::At(moment) => moment.clone(),
-                LockEnd::ByStaff => lang.pick("银行工作人员解锁", "the bank's staff release it").to_owned(),
-            }),
-            Self::Terminal => facts.terminal.map(|terminal| terminal.to_string()),
-            Self::Amount => facts.amount.map(|(amount, currency)| money(amount, currency)),
+    /// A fact with its unit, or `None` when it is not known.
+    pub(crate) fn get(&self, name: &str, lang: Lang) -> Option<String> {
+        match name {
+            "tries_left" => self.tries_left.map(|n| tries(n, lang)),
+            "tries_limit" => self.tries_limit.map(|n| tries(n, lang)),
+            "locked_until" => self.locked_until.as_ref().map(|end| end.words(lang)),
+            "terminal" => self.terminal.map(|terminal| terminal.to_string()),
+            "amount" => self.amount.map(|(amount, currency)| money(amount, currency)),
+            _ => None,
         }
     }
 }
 
-fn tries(n: u8, lang: Lang) -> String {
+impl LockEnd {
+    /// As it stands after "until".
+    pub(crate) fn words(&self, lang: Lang) -> String {
+        match self {
+            Self::At(moment) => moment.clone(),
+            Self::ByStaff => lang.pick("银行工作人员解锁", "the bank's staff release it").to_owned(),
+        }
+    }
+}
+
+pub(crate) fn tries(n: u8, lang: Lang) -> String {
     match (lang, n) {
         (Lang::Zh, n) => format!("{n}次"),
         (Lang::En, 0) => "no tries".to_owned(),
@@ -112,7 +103,7 @@ enum Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
-    Fact(Placeholder),
+    Fact(String),
 }
 
 /// A sentence that is written wrongly.
@@ -127,14 +118,14 @@ pub(crate) enum SentenceError {
 }
 
 impl Sentence {
-    /// Reads the notation that is explained at the top of this file.
-    pub(crate) fn parse(text: &str) -> Result<Self, SentenceError> {
+    /// Reads the notation that is explained at the top of this file; `names` are the facts that there are.
+    pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Self, SentenceError> {
         let mut parts = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
             let (always, after) = rest.split_once('[').map_or((rest, None), |(a, b)| (a, Some(b)));
             if !always.is_empty() {
-                let pieces = pieces(always)?;
+                let pieces = pieces(always, names)?;
                 if pieces.iter().any(|piece| matches!(piece, Piece::Fact(_))) {
                     return Err(SentenceError::BareFact(always.to_owned()));
                 }
@@ -142,34 +133,36 @@ impl Sentence {
             }
             let Some(after) = after else { break };
             let (choices, after) = after.split_once(']').ok_or(SentenceError::Unbalanced)?;
-            parts.push(Part::FirstKnown(choices.split('|').map(pieces).collect::<Result<_, _>>()?));
+            let choices = choices.split('|').map(|choice| pieces(choice, names));
+            parts.push(Part::FirstKnown(choices.collect::<Result<_, _>>()?));
             rest = after;
         }
         Ok(Self(parts))
     }
 
-    /// The sentence about one case.
-    pub(crate) fn fill(&self, facts: &Facts, lang: Lang) -> String {
+    /// The sentence about one case; `fact` says what is known.
+    pub(crate) fn fill(&self, fact: &dyn Fn(&str) -> Option<String>) -> String {
         self.0
             .iter()
             .filter_map(|part| match part {
-                Part::Always(pieces) => fill(pieces, facts, lang),
-                Part::FirstKnown(choices) => choices.iter().find_map(|pieces| fill(pieces, facts, lang)),
+                Part::Always(pieces) => fill(pieces, fact),
+                Part::FirstKnown(choices) => choices.iter().find_map(|pieces| fill(pieces, fact)),
             })
             .collect()
     }
 }
 
 /// Plain text and facts, without brackets.
-fn pieces(text: &str) -> Result<Vec<Piece>, SentenceError> {
+fn pieces(text: &str, names: &[&str]) -> Result<Vec<Piece>, SentenceError> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}').ok_or(SentenceError::Unbalanced)?;
         pieces.push(Piece::Text(plain(before)?));
-        let fact =
-            Placeholder::named(name).ok_or_else(|| SentenceError::UnknownPlaceholder(name.to_owned()))?;
-        pieces.push(Piece::Fact(fact));
+        if !names.contains(&name) {
+            return Err(SentenceError::UnknownPlaceholder(name.to_owned()));
+        }
+        pieces.push(Piece::Fact(name.to_owned()));
         rest = after;
     }
     pieces.push(Piece::Text(plain(rest)?));
@@ -181,12 +174,12 @@ fn plain(text: &str) -> Result<String, SentenceError> {
 }
 
 /// All pieces together, or `None` when a fact is missing.
-fn fill(pieces: &[Piece], facts: &Facts, lang: Lang) -> Option<String> {
+fn fill(pieces: &[Piece], fact: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     pieces
         .iter()
         .map(|piece| match piece {
             Piece::Text(text) => Some(text.clone()),
-            Piece::Fact(fact) => fact.fill(facts, lang),
+            Piece::Fact(name) => fact(name),
         })
         .collect()
 }
@@ -197,7 +190,8 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, facts: &Facts, expect: &str) {
-        assert_eq!(Sentence::parse(text).unwrap().fill(facts, Lang::En), expect);
+        let sentence = Sentence::parse(text, Facts::NAMES).unwrap();
+        assert_eq!(sentence.fill(&|name| facts.get(name, Lang::En)), expect);
     }
 
     #[test]
@@ -228,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_sentence_that_is_written_wrongly_is_refused() {
-        let refused = |text: &str| Sentence::parse(text).unwrap_err();
+        let refused = |text: &str| Sentence::parse(text, Facts::NAMES).unwrap_err();
         assert_eq!(refused("[{tries}]"), SentenceError::UnknownPlaceholder("tries".into()));
         assert_eq!(refused("{tries_left} left"), SentenceError::BareFact("{tries_left} left".into()));
         for text in ["[a", "a]", "[a[b]]", "[{tries_left]", "a}"] {

@@ -5,7 +5,8 @@ use std::path::Path;
 use model::{ReasonCode, reason::Family};
 
 use crate::{
-    Audience, CounterEffect, Facts, Lang, LockEnd, Source, TryCharged, code, codes, reason, reasons,
+    Audience, CauseFacts, CounterEffect, Facts, Lang, LockEnd, Role, Source, TryCharged, cause_texts, code,
+    codes, evidence_texts, reason, reasons,
 };
 
 /// Every text that is fixed, with its place.
@@ -25,8 +26,42 @@ fn texts() -> impl Iterator<Item = (String, Lang, String)> {
                 .chain(facts().map(move |facts| r.sentence(lang, &facts)))
                 .map(move |text| (r.reason().to_string(), lang, text))
         });
-        of_codes.chain(of_reasons)
+        of_codes.chain(of_reasons).chain(of_causes(lang)).chain(of_evidence(lang))
     })
+}
+
+fn of_causes(lang: Lang) -> impl Iterator<Item = (String, Lang, String)> {
+    cause_texts().iter().flat_map(move |c| {
+        Role::ALL
+            .iter()
+            .map(move |role| c.todo(lang, *role).to_owned())
+            .chain([c.name(lang).to_owned(), c.prevention(lang).to_owned()])
+            .chain(cause_facts().map(move |facts| c.sentence(lang, &facts)))
+            .map(move |text| (c.cause().to_string(), lang, text))
+    })
+}
+
+fn of_evidence(lang: Lang) -> impl Iterator<Item = (String, Lang, String)> {
+    evidence_texts().flat_map(move |e| {
+        [e.label(lang).to_owned(), e.sentence(lang, &[])]
+            .into_iter()
+            .map(move |text| (e.name().to_owned(), lang, text))
+    })
+}
+
+/// Incidents of which nothing, one thing or everything is known.
+fn cause_facts() -> impl Iterator<Item = CauseFacts> {
+    let all = CauseFacts {
+        cards: Some(9),
+        refused: Some(14),
+        terminal: Some("T0000001".to_owned()),
+        merchant: Some("A1".to_owned()),
+        scope: Some("3.2.1".to_owned()),
+        tries_left: Some(2),
+        locked_until: Some(LockEnd::At("2026-11-23 10:43:02".to_owned())),
+    };
+    let some = CauseFacts { cards: Some(1), scope: None, ..all.clone() };
+    [CauseFacts::default(), some, all].into_iter()
 }
 
 /// Cases with no, some and all facts.
@@ -92,12 +127,45 @@ fn sentences_end_and_titles_do_not() {
 }
 
 #[test]
+fn the_texts_of_causes_and_evidence_are_whole() {
+    for (place, lang, text) in Lang::ALL.into_iter().flat_map(|lang| of_causes(lang).chain(of_evidence(lang)))
+    {
+        assert!(!text.contains(['{', '}', '[', ']', '|']), "{place} {lang}: {text}");
+        assert!(
+            !text.contains("  ") && !text.contains(" ,") && !text.contains(" ."),
+            "{place} {lang}: {text}"
+        );
+    }
+    for c in cause_texts() {
+        for (lang, stop) in [(Lang::Zh, '。'), (Lang::En, '.')] {
+            let todo = Role::ALL.iter().map(|role| c.todo(lang, *role).to_owned());
+            let sentences = cause_facts().map(|f| c.sentence(lang, &f));
+            for text in todo.chain(sentences).chain([c.prevention(lang).to_owned()]) {
+                assert!(text.ends_with(stop), "{}: {text}", c.cause());
+            }
+            assert!(!c.name(lang).ends_with(stop), "{}", c.cause());
+        }
+    }
+}
+
+#[test]
+fn a_fault_never_blames_the_holder_and_says_what_it_cost() {
+    for c in cause_texts().iter().filter(|c| c.cause().origin() == diagnosis::cause::Origin::Fault) {
+        let en = c.todo(Lang::En, Role::Cardholder).to_lowercase();
+        assert!(!en.contains("forgotten") && !en.contains("reset"), "{}: {en}", c.cause());
+    }
+}
+
+#[test]
 fn nothing_that_may_stand_on_a_receipt_tells_the_tries_left() {
     let of_codes = codes().iter().flat_map(|e| Lang::ALL.map(|lang| (e.code(), e.prompt(lang))));
     let of_reasons = reasons()
         .iter()
         .flat_map(|r| Lang::ALL.map(|lang| (r.reason().name(), r.todo(lang, Audience::Cardholder))));
-    for (place, text) in of_codes.chain(of_reasons) {
+    let of_causes = cause_texts()
+        .iter()
+        .flat_map(|c| Lang::ALL.map(|lang| (c.cause().name(), c.todo(lang, Role::Cardholder))));
+    for (place, text) in of_codes.chain(of_reasons).chain(of_causes) {
         let small = text.to_lowercase();
         for leak in ["tries_left", "tries left", "try left", "剩余次数", "还可", "还剩", "{", "["] {
             assert!(!small.contains(leak), "{place}: {text}");

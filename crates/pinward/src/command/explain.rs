@@ -1,11 +1,11 @@
-//! `pinward explain [CODE]`: what a response code or one of our reasons means, and what to do.
+//! `pinward explain [CODE]`: what a response code, one of our reasons or a cause of the diagnosis means, and what to do.
 //!
 //! Prints the handbook on stdout; what is not an entry (an unknown code, hints) goes to stderr.
 
 use std::{fmt::Write as _, io::Write as _, process::ExitCode};
 
 use authorization::Profile;
-use handbook::{Audience, CodeEntry, Facts, Lang, ReasonText};
+use handbook::{Audience, CauseFacts, CauseText, CodeEntry, Facts, Lang, ReasonText, Role};
 use model::ReasonCode;
 use serde_json::{Value, json};
 
@@ -18,10 +18,11 @@ const UNKNOWN: u8 = 3;
 /// How many similar names are offered.
 const SUGGESTIONS_MAX: usize = 5;
 
-/// Explain a response code or a reason: what happened, what it does to the PIN try counter, what to do.
+/// Explain a response code, a reason or a cause: what happened, what it does to the PIN try counter, what to do.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// A response code (75, A0, 117) or a reason (pin-block-unreadable); without one, all are listed
+    /// A response code (75, A0, 117), a reason (pin-block-unreadable) or a cause of the diagnosis (keypad-fault);
+    /// without one, all are listed; `causes` prints the whole page about causes
     code: Option<String>,
 
     /// Language: zh or en [default: from LC_ALL, LC_MESSAGES or LANG]
@@ -40,11 +41,15 @@ pub(crate) fn run(options: Options) -> ExitCode {
     let page = match options.code.as_deref().map(str::trim) {
         None if options.json => json_text(&list_json(&answers)),
         None => list_text(lang, &answers),
+        Some("causes") if options.json => json_text(&causes_json()),
+        Some("causes") => handbook::causes_page(lang),
         Some(wanted) => match (find(wanted), options.json) {
             (Some(Entry::Code(entry)), true) => json_text(&code_json(entry, &answers)),
             (Some(Entry::Code(entry)), false) => code_text(lang, entry, &answers),
             (Some(Entry::Reason(entry)), true) => json_text(&reason_json(entry, &answers)),
             (Some(Entry::Reason(entry)), false) => reason_text(lang, entry, &answers),
+            (Some(Entry::Cause(entry)), true) => json_text(&cause_json(entry)),
+            (Some(Entry::Cause(entry)), false) => cause_text(lang, entry),
             (None, _) => {
                 eprint!("{}", unknown_text(lang, wanted));
                 return ExitCode::from(UNKNOWN);
@@ -68,14 +73,16 @@ fn lang_of_environment() -> Lang {
 enum Entry {
     Code(&'static CodeEntry),
     Reason(&'static ReasonText),
+    Cause(&'static CauseText),
 }
 
-/// Codes are found in either case, reasons also with underscores.
+/// Codes are found in either case, reasons and causes also with underscores.
 fn find(wanted: &str) -> Option<Entry> {
-    handbook::code(&wanted.to_ascii_uppercase()).map(Entry::Code).or_else(|| {
-        let name = wanted.to_ascii_lowercase().replace('_', "-");
-        name.parse().ok().map(|reason: ReasonCode| Entry::Reason(handbook::reason(reason)))
-    })
+    let name = wanted.to_ascii_lowercase().replace('_', "-");
+    handbook::code(&wanted.to_ascii_uppercase())
+        .map(Entry::Code)
+        .or_else(|| name.parse().ok().map(|reason: ReasonCode| Entry::Reason(handbook::reason(reason))))
+        .or_else(|| name.parse().ok().map(|cause| Entry::Cause(handbook::cause_text(cause))))
 }
 
 /// Which reason is answered with which code, in every profile.
@@ -189,6 +196,17 @@ fn reason_text(lang: Lang, entry: &ReasonText, answers: &Answers) -> String {
     page
 }
 
+fn cause_text(lang: Lang, entry: &CauseText) -> String {
+    let words = handbook::labels(lang);
+    let sentence = entry.sentence(lang, &CauseFacts::default());
+    let mut page = format!("{}  {}\n\n{sentence}\n\n", entry.cause(), entry.name(lang));
+    let mut rows =
+        Role::ALL.map(|role| [role.text(lang).to_owned(), entry.todo(lang, role).to_owned()]).to_vec();
+    rows.push([words.prevention.clone(), entry.prevention(lang).to_owned()]);
+    write_table(&mut page, "  ", &rows);
+    page
+}
+
 fn list_text(lang: Lang, answers: &Answers) -> String {
     let words = handbook::labels(lang);
     let mut codes =
@@ -209,10 +227,15 @@ fn list_text(lang: Lang, answers: &Answers) -> String {
         [entry.reason().name(), entry.family().name(), unionpay, iso87, iso93, entry.title(lang)]
             .map(str::to_owned)
     }));
+    let mut causes = vec![[&words.cause, &words.meaning].map(String::clone)];
+    causes
+        .extend(handbook::cause_texts().iter().map(|c| [c.cause().name(), c.name(lang)].map(str::to_owned)));
     let mut page = String::new();
     write_table(&mut page, "", &codes);
     page.push('\n');
     write_table(&mut page, "", &reasons);
+    page.push('\n');
+    write_table(&mut page, "", &causes);
     page
 }
 
@@ -228,6 +251,7 @@ fn unknown_text(lang: Lang, wanted: &str) -> String {
         .map(|entry| match entry {
             Entry::Code(entry) => [entry.code().to_owned(), entry.meaning(lang).to_owned()],
             Entry::Reason(entry) => [entry.reason().name().to_owned(), entry.title(lang).to_owned()],
+            Entry::Cause(entry) => [entry.cause().name().to_owned(), entry.name(lang).to_owned()],
         })
         .collect();
     if !similar.is_empty() {
@@ -246,12 +270,14 @@ fn similar(wanted: &str) -> Vec<Entry> {
         let first_differs = entry.code().chars().next() != code.chars().next();
         (distance(entry.code(), &code) * 2 + usize::from(first_differs), 3, Entry::Code(entry))
     });
-    let reasons = handbook::reasons().iter().map(|entry| {
-        let spelt = entry.reason().name();
+    let spelt = |spelt: &str, entry| {
         let far = if name.len() > 3 && spelt.contains(&name) { 0 } else { distance(spelt, &name) };
-        (far, name.len() / 3, Entry::Reason(entry))
-    });
-    let mut near: Vec<_> = codes.chain(reasons).filter(|(far, at_most, _)| far <= at_most).collect();
+        (far, name.len() / 3, entry)
+    };
+    let reasons = handbook::reasons().iter().map(|entry| spelt(entry.reason().name(), Entry::Reason(entry)));
+    let causes = handbook::cause_texts().iter().map(|entry| spelt(entry.cause().name(), Entry::Cause(entry)));
+    let mut near: Vec<_> =
+        codes.chain(reasons).chain(causes).filter(|(far, at_most, _)| far <= at_most).collect();
     near.sort_by_key(|(far, ..)| *far);
     near.into_iter().take(SUGGESTIONS_MAX).map(|(.., entry)| entry).collect()
 }
@@ -306,6 +332,7 @@ fn list_json(answers: &Answers) -> Value {
     json!({
         "codes": handbook::codes().iter().map(|entry| code_json(entry, answers)).collect::<Vec<_>>(),
         "reasons": handbook::reasons().iter().map(|entry| reason_json(entry, answers)).collect::<Vec<_>>(),
+        "causes": causes_json(),
     })
 }
 
@@ -339,6 +366,22 @@ fn reason_json(entry: &ReasonText, answers: &Answers) -> Value {
         "cashier": both(|lang| entry.todo(lang, Audience::Cashier)),
         "engineer": both(|lang| entry.todo(lang, Audience::Engineer)),
         "codes": answers.of_reason(entry.reason()).map(answer_json).collect::<Vec<_>>(),
+    })
+}
+
+fn causes_json() -> Value {
+    Value::Array(handbook::cause_texts().iter().map(cause_json).collect())
+}
+
+fn cause_json(entry: &CauseText) -> Value {
+    let playbook = Role::ALL.map(|role| (role.name().to_owned(), both(|lang| entry.todo(lang, role))));
+    json!({
+        "cause": entry.cause().name(),
+        "origin": entry.cause().origin(),
+        "name": both(|lang| entry.name(lang)),
+        "sentence": both(|lang| entry.sentence(lang, &CauseFacts::default())),
+        "playbook": playbook.into_iter().collect::<serde_json::Map<_, _>>(),
+        "prevention": both(|lang| entry.prevention(lang)),
     })
 }
 
@@ -377,6 +420,19 @@ mod tests {
             matches!(find("PIN_missing"), Some(Entry::Reason(e)) if e.reason() == ReasonCode::PinMissing)
         );
         assert!(find("78").is_none());
+        assert!(matches!(find("keypad_fault"), Some(Entry::Cause(e)) if e.cause().name() == "keypad-fault"));
+    }
+
+    #[test]
+    fn a_cause_is_told_with_what_everybody_does() {
+        let Some(Entry::Cause(entry)) = find("wrong-terminal-key") else { panic!("not found") };
+        for lang in Lang::ALL {
+            let page = cause_text(lang, entry);
+            for role in Role::ALL {
+                assert!(page.contains(entry.todo(lang, role)), "{page}");
+            }
+        }
+        assert!(unknown_text(Lang::En, "keypad-falt").contains("keypad-fault"));
     }
 
     #[test]
