@@ -28,6 +28,34 @@ pub struct TerminalRecord {
     /// The keys that it was registered with. What a migration changed since is in the state.
     #[n(3)]
     pub keys: KeySet,
+    /// What it is, and where it should stand. Nothing is decided by it: the diagnosis compares it with what messages say.
+    #[cbor(n(4), default)]
+    pub site: Site,
+}
+
+/// What was registered about a terminal beyond its number; what is not known is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode, Serialize)]
+pub struct Site {
+    /// Merchant category (DE 18); without it the one inside the merchant number.
+    #[n(0)]
+    pub category: Option<u16>,
+    /// Where it should stand.
+    #[n(1)]
+    pub place: Option<Place>,
+    /// Manufacturer's model.
+    #[n(2)]
+    pub model: Option<String>,
+}
+
+/// A place on earth, in millionths of a degree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Place {
+    /// North is positive.
+    #[n(0)]
+    pub latitude_e6: i32,
+    /// East is positive.
+    #[n(1)]
+    pub longitude_e6: i32,
 }
 
 /// Everything about a terminal that its journal has changed.
@@ -264,5 +292,34 @@ pub struct SessionView {
 impl From<&Session> for SessionView {
     fn from(session: &Session) -> Self {
         Self { since: session.since, scheme: session.scheme, check_values: session.check_values.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Encode)]
+    struct RecordOfOld {
+        #[n(0)]
+        id: TerminalId,
+        #[n(1)]
+        merchant: MerchantId,
+        #[n(2)]
+        merchant_name: String,
+        #[n(3)]
+        keys: KeySet,
+    }
+
+    #[test]
+    fn a_terminal_that_was_registered_before_sites_is_read() {
+        let scheme = KeyScheme::Tdes;
+        let key = KeyBlock::new("D0112K0AB00E0000".into());
+        let keys =
+            KeySet { scheme, key, format: scheme.usual_format(), device: None, check_value: "A1".into() };
+        let (id, merchant) = ("T0000001".parse().unwrap(), "898510154110283".parse().unwrap());
+        let old = RecordOfOld { id, merchant, merchant_name: "noodles".into(), keys };
+        let read: TerminalRecord = minicbor::decode(&minicbor::to_vec(&old).unwrap()).unwrap();
+        assert_eq!((read.id, read.site), (id, Site::default()));
     }
 }

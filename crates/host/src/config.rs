@@ -140,6 +140,9 @@ impl ListenerLimits {
 pub struct Settings {
     /// Sandbox mode: test keys, test levers, loopback only.
     pub sandbox: bool,
+    /// Name of this host among several on one store, as the journal shows it; without one they are not told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// Time zone of DE 12, 13 and 15, as in the IANA database.
     pub time_zone: String,
     /// Our institution code (DE 32 of answers), 8 digits.
@@ -240,6 +243,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             sandbox: false,
+            instance: None,
             time_zone: "Asia/Shanghai".to_owned(),
             acquirer: "01020000".to_owned(),
             key_grace_ms: 60_000,

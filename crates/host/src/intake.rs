@@ -12,7 +12,10 @@ use model::{
 };
 use store::Engine;
 
-use crate::profile::{Classifiers, Profile, Task};
+use crate::{
+    profile::{Classifiers, Profile, Task},
+    telemetry,
+};
 
 /// Who sent it. Without this nobody can be answered.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +114,7 @@ pub(crate) fn payment(
     let request = Request {
         kind,
         key,
-        digest: digest(engine, message),
+        digest: digest(engine, profile, message),
         amount,
         currency: currency(message).ok_or(Unusable(49))?,
         merchant: identity.merchant.ok_or(Unusable(42))?,
@@ -138,7 +141,7 @@ pub(crate) fn reversal(
         _ => key,
     };
     let amount = message.digits(4).and_then(|minor| i64::try_from(minor).ok()).map_or(Amount::ZERO, Amount);
-    Ok(ReversalRequest { key, digest: digest(engine, message), original, amount })
+    Ok(ReversalRequest { key, digest: digest(engine, profile, message), original, amount })
 }
 
 /// Reads the terminal's totals from DE 48 of a UnionPay settlement: debit sum (12) and count (3), credit sum (12) and
@@ -252,11 +255,15 @@ fn pointed_at(message: &Message<'_>) -> Option<(Stan, Option<u16>)> {
 
 /// A keyed digest of everything that stays the same when a terminal repeats itself: not the times of transmission,
 /// not the MAC.
-fn digest(engine: &dyn Engine, message: &Message<'_>) -> u64 {
+fn digest(engine: &dyn Engine, profile: &Profile, message: &Message<'_>) -> u64 {
     const VOLATILE: [u8; 5] = [7, 12, 13, 64, 128];
-    let contents: Vec<&[u8]> =
-        message.fields().filter(|n| !VOLATILE.contains(n)).filter_map(|n| message.raw(n)).collect();
-    engine.digest(&contents)
+    let contents = message.fields().filter(|n| !VOLATILE.contains(n)).filter_map(|n| {
+        let value = message.raw(n)?;
+        // A terminal that sends again has something new to report: that it got no answer.
+        let report = profile.telemetry_field == Some(n) && telemetry::is_report(value);
+        (!report).then_some(value)
+    });
+    engine.digest(&contents.collect::<Vec<&[u8]>>())
 }
 
 fn packed_digits(value: &[u8]) -> String {

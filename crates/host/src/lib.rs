@@ -19,12 +19,14 @@ mod in_flight;
 mod intake;
 mod listener;
 pub mod metrics;
+pub mod observe;
 pub mod profile;
 mod recent_keys;
 mod references;
 mod reply;
 mod sandbox;
 mod stages;
+pub mod telemetry;
 mod throttle;
 mod tls;
 

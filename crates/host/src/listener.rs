@@ -235,7 +235,7 @@ fn limits(config: &ListenerConfig, settings: &Settings) -> Result<Limits, String
 }
 
 /// A dialect by name, or from a file.
-fn dialect(name: &str) -> Result<Arc<Dialect>, String> {
+pub(crate) fn dialect(name: &str) -> Result<Arc<Dialect>, String> {
     if name.ends_with(".toml") {
         let text = std::fs::read_to_string(name).map_err(|e| format!("{name}: {e}"))?;
         return Dialect::from_toml(&text).map(Arc::new).map_err(|e| format!("{name}: {e}"));

@@ -50,6 +50,10 @@ pub fn describe() {
         "Until a listener's certificate chain expires; negative: it has"
     );
     describe_counter!("pinward_tls_reloads_total", "Certificate files read again, by outcome");
+    describe_counter!(
+        "pinward_telemetry_unreadable_total",
+        "Elements of terminals' reports that made no sense"
+    );
     upstream::metrics::describe();
 }
 
@@ -120,6 +124,10 @@ pub(crate) fn refusal_not_journalled() {
 
 pub(crate) fn answer_withheld() {
     counter!("pinward_answers_withheld_total").increment(1);
+}
+
+pub(crate) fn telemetry_unreadable(elements: u64) {
+    counter!("pinward_telemetry_unreadable_total").increment(elements);
 }
 
 pub(crate) fn connections(change: f64) {

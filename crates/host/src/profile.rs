@@ -37,6 +37,8 @@ pub struct Profile {
     pub sign_in_again: bool,
     /// The data element in which DUKPT terminals send their key serial number, binary or as hexadecimal text.
     pub ksn_field: Option<u8>,
+    /// The data element in which terminals report about themselves (docs/reference/telemetry.md).
+    pub telemetry_field: Option<u8>,
     rows: Vec<Row>,
 }
 
@@ -56,6 +58,7 @@ struct File {
     batches: bool,
     sign_in_again: bool,
     ksn_field: Option<u8>,
+    telemetry_field: Option<u8>,
     message: Vec<FileRow>,
 }
 
@@ -118,6 +121,7 @@ impl Profile {
             batches: file.batches,
             sign_in_again: file.sign_in_again,
             ksn_field: file.ksn_field,
+            telemetry_field: file.telemetry_field,
             rows,
         })
     }

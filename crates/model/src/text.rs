@@ -11,6 +11,9 @@ macro_rules! fixed_text {
             #[doc = concat!("Width on the wire, in characters: ", stringify!($len), ".")]
             pub const LEN: usize = $len;
 
+            /// All blanks: for what has none.
+            pub const BLANK: Self = Self([b' '; $len]);
+
             /// Takes the identifier as it stands on the wire: exactly the width, printable ASCII.
             ///
             /// # Errors

@@ -4,7 +4,11 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
-use authorization::{CardRecord, key_set::KeySet, terminal::TerminalRecord};
+use authorization::{
+    CardRecord,
+    key_set::KeySet,
+    terminal::{Site, TerminalRecord},
+};
 use host::{ListenerConfig, ListenerLimits};
 use hsm::soft::{Configuration, KeyAttributes, KeyPolicy, MasterKey, ReferenceMethod, SoftModule};
 use iso8583::Dialect;
@@ -110,6 +114,7 @@ impl Kit {
                 id: terminal.tid,
                 merchant: terminal.mid,
                 merchant_name: "corner shop".to_owned(),
+                site: Site::default(),
                 keys: KeySet {
                     scheme: KeyScheme::Tdes,
                     key: self.tmk_block.clone(),

@@ -10,7 +10,11 @@ use std::{
 };
 
 use anyhow::Context;
-use authorization::{CardRecord, card::FOREIGN, terminal::TerminalRecord};
+use authorization::{
+    CardRecord,
+    card::FOREIGN,
+    terminal::{Site, TerminalRecord},
+};
 use hsm::soft::ReferenceMethod;
 use model::{Amount, Currency, Expiry, KeyScheme, Pan, TerminalId};
 use serde::{Deserialize, Serialize};
@@ -493,6 +497,7 @@ impl Seeder<'_> {
             merchant: merchant.mid.parse()?,
             merchant_name: merchant.name.clone(),
             keys: key_set,
+            site: Site::default(),
         }));
         Ok(TerminalJson {
             tid: tid.to_owned(),

@@ -277,6 +277,9 @@ pub struct Exchange {
     /// Microseconds from arrival until the decision was handed to the store.
     #[n(4)]
     pub took_us: u32,
+    /// Name of the host that decided, where several have names.
+    #[n(5)]
+    pub instance: Option<String>,
 }
 
 impl std::fmt::Debug for Exchange {
@@ -307,6 +310,31 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Encode)]
+    struct ExchangeOfOld {
+        #[n(0)]
+        dialect: String,
+        #[cbor(n(1), with = "minicbor::bytes")]
+        request: Vec<u8>,
+        #[cbor(n(2), with = "minicbor::bytes")]
+        reply: Vec<u8>,
+        #[n(3)]
+        received: Timestamp,
+        #[n(4)]
+        took_us: u32,
+    }
+
+    #[test]
+    fn an_exchange_from_before_hosts_had_names_is_read() {
+        let (dialect, request, reply) = ("cup-pos".to_owned(), vec![1], vec![2]);
+        let old = ExchangeOfOld { dialect, request, reply, received: Timestamp(3), took_us: 4 };
+        let bytes = minicbor::to_vec(&old).unwrap();
+        let read: Exchange = minicbor::decode(&bytes).unwrap();
+        assert_eq!((read.took_us, read.instance.clone()), (4, None));
+        // A host without a name writes what it wrote before.
+        assert_eq!(minicbor::to_vec(&read).unwrap(), bytes);
+    }
 
     #[test]
     fn a_lock_that_waits_for_staff_survives_its_encoding() {

@@ -539,6 +539,7 @@ fn append(card: &Card, now: Timestamp, transaction: Transaction) -> WorkStep {
         reply: vec![1],
         received: now,
         took_us: 0,
+        instance: None,
     };
     WorkStep::Append(Box::new(Entry {
         subject: Subject::Card(card.id),

@@ -11,7 +11,11 @@ use std::{
 
 use anyhow::Context;
 use async_trait::async_trait;
-use authorization::{CardRecord, Products, key_set::KeySet, terminal::TerminalRecord};
+use authorization::{
+    CardRecord, Products,
+    key_set::KeySet,
+    terminal::{Site, TerminalRecord},
+};
 use hsm::{
     ChangePin, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacKey, MacOutcome, ModuleError,
     PinChangeRefused, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
@@ -262,6 +266,7 @@ async fn register(scenario: &Scenario, engine: &dyn Engine, soft: &SoftModule) -
             id: terminal_id(scenario, index)?,
             merchant: MERCHANT.parse()?,
             merchant_name: "testkit".to_owned(),
+            site: Site::default(),
             keys: KeySet {
                 scheme: KeyScheme::Tdes,
                 key: soft.import_test_key(KeyAttributes::tdes(KeyUsage::KeyEncryption), &TMK)?,

@@ -39,6 +39,7 @@ use crate::{
     profile::Task,
     reply::{Asked, signed_again},
     sandbox::Delivery,
+    telemetry,
     throttle::causes::Cause,
 };
 
@@ -116,6 +117,7 @@ impl Work<'_> {
             reply,
             received: self.now,
             took_us: u32::try_from(self.received.elapsed().as_micros()).unwrap_or(u32::MAX),
+            instance: self.shared.settings.instance.clone(),
         }
     }
 }
@@ -198,6 +200,7 @@ async fn dispatch(work: &Work<'_>, delivery: &mut Delivery) -> Answered {
         Ok(terminal) => terminal,
         Err(reason) => return refuse::refuse(work, None, reason).await,
     };
+    telemetry::count_unreadable(&work.link.profile, work.message);
     let task = intake::task(&work.link.profile, work.message);
     match task {
         Some(Task::Payment(kind)) => payment::stage(work, kind, delivery).await,

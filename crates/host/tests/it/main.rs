@@ -15,6 +15,7 @@ mod forwarding;
 mod frames;
 mod guessing;
 mod module_away;
+mod observe;
 mod refusals;
 mod repeats;
 mod sandbox;

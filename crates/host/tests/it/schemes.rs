@@ -3,7 +3,7 @@
 
 use authorization::{
     key_set::{KeySet, KeySetEffect, Stage},
-    terminal::{TerminalEffect, TerminalRecord, TerminalState},
+    terminal::{Site, TerminalEffect, TerminalRecord, TerminalState},
 };
 use hsm::soft::KeyAttributes;
 use iso8583::MessageBuilder;
@@ -62,6 +62,7 @@ async fn device(world: &World) -> Device {
         id: pos.id.parse().unwrap(),
         merchant: MERCHANT.parse().unwrap(),
         merchant_name: "corner shop".to_owned(),
+        site: Site::default(),
         keys: dukpt_keys(world),
     };
     world.engine.register(vec![Registration::Terminal(record)]).await.unwrap();

@@ -10,7 +10,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use authorization::{CardRecord, CardState, Products, key_set::KeySet, terminal::TerminalRecord};
+use authorization::{
+    CardRecord, CardState, Products,
+    key_set::KeySet,
+    terminal::{Site, TerminalRecord},
+};
 use host::{Host, ListenerConfig, ManualClock, Parts, Settings};
 use hsm::{
     ChangePin, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacKey, MacOutcome, ModuleError,
@@ -191,10 +195,16 @@ pub(crate) async fn register(engine: &dyn Engine, soft: &SoftModule) {
             id: format!("{:08}", 10_000_000 + index).parse().unwrap(),
             merchant: MERCHANT.parse().unwrap(),
             merchant_name: "corner shop".to_owned(),
+            site: Site::default(),
             keys: master_key(soft),
         }));
     }
     engine.register(registrations).await.unwrap();
+}
+
+/// Keys of a terminal that never speaks.
+pub(crate) fn made_up_keys() -> KeySet {
+    master_key(&Switched::new().soft)
 }
 
 fn master_key(soft: &SoftModule) -> KeySet {

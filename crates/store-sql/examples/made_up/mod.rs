@@ -1,8 +1,10 @@
 //! Cards, terminals and sales that the measurements make up.
 
 use authorization::{
-    CardRecord, Effect, PinVerdict, Role, Status, Trace, key_set::KeySet, settlement::Movement,
-    terminal::TerminalRecord,
+    CardRecord, Effect, PinVerdict, Role, Status, Trace,
+    key_set::KeySet,
+    settlement::Movement,
+    terminal::{Site, TerminalRecord},
 };
 use model::{
     Amount, BatchNumber, CardId, Currency, Expiry, KeyBlock, KeyScheme, Kind, Pan, PinReference, ReasonCode,
@@ -36,6 +38,7 @@ pub(crate) fn terminal(n: u32) -> Result<Registration, model::Invalid> {
         id: format!("{n:08}").parse()?,
         merchant: "898411070110001".parse()?,
         merchant_name: "Noodles".into(),
+        site: Site::default(),
         keys: KeySet {
             scheme: KeyScheme::Tdes,
             key: KeyBlock::new("D0112K0AB00E0000".into()),
@@ -98,6 +101,7 @@ pub(crate) fn sale(id: CardId, card: &Card, n: u32) -> Result<Entry, model::Inva
             reply: vec![0x31; 120],
             received: at,
             took_us: 250,
+            instance: None,
         }),
     })
 }

@@ -7,7 +7,7 @@ use authorization::{
     key_set::KeySet,
     pin_try::Counter,
     settlement::Movement,
-    terminal::{TerminalEffect, TerminalRecord},
+    terminal::{Site, TerminalEffect, TerminalRecord},
 };
 use model::{
     Amount, BatchNumber, Currency, Expiry, KeyBlock, KeyScheme, Kind, MerchantId, Pan, PinReference,
@@ -101,6 +101,7 @@ pub(crate) fn terminal(n: u32) -> Registration {
         id: terminal_id(n),
         merchant: merchant(),
         merchant_name: format!("面馆 Noodles {n}"),
+        site: Site::default(),
         keys: KeySet {
             scheme: KeyScheme::Tdes,
             key: KeyBlock::new("D0112K0AB00E0000".into()),
@@ -217,6 +218,7 @@ pub(crate) fn sale(card: &Card, tx: Tx) -> Entry {
             reply: format!("0210 answer {}", tx.stan).into_bytes(),
             received: Timestamp(tx.at - 3),
             took_us: 100 + tx.stan % 100,
+            instance: None,
         }),
     }
 }
