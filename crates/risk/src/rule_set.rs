@@ -1,0 +1,384 @@
+//! A set of rules as one file: checked whole, then never changed. Its version is the digest of its text.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+
+use crate::{
+    breaker::BreakerPolicy,
+    counter::Names,
+    expression::{self, did_you_mean, place, tree::Test},
+    rule::{Action, DeclineReason, Mode, Name, Phase, Rule},
+};
+
+/// Rules of one set.
+pub const RULES_MAX: usize = 1000;
+/// Bytes of one file.
+pub const FILE_BYTES_MAX: usize = 4 << 20;
+
+/// Rules that were checked.
+#[derive(Debug, Clone)]
+pub struct RuleSet {
+    name: String,
+    digest: String,
+    pub(crate) breaker: BreakerPolicy,
+    pub(crate) rules: Vec<Checked>,
+    pub(crate) names: Names,
+    lists: BTreeMap<String, Name>,
+}
+
+/// A rule with its condition.
+#[derive(Debug, Clone)]
+pub(crate) struct Checked {
+    pub(crate) rule: Rule,
+    pub(crate) test: Test,
+}
+
+/// Why a file is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The rule's id, where there is one.
+    pub rule: Option<String>,
+    /// Line of the file, counted from 1.
+    pub line: usize,
+    /// Column, in characters, counted from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub what: String,
+    /// What could be written instead.
+    pub suggestion: Option<String>,
+}
+
+impl RuleSet {
+    /// Checks a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of the file.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        if text.len() > FILE_BYTES_MAX {
+            return Err(vec![problem(None, (1, 1), "the file is larger than 4 MiB")]);
+        }
+        let file: File = toml::from_str(text).map_err(|error| vec![unreadable(text, &error)])?;
+        Checking { text, problems: Vec::new(), names: Names::default(), ids: BTreeSet::new() }.all(file)
+    }
+
+    /// The name that its file gives it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// SHA-256 of the file's text: the version.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The rules, in the order of the file.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
+        self.rules.iter().map(|checked| &checked.rule)
+    }
+
+    /// The counters that the rules ask for, each once, as they are written.
+    pub fn counters(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.names.counters.iter().map(|spec| spec.text.as_str())
+    }
+
+    /// The lists that the file declares.
+    #[must_use]
+    pub fn lists(&self) -> &BTreeMap<String, Name> {
+        &self.lists
+    }
+}
+
+/// The digest that a set with this text has.
+pub(crate) fn digest_of(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    #[serde(default)]
+    breaker: Option<Spanned<BreakerTable>>,
+    #[serde(default)]
+    lists: BTreeMap<String, Spanned<Name>>,
+    #[serde(default)]
+    rule: Vec<Spanned<RuleTable>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BreakerTable {
+    share_percent: u32,
+    window: String,
+    events_min: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleTable {
+    id: Spanned<String>,
+    name: Name,
+    group: String,
+    phase: Phase,
+    when: Spanned<String>,
+    action: Spanned<String>,
+    #[serde(default)]
+    reason: Option<Spanned<String>>,
+    mode: Mode,
+    owner: String,
+    #[serde(default)]
+    from: Option<Spanned<String>>,
+    #[serde(default)]
+    until: Option<Spanned<String>>,
+    score: Spanned<u8>,
+}
+
+fn problem(rule: Option<&str>, (line, column): (usize, usize), what: impl Into<String>) -> Problem {
+    Problem { rule: rule.map(str::to_owned), line, column, what: what.into(), suggestion: None }
+}
+
+/// What the TOML parser says, with the place.
+fn unreadable(text: &str, error: &toml::de::Error) -> Problem {
+    let begin = error.span().map_or(0, |span| span.start);
+    problem(None, place_of(text, begin), error.message())
+}
+
+/// Line and column of an offset in bytes.
+fn place_of(text: &str, bytes: usize) -> (usize, usize) {
+    place(text, text.get(..bytes).map_or(0, |before| before.chars().count()))
+}
+
+struct Checking<'t> {
+    text: &'t str,
+    problems: Vec<Problem>,
+    names: Names,
+    ids: BTreeSet<String>,
+}
+
+impl Checking<'_> {
+    fn all(mut self, file: File) -> Result<RuleSet, Vec<Problem>> {
+        let breaker = self.breaker(file.breaker);
+        if file.rule.len() > RULES_MAX {
+            self.problems.push(problem(None, (1, 1), format!("more than {RULES_MAX} rules")));
+        }
+        let mut rules = Vec::with_capacity(file.rule.len());
+        for table in file.rule {
+            let before = self.names.lists.len();
+            let at = place_of(self.text, table.get_ref().when.span().start);
+            if let Some(checked) = self.rule(table) {
+                self.lists_are_declared(&file.lists, before, &checked.rule.id, at);
+                rules.push(checked);
+            }
+        }
+        if !self.problems.is_empty() {
+            self.problems.sort_by_key(|problem| (problem.line, problem.column));
+            return Err(self.problems);
+        }
+        Ok(RuleSet {
+            name: file.name,
+            digest: digest_of(self.text),
+            breaker,
+            rules,
+            names: self.names,
+            lists: file.lists.into_iter().map(|(list, name)| (list, name.into_inner())).collect(),
+        })
+    }
+
+    fn breaker(&mut self, table: Option<Spanned<BreakerTable>>) -> BreakerPolicy {
+        let Some(table) = table else { return BreakerPolicy::default() };
+        let at = place_of(self.text, table.span().start);
+        let table = table.into_inner();
+        let window = expression::window_ms(&table.window);
+        if window.is_none() || !(1..=100).contains(&table.share_percent) {
+            let what = "the breaker has a share of 1 to 100 percent and a window such as \"10m\"";
+            self.problems.push(problem(None, at, what));
+        }
+        BreakerPolicy {
+            share_percent: table.share_percent,
+            window_ms: window.unwrap_or(BreakerPolicy::default().window_ms),
+            events_min: table.events_min,
+        }
+    }
+
+    fn rule(&mut self, table: Spanned<RuleTable>) -> Option<Checked> {
+        let begin = table.span().start;
+        let table = table.into_inner();
+        let before = self.problems.len();
+        let id = self.id(&table.id);
+        let action = self.action(&table, &id);
+        let (from, until) = (self.moment(table.from.as_ref(), &id), self.moment(table.until.as_ref(), &id));
+        if from.zip(until).is_some_and(|(from, until)| until <= from) {
+            self.refuse(&id, begin, "the rule ends before it begins");
+        }
+        if *table.score.get_ref() > 100 {
+            self.refuse(&id, table.score.span().start, "a score is 0 to 100");
+        }
+        if table.owner.trim().is_empty() || table.name.zh.trim().is_empty() || table.name.en.trim().is_empty()
+        {
+            self.refuse(&id, begin, "a rule has a name in both languages, and somebody who answers for it");
+        }
+        let test = self.condition(&table.when, &id);
+        if self.problems.len() > before {
+            return None;
+        }
+        let rule = Rule {
+            id,
+            name: table.name,
+            group: table.group,
+            phase: table.phase,
+            when: table.when.into_inner(),
+            action: action?,
+            mode: table.mode,
+            owner: table.owner,
+            from,
+            until,
+            score: table.score.into_inner(),
+        };
+        Some(Checked { rule, test: test? })
+    }
+
+    fn refuse(&mut self, id: &str, begin: usize, what: impl Into<String>) {
+        let at = place_of(self.text, begin);
+        self.problems.push(problem(Some(id), at, what));
+    }
+
+    fn id(&mut self, id: &Spanned<String>) -> String {
+        let begin = id.span().start;
+        let id = id.get_ref().clone();
+        if !expression::is_list_name(&id) {
+            self.refuse(&id, begin, "an id has 1 to 40 small letters, digits and hyphens");
+        }
+        if !self.ids.insert(id.clone()) {
+            self.refuse(&id, begin, "two rules have this id");
+        }
+        id
+    }
+
+    fn action(&mut self, table: &RuleTable, id: &str) -> Option<Action> {
+        const ACTIONS: &[&str] =
+            &["alert", "review", "approve", "step-up", "decline", "block-card", "block-terminal"];
+        let begin = table.action.span().start;
+        let reason = self.reason(table.reason.as_ref(), id);
+        let action = match (table.action.get_ref().as_str(), reason) {
+            ("alert", None) => Action::Alert,
+            ("review", None) => Action::Review,
+            ("approve", None) => Action::Approve,
+            ("step-up", None) => Action::StepUp,
+            ("decline", Some(reason)) => Action::Decline(reason),
+            ("block-card", Some(reason)) => Action::BlockCard(reason),
+            ("block-terminal", Some(reason)) => Action::BlockTerminal(reason),
+            ("decline" | "block-card" | "block-terminal", None) => {
+                if table.reason.is_none() {
+                    self.refuse(id, begin, "what declines has a reason");
+                    self.suggest(format!("reason = {:?}", DeclineReason::SuspectedFraud.name()));
+                }
+                return None;
+            }
+            ("alert" | "review" | "approve" | "step-up", Some(_)) => {
+                self.refuse(id, begin, "only what declines has a reason");
+                return None;
+            }
+            (other, _) => {
+                self.refuse(id, begin, format!("there is no action {other}"));
+                if let Some(suggestion) = did_you_mean(other, ACTIONS) {
+                    self.suggest(suggestion);
+                }
+                return None;
+            }
+        };
+        if table.phase == Phase::After && action.changes_the_answer() {
+            self.refuse(id, begin, "after the authorization, a rule can only alert or ask for a review");
+        }
+        Some(action)
+    }
+
+    fn reason(&mut self, reason: Option<&Spanned<String>>, id: &str) -> Option<DeclineReason> {
+        let written = reason?;
+        let known: Vec<&str> = DeclineReason::ALL.iter().map(|r| r.name()).collect();
+        let found = DeclineReason::ALL.into_iter().find(|r| r.name() == written.get_ref());
+        if found.is_none() {
+            self.refuse(id, written.span().start, format!("there is no reason {}", written.get_ref()));
+            if let Some(suggestion) = did_you_mean(written.get_ref(), &known) {
+                self.suggest(suggestion);
+            }
+        }
+        found
+    }
+
+    fn suggest(&mut self, suggestion: String) {
+        if let Some(last) = self.problems.last_mut() {
+            last.suggestion = Some(suggestion);
+        }
+    }
+
+    fn moment(&mut self, written: Option<&Spanned<String>>, id: &str) -> Option<Timestamp> {
+        let written = written?;
+        let moment = expression::moment_ms(written.get_ref()).map(Timestamp);
+        if moment.is_none() {
+            self.refuse(id, written.span().start, "this is no moment");
+            self.suggest("write \"2026-11-22T00:00:00+08:00\"".to_owned());
+        }
+        moment
+    }
+
+    fn condition(&mut self, when: &Spanned<String>, id: &str) -> Option<Test> {
+        match expression::compile(when.get_ref(), &mut self.names) {
+            Ok(test) => Some(test),
+            Err(refused) => {
+                let (line, column) = within(self.text, when, (refused.line, refused.column));
+                self.problems.push(Problem {
+                    rule: Some(id.to_owned()),
+                    line,
+                    column,
+                    what: refused.what,
+                    suggestion: refused.suggestion,
+                });
+                None
+            }
+        }
+    }
+
+    fn lists_are_declared(
+        &mut self,
+        declared: &BTreeMap<String, Spanned<Name>>,
+        before: usize,
+        rule: &str,
+        at: (usize, usize),
+    ) {
+        let known: Vec<&str> = declared.keys().map(String::as_str).collect();
+        for list in self.names.lists.iter().skip(before) {
+            if !declared.contains_key(list) {
+                let mut problem = problem(Some(rule), at, format!("the file declares no list {list}"));
+                let declare = || format!("declare it: [lists.{list}] with zh and en");
+                problem.suggestion = did_you_mean(list, &known).filter(|_| !known.is_empty());
+                problem.suggestion.get_or_insert_with(declare);
+                self.problems.push(problem);
+            }
+        }
+    }
+}
+
+/// The place in the file of a place in a text of it. Where the text is written with escapes, its beginning is as near as
+/// one can say.
+fn within(file: &str, text: &Spanned<String>, (line, column): (usize, usize)) -> (usize, usize) {
+    let span = text.span();
+    let written = file.get(span.clone()).unwrap_or_default();
+    let quote = ["'''", "\"\"\"", "'", "\""].into_iter().find(|quote| written.starts_with(quote));
+    let Some(quote) = quote else { return place_of(file, span.start) };
+    let mut begin = quote.len();
+    if quote.len() == 3 {
+        begin += ["\r\n", "\n"].into_iter().find(|end| written[begin..].starts_with(end)).map_or(0, str::len);
+    }
+    let raw = written.get(begin..written.len().saturating_sub(quote.len())).unwrap_or_default();
+    if raw.replace("\r\n", "\n") != text.get_ref().replace("\r\n", "\n") {
+        return place_of(file, span.start);
+    }
+    let (first_line, first_column) = place_of(file, span.start + begin);
+    if line == 1 { (first_line, first_column + column - 1) } else { (first_line + line - 1, column) }
+}

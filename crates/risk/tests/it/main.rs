@@ -1,0 +1,3 @@
+//! The rules as people write them, and the engine as the host uses it.
+
+mod language;
