@@ -69,6 +69,7 @@ impl Kit {
                 listener: 0,
                 keys: Arc::clone(&keys),
                 next: None,
+                device: None,
             })
         });
         let sandbox = Sandbox {

@@ -1,6 +1,8 @@
 //! The sandbox: made-up merchants, terminals with test keys, cards with known PINs (`sandbox/sandbox.toml`), written
 //! into a new store and, for whoever plays a terminal, into `sandbox.json`.
 
+mod devices;
+
 use std::{
     fs,
     io::Write,
@@ -10,16 +12,13 @@ use std::{
 };
 
 use anyhow::Context;
-use authorization::{
-    CardRecord,
-    card::FOREIGN,
-    terminal::{Site, TerminalRecord},
-};
+use authorization::{CardRecord, card::FOREIGN, terminal::TerminalRecord};
 use hsm::soft::ReferenceMethod;
 use model::{Amount, Currency, Expiry, KeyScheme, Pan, TerminalId};
 use serde::{Deserialize, Serialize};
 use store::{Engine, Registration};
 
+use self::devices::{DeviceJson, DevicesPlan};
 use crate::{
     keys,
     module::ModuleConfig,
@@ -60,6 +59,9 @@ pub(crate) struct TerminalJson {
     pub(crate) keys: TerminalKeysJson,
     pub(crate) listener: usize,
     pub(crate) merchant: String,
+    /// What it says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<DeviceJson>,
     /// Keys that a migration loaded into the terminal; it has not moved yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<NextKeysJson>,
@@ -104,6 +106,7 @@ struct Plan {
     opening: OpeningPlan,
     merchants: Vec<MerchantPlan>,
     terminals: TerminalsPlan,
+    devices: DevicesPlan,
     listeners: Vec<ListenerPlan>,
 }
 
@@ -187,6 +190,7 @@ struct OpeningPlan {
 struct MerchantPlan {
     mid: String,
     name: String,
+    place: [f64; 2],
 }
 
 #[derive(Deserialize)]
@@ -492,12 +496,13 @@ impl Seeder<'_> {
     ) -> anyhow::Result<TerminalJson> {
         let merchant = &self.plan.merchants[index % self.plan.merchants.len()];
         let (key_set, keys) = self.keys.make(scheme).await?;
+        let device = self.plan.devices.device(index, merchant.place);
         self.registrations.push(Registration::Terminal(TerminalRecord {
             id: tid.parse()?,
             merchant: merchant.mid.parse()?,
             merchant_name: merchant.name.clone(),
             keys: key_set,
-            site: Site::default(),
+            site: device.site(&merchant.mid),
         }));
         Ok(TerminalJson {
             tid: tid.to_owned(),
@@ -505,6 +510,7 @@ impl Seeder<'_> {
             keys,
             listener,
             merchant: merchant.name.clone(),
+            device: Some(device),
             next: None,
         })
     }

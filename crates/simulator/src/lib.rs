@@ -15,6 +15,7 @@
 
 pub mod bulk;
 pub mod clock;
+pub mod device;
 pub mod fault;
 pub mod issuer;
 pub mod keypad;
@@ -34,6 +35,7 @@ pub mod story;
 pub mod words;
 
 pub use bulk::{Bulk, SaleForm};
+pub use device::Device;
 pub use fault::Faults;
 pub use issuer::Issuer;
 pub use keypad::Keypad;

@@ -56,6 +56,9 @@ pub(crate) struct Link {
     network: Arc<dyn Network>,
     stream: Option<Box<dyn Wire>>,
     received: Vec<u8>,
+    /// Connections that were made since somebody asked, and whether there was one before.
+    reconnects: u32,
+    was_connected: bool,
 }
 
 /// A frame's message and what the host orders in its header (处理要求; 0 nothing).
@@ -66,7 +69,15 @@ pub(crate) struct Received {
 
 impl Link {
     pub(crate) fn new(address: String, framing: Framing, network: Arc<dyn Network>) -> Link {
-        Link { address, framing, network, stream: None, received: Vec::new() }
+        Link {
+            address,
+            framing,
+            network,
+            stream: None,
+            received: Vec::new(),
+            reconnects: 0,
+            was_connected: false,
+        }
     }
 
     pub(crate) fn frame(&self, body: &[u8]) -> io::Result<Vec<u8>> {
@@ -83,6 +94,8 @@ impl Link {
         }
         if self.stream.is_none() {
             self.stream = Some(timeout(within, self.network.connect(&self.address)).await??);
+            self.reconnects = self.reconnects.saturating_add(u32::from(self.was_connected));
+            self.was_connected = true;
         }
         Ok(())
     }
@@ -115,6 +128,15 @@ impl Link {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+    }
+
+    /// Connections made anew since they were last forgotten.
+    pub(crate) fn reconnects(&self) -> u32 {
+        self.reconnects
+    }
+
+    pub(crate) fn forget_reconnects(&mut self) {
+        self.reconnects = 0;
     }
 
     pub(crate) fn hang_up(&mut self) {

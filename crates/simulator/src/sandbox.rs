@@ -12,6 +12,7 @@ use iso8583::Framing;
 use model::{Expiry, MerchantId, Pan, Secret, TerminalId};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use crate::device::Device;
 pub use key_set::{KeySet, Sm4Layout, TdesFormat};
 
 /// The name of the file in a data directory.
@@ -86,6 +87,8 @@ pub struct TerminalEntry {
     pub keys: Arc<KeySet>,
     /// Keys that were loaded into it for a migration.
     pub next: Option<NextKeys>,
+    /// What it tells about itself; without one it sends no reports.
+    pub device: Option<Device>,
 }
 
 /// Keys that a terminal can switch to.

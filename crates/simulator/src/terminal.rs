@@ -7,6 +7,7 @@
 mod error;
 mod exchange;
 mod line;
+mod report;
 
 use std::io;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use model::{Amount, BatchNumber, Expiry, Kind, Pan, Stan, TerminalId};
 use paycrypto::pin::{PanForPin, Pin};
 
 use crate::clock::{self, Civil};
+use crate::device::{self, Diary};
 use crate::fault::{self, Faults, Habits, Lottery};
 pub use crate::keys::{KeyDownloadError, KeysError, NoRandomness};
 use crate::memory::{Memory, MemoryError, OwedReversal, Totals};
@@ -61,6 +63,7 @@ pub struct Terminal {
     habits: Habits,
     lottery: Lottery,
     financial_messages: u32,
+    diary: Option<Diary>,
     /// What shall go wrong with the next message; then it is forgotten.
     pub faults: Faults,
     approved: Vec<Approved>,
@@ -107,6 +110,7 @@ impl Terminal {
             habits: Habits::of(id),
             lottery: Lottery::seeded(id),
             financial_messages: 0,
+            diary: entry.device.clone().map(Diary::of),
             faults: Faults::default(),
             approved: Vec::new(),
             last: None,
@@ -387,6 +391,9 @@ impl Terminal {
         self.financial_messages = self.financial_messages.wrapping_add(1);
         let setting = self.setting();
         let stan = self.memory.take_stan()?;
+        if let (Some(diary), Some(entered)) = (&mut self.diary, entered) {
+            diary.pin_entry_ms.get_or_insert(device::usual_typing_ms(entered.digits, stan.get()));
+        }
         let what = Financial { kind, pan, expiry, amount, stan, ksn: keys.ksn, pin_block, original };
         if kind.reversible() {
             self.memory.owe(Some(setting.owed(&what)))?;
@@ -500,6 +507,7 @@ impl Terminal {
 pub(crate) struct Entered {
     pub(crate) pin: Pin,
     pub(crate) pan: PanForPin,
+    digits: usize,
 }
 
 impl Entered {
@@ -509,7 +517,7 @@ impl Entered {
             .map_err(|_| format!("{} digits arrived; a PIN has 4 to 12", digits.len()))?;
         let pan = PanForPin::new(pan.reveal())
             .map_err(|_| "the card number is too short for a PIN block".to_owned())?;
-        Ok(Entered { pin, pan })
+        Ok(Entered { pin, pan, digits: digits.len() })
     }
 }
 

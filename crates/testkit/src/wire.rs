@@ -309,6 +309,8 @@ fn sandbox(scenario: &Scenario, addresses: &[SocketAddr], cards: Vec<Card>) -> a
             listener: wish.listener.unwrap_or(0),
             keys: simulator::sandbox::KeySet::tdes(TdesKey::double(&TMK)),
             next: None,
+            // Every scenario is played with reports: they change nothing.
+            device: Some(simulator::Device { model: "testkit".to_owned(), ..simulator::Device::default() }),
         });
     }
     Ok(Sandbox {

@@ -202,6 +202,74 @@ async fn a_report_that_changed_is_no_other_request() {
     assert_eq!(world.card(0).await.balance.0, OPENING.0 - 1000);
 }
 
+/// A simulated terminal tells who it is when it signs in, and with each payment how it went.
+#[tokio::test]
+async fn a_simulated_terminal_reports() {
+    let world = World::new().await;
+    let mut terminal = simulated(&world);
+    terminal.sign_in().await.unwrap();
+    let card = simulator::sandbox::Card {
+        pan: pan(0).parse().unwrap(),
+        expiry: "9912".parse().unwrap(),
+        pin: model::Secret::new(PIN.to_owned()),
+        product: "debit-standard".to_owned(),
+    };
+    terminal.note_cancel();
+    terminal.typed_in(2_900);
+    let amount = model::Amount(1000);
+    let pay = terminal.pay(Kind::Sale, &card, amount, Some(PIN)).await.unwrap();
+    assert!(pay.answer.is_approval());
+    terminal.set_device(Some(simulator::Device { firmware: "9.9".to_owned(), ..device() }));
+    assert!(terminal.pay(Kind::Sale, &card, amount, Some(PIN)).await.unwrap().answer.is_approval());
+    let mut observer = observer();
+    let all = observed(&world, &mut observer).await;
+    let name = |symbol: Symbol| observer.names().name(symbol);
+    let firmware: Vec<_> = all.iter().map(|o| name(o.device.firmware)).collect();
+    assert_eq!(firmware, [Some("3.18.02/2.41"), Some("3.18.02/2.41"), Some("9.9/2.41")]);
+    let (first, second) = (payment(&all[1]).telemetry, payment(&all[2]).telemetry);
+    assert_eq!((first.pin_entry_ms, first.cancels, second.cancels), (Some(2_900), 1, 0));
+    assert!(first.rtt_ms.is_some() && second.pin_entry_ms.is_some_and(|ms| ms > 1_000));
+}
+
+fn device() -> simulator::Device {
+    simulator::Device {
+        model: "PW-100".to_owned(),
+        firmware: "3.18.02".to_owned(),
+        application: "2.41".to_owned(),
+        carrier: "ethernet".to_owned(),
+        place: Some([28.194, 112.976]),
+    }
+}
+
+fn simulated(world: &World) -> simulator::Terminal {
+    use simulator::sandbox::{KeySet, Listener, MacAlgorithm, Sandbox, TerminalEntry};
+    let listener = Listener {
+        address: world.host.addresses()[0].to_string(),
+        dialect: "cup-pos".to_owned(),
+        framing: "len2+tpdu+header".parse().unwrap(),
+        mac: MacAlgorithm::CupEcb8,
+    };
+    let tid: model::TerminalId = "10000001".parse().unwrap();
+    let sandbox = Sandbox {
+        listeners: vec![listener],
+        console: None,
+        terminals: vec![TerminalEntry {
+            tid,
+            mid: MERCHANT.parse().unwrap(),
+            merchant: None,
+            listener: 0,
+            keys: KeySet::tdes(paycrypto::key::TdesKey::double(&crate::world::TMK)),
+            next: None,
+            device: Some(device()),
+        }],
+        scheme_terminals: Vec::new(),
+        cards: Vec::new(),
+        foreign_cards: Vec::new(),
+        directory: None,
+    };
+    simulator::Terminal::open(&sandbox, tid, simulator::terminal::Settings::default()).unwrap()
+}
+
 /// The price of an entry, without a bound on a machine that does other things.
 #[tokio::test]
 #[ignore = "measures: cargo test --release -p host -- --ignored --nocapture price_of_an_observation"]

@@ -14,6 +14,7 @@ use paycrypto::key::{Sm4Key, TdesKey};
 use serde::Deserialize;
 
 use super::{NextKeys, TerminalEntry};
+use crate::device::Device;
 
 /// The keys of one scheme, and how PINs stand in their blocks.
 #[allow(clippy::large_enum_variant, reason = "there is one in a terminal, behind an Arc")]
@@ -117,6 +118,8 @@ pub(super) struct EntryAsWritten {
     keys: KeysAsWritten,
     #[serde(default)]
     next: Option<KeysAsWritten>,
+    #[serde(default)]
+    device: Option<Device>,
 }
 
 #[derive(Deserialize)]
@@ -139,7 +142,7 @@ impl TryFrom<EntryAsWritten> for TerminalEntry {
     type Error = String;
 
     fn try_from(written: EntryAsWritten) -> Result<TerminalEntry, String> {
-        let EntryAsWritten { tid, mid, merchant, keys, next } = written;
+        let EntryAsWritten { tid, mid, merchant, keys, next, device } = written;
         let wrong = |fault: String| format!("terminal {tid}: {fault}");
         // Stories and old files mean the first listener.
         let listener = keys.listener.unwrap_or(0);
@@ -151,7 +154,7 @@ impl TryFrom<EntryAsWritten> for TerminalEntry {
             }
             None => None,
         };
-        Ok(TerminalEntry { tid, mid, merchant, listener, keys, next })
+        Ok(TerminalEntry { tid, mid, merchant, listener, keys, next, device })
     }
 }
 

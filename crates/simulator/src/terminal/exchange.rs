@@ -94,8 +94,9 @@ impl Terminal {
     /// One request and its reply.
     pub(super) async fn exchange(
         &mut self,
-        sending: Sending<'_>,
+        mut sending: Sending<'_>,
     ) -> Result<(Outcome, Exchange), TerminalError> {
+        self.report_in(&mut sending.message);
         let mut body = self.body(&sending)?;
         if sending.faults.corrupt_mac
             && let Some(last) = body.last_mut()
@@ -125,6 +126,7 @@ impl Terminal {
             None => self.line.link.hang_up(),
         }
         step.note = notes.join("; ");
+        self.note_exchange(&exchange, step.took_ms);
         let outcome = Outcome { same_bytes: received.same_bytes, ..Outcome::of(step, &exchange) };
         if let Some(first) = received.first {
             self.last = Some(Answered { frame, reply: first.body, step: outcome.step.clone() });
