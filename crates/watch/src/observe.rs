@@ -1,0 +1,26 @@
+//! What the journal's entries show, told by whoever knows messages and registers.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use diagnosis::{Observation, observation::Symbol};
+use store::{Entry, StoreError};
+
+/// Makes observations of entries, in the order of the journal.
+#[async_trait]
+pub trait Observe: Send {
+    /// What an entry at a place shows; `None` for what says nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`], when what is registered cannot be looked up; the entry is asked about again.
+    async fn observe(&mut self, place: u64, entry: &Entry) -> Result<Option<Observation>, StoreError>;
+
+    /// The names behind the numbers in observations; asked once.
+    fn names(&self) -> Arc<dyn Names>;
+}
+
+/// Names behind numbers, for people and for what is kept.
+pub trait Names: Send + Sync {
+    /// The name; `None` if there is none.
+    fn name(&self, symbol: Symbol) -> Option<String>;
+}
