@@ -25,6 +25,7 @@ mod recent_keys;
 mod references;
 mod reply;
 mod sandbox;
+pub mod signal;
 mod stages;
 pub mod telemetry;
 mod throttle;
@@ -78,6 +79,7 @@ pub(crate) struct Shared {
     pub(crate) forwarding: Option<Arc<forward::Forwarding>>,
     pub(crate) in_flight: in_flight::InFlight,
     pub(crate) recent_keys: recent_keys::RecentKeys,
+    pub(crate) signals: signal::Outbox,
     pub(crate) refusals: stages::refuse::Throttle,
     pub(crate) throttles: throttle::Throttles,
     pub(crate) tally: throttle::causes::Tally,
@@ -142,6 +144,7 @@ impl Host {
             forwarding,
             in_flight: in_flight::InFlight::default(),
             recent_keys: recent_keys::RecentKeys::default(),
+            signals: signal::Outbox::new(start),
             refusals: stages::refuse::Throttle::default(),
         });
         let (stop, stopped) = watch::channel(false);
@@ -196,6 +199,13 @@ impl Host {
     /// `pinward_edge_refused_total`.
     pub fn edge_refusals(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.shared.tally.counts()
+    }
+
+    /// What happens beside the journal, for one [`signal::Keeper`]; `None` after the first call. While nobody takes it,
+    /// signals are counted and dropped.
+    #[must_use]
+    pub fn signals(&self) -> Option<signal::Inbox> {
+        self.shared.signals.take()
     }
 
     /// The links to other issuers, and how many cards have reversals that their issuer has not acknowledged.

@@ -54,6 +54,10 @@ pub fn describe() {
         "pinward_telemetry_unreadable_total",
         "Elements of terminals' reports that made no sense"
     );
+    describe_counter!(
+        "pinward_signals_lost_total",
+        "Signals that the diagnosis missed: more than its queue holds"
+    );
     upstream::metrics::describe();
 }
 
@@ -124,6 +128,10 @@ pub(crate) fn refusal_not_journalled() {
 
 pub(crate) fn answer_withheld() {
     counter!("pinward_answers_withheld_total").increment(1);
+}
+
+pub(crate) fn signal_lost() {
+    counter!("pinward_signals_lost_total").increment(1);
 }
 
 pub(crate) fn telemetry_unreadable(elements: u64) {

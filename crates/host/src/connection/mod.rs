@@ -31,6 +31,7 @@ use crate::{
     listener::Link,
     metrics,
     sandbox::Delivery,
+    signal,
     stages::{self, Handled},
     throttle::causes::Cause,
 };
@@ -116,6 +117,13 @@ struct Desk<'a> {
     link: &'a Link,
 }
 
+impl Desk<'_> {
+    /// The connection ended before this terminal's answer had left.
+    fn cut(&self, terminal: TerminalId) {
+        self.shared.signals.tell(terminal, self.shared.now(), signal::Kind::Cut);
+    }
+}
+
 struct Connection<'a, R, W, B, F> {
     incoming: Incoming<R>,
     outgoing: Outgoing<W>,
@@ -174,6 +182,7 @@ where
                 why
             }
             End::Cut(why) => {
+                outgoing.unsent().for_each(|terminal| self.desk.cut(terminal));
                 drop(outgoing);
                 why
             }
@@ -181,7 +190,9 @@ where
         // Nobody hears these answers; their entries are finished all the same.
         while !under_way.is_empty() {
             poll_fn(|cx| under_way.poll_ended(cx, &mut ended)).await;
-            ended.clear();
+            for handled in ended.drain(..).flatten() {
+                self.desk.cut(handled.terminal);
+            }
         }
         why
     }
@@ -290,8 +301,8 @@ where
         let mut end = Ok(());
         for ended in self.ended.drain(..) {
             match ended {
-                Ok(Handled { delivery: Delivery::Lost, frame: Some(_) }) => {}
-                Ok(Handled { frame: Some(frame), .. }) => self.outgoing.put(&frame),
+                Ok(Handled { delivery: Delivery::Lost, frame: Some(_), .. }) => {}
+                Ok(Handled { frame: Some(frame), terminal, .. }) => self.outgoing.put(&frame, terminal),
                 Ok(Handled { frame: None, .. }) => end = Err(End::HangUp(Err(Cause::Unanswerable))),
                 Err(Panicked) => {
                     error!(%peer, "a request ended with a panic; its connection is closed");

@@ -10,6 +10,7 @@ use std::{
 };
 
 use iso8583::{Framing, Header, Tpdu};
+use model::TerminalId;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
     time::{Instant, timeout},
@@ -27,8 +28,8 @@ pub(crate) struct Outgoing<W> {
     limit: usize,
     bytes: Vec<u8>,
     sent: usize,
-    /// Where in `bytes` each answer ends that has not left.
-    ends: VecDeque<usize>,
+    /// Where in `bytes` each answer ends that has not left, and whose it is.
+    ends: VecDeque<(usize, TerminalId)>,
     /// In TLS a write may only have filled a buffer.
     flushed: bool,
     /// What was waiting when patience began: when it has gone, patience begins anew.
@@ -62,12 +63,12 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     }
 
     /// Puts an answer, a frame without length prefix, behind those that wait.
-    pub(crate) fn put(&mut self, frame: &[u8]) {
+    pub(crate) fn put(&mut self, frame: &[u8], terminal: TerminalId) {
         if self.is_empty() {
             self.since = Instant::now();
         }
         put(&mut self.bytes, self.framing, frame);
-        self.ends.push_back(self.bytes.len());
+        self.ends.push_back((self.bytes.len(), terminal));
         self.flushed = false;
         if self.awaited == 0 {
             self.awaited = self.bytes.len();
@@ -81,6 +82,11 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     /// Answers that wait for the peer.
     pub(crate) fn answers(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Whose answers have not left.
+    pub(crate) fn unsent(&self) -> impl Iterator<Item = TerminalId> {
+        self.ends.iter().map(|(_, terminal)| *terminal)
     }
 
     /// When the peer has taken too little; `None` when nothing waits.
@@ -104,7 +110,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.sent += taken;
-            while self.ends.front().is_some_and(|end| *end <= self.sent) {
+            while self.ends.front().is_some_and(|(end, _)| *end <= self.sent) {
                 self.ends.pop_front();
             }
             if self.sent >= self.awaited {

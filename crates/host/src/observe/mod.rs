@@ -33,7 +33,13 @@ use store::{
 
 use self::message::Seen;
 pub use self::names::Names;
-use crate::{Profile, config::ListenerConfig, listener, telemetry::Report};
+use crate::{
+    Profile,
+    config::ListenerConfig,
+    listener,
+    signal::{Kind, Signal},
+    telemetry::Report,
+};
 
 /// Makes observations of entries. It remembers what terminals told and what is registered about them.
 pub struct Observer {
@@ -54,6 +60,8 @@ struct Spoken {
 struct Known {
     device: Device,
     registered: bool,
+    /// It has told something about itself.
+    reports: bool,
     category: Option<u16>,
     /// Registered name, as DE 43 is compared with.
     name: String,
@@ -143,12 +151,39 @@ impl Observer {
         Some(Observation { place, at: entry.at, instance: self.names.symbol(instance), device, what })
     }
 
+    /// What a signal shows; `None` for what says nothing more than the journal.
+    pub fn observe_signal(&mut self, signal: &Signal) -> Option<Observation> {
+        let counted =
+            |telemetry: Telemetry| (telemetry != Telemetry::default()).then_some(What::Telemetry(telemetry));
+        let what = match &signal.kind {
+            Kind::Repeated { key } => What::Repeat { key: *key },
+            // A terminal that reports counts for itself what it did not get.
+            Kind::Cut | Kind::Withheld if self.reports(&signal.terminal) => return None,
+            Kind::Cut | Kind::Withheld => counted(Telemetry { no_answers: 1, ..Telemetry::default() })?,
+            Kind::Unreadable => refused(ReasonCode::FormatError),
+            Kind::Refused { reason } => refused(*reason),
+            Kind::Report(told) => {
+                let report = told.report();
+                self.note(signal.terminal, &report);
+                counted(report.telemetry)?
+            }
+            Kind::Lost { .. } => return None,
+        };
+        let (place, at, device) = (signal.place, signal.at, self.device(signal.terminal));
+        Some(Observation { place, at, instance: Symbol::UNKNOWN, device, what })
+    }
+
+    fn reports(&self, terminal: &TerminalId) -> bool {
+        self.terminals.get(terminal).is_some_and(|known| known.reports)
+    }
+
     /// What a report beside a payment shows; it is remembered for what the terminal sends without one.
     pub(crate) fn note(&mut self, terminal: TerminalId, report: &Report<'_>) {
         let model = report.model.map(|name| self.names.symbol(name));
         let carrier = report.carrier.map(|name| self.names.symbol(name));
         let firmware = versions(report).map(|name| self.names.symbol(&name));
         let known = self.terminals.entry(terminal).or_insert_with(|| Known::stranger(terminal));
+        known.reports = true;
         let device = &mut known.device;
         device.model = model.unwrap_or(device.model);
         device.firmware = firmware.unwrap_or(device.firmware);
@@ -247,6 +282,7 @@ impl Known {
         Self {
             device: Device { terminal, ..nowhere() },
             registered: false,
+            reports: false,
             category: None,
             name: String::new(),
         }
@@ -282,6 +318,11 @@ fn terminal_event(event: &TerminalEvent, seen: &Seen<'_>) -> Option<What> {
         | TerminalEffect::KeySet(KeySetEffect::Unstage | KeySetEffect::Retire)
         | TerminalEffect::UseKsn { .. } => None,
     }
+}
+
+/// Refused, and nobody wrote down with which merchant number.
+fn refused(reason: ReasonCode) -> What {
+    What::Refused { reason, rrn: None, merchant_sent: MerchantId::BLANK, drift_s: None }
 }
 
 /// The transaction that a reversal is about; one that found nothing remembers what it looked for.

@@ -23,7 +23,7 @@ use std::time::Instant;
 
 use authorization::decide::References;
 use iso8583::Message;
-use model::{ReasonCode, ResponseCode, Timestamp};
+use model::{ReasonCode, ResponseCode, TerminalId, Timestamp};
 use store::{
     Card, Entry, Event, Exchange, Journaled, Step, Subject, Terminal,
     journal::{TerminalEvent, Transaction},
@@ -39,7 +39,7 @@ use crate::{
     profile::Task,
     reply::{Asked, signed_again},
     sandbox::Delivery,
-    telemetry,
+    signal, telemetry,
     throttle::causes::Cause,
 };
 
@@ -49,6 +49,8 @@ pub(crate) struct Handled {
     pub(crate) frame: Option<Vec<u8>>,
     /// How it is delivered.
     pub(crate) delivery: Delivery,
+    /// Whom it is for, where that is known.
+    pub(crate) terminal: TerminalId,
 }
 
 /// An answer that may leave.
@@ -134,7 +136,7 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: &Peer, arrived: A
             Some(error) => debug!(%peer, %error, "unreadable message"),
             None => debug!(%peer, mti = %message.mti(), "a message that cannot be answered"),
         }
-        return Handled { frame: None, delivery: Delivery::Normal };
+        return Handled { frame: None, delivery: Delivery::Normal, terminal: TerminalId::BLANK };
     };
     let work = Work {
         shared,
@@ -152,10 +154,12 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: &Peer, arrived: A
         now: shared.now(),
     };
     let mut delivery = Delivery::Normal;
+    let terminal = identity.terminal;
     let answered = match (admit(&work, peer), unreadable) {
         (_, Some(error)) if identity.stan.is_none() => {
             debug!(%peer, %error, "unreadable message without a trace number");
-            return Handled { frame: None, delivery };
+            shared.signals.tell(terminal, work.now, signal::Kind::Unreadable);
+            return Handled { frame: None, delivery, terminal };
         }
         (Err(reason), _) => refuse::refuse(&work, None, reason).await,
         (Ok(()), Some(error)) => {
@@ -167,17 +171,23 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: &Peer, arrived: A
         (Ok(()), None) => dispatch(&work, &mut delivery).await,
     };
     let frame = match answered {
-        Answered::Decided(journaled) => journaled.reply().to_vec(),
+        Answered::Decided(journaled) => {
+            shared.signals.note(journaled.journal_seq());
+            journaled.reply().to_vec()
+        }
         Answered::Again(first, frame) => {
             debug!(journal_seq = first.journal_seq(), "asked again");
             frame
         }
         Answered::Undecided(frame) => frame,
         // The connection stays: others' answers may be under way on it.
-        Answered::Silence => return Handled { frame: Some(Vec::new()), delivery: Delivery::Lost },
+        Answered::Silence => {
+            shared.signals.tell(terminal, work.now, signal::Kind::Withheld);
+            return Handled { frame: Some(Vec::new()), delivery: Delivery::Lost, terminal };
+        }
     };
     debug!(%peer, mti = %message.mti(), terminal = %identity.terminal, "answered");
-    Handled { frame: (!frame.is_empty()).then_some(frame), delivery }
+    Handled { frame: (!frame.is_empty()).then_some(frame), delivery, terminal }
 }
 
 /// May this peer speak in this terminal's name, and so often? Asked before anything is looked up.
@@ -205,17 +215,34 @@ async fn dispatch(work: &Work<'_>, delivery: &mut Delivery) -> Answered {
     match task {
         Some(Task::Payment(kind)) => payment::stage(work, kind, delivery).await,
         Some(Task::Reversal) => reversal::stage(work).await,
-        Some(Task::SignIn(layout)) => sign_in::sign_in(work, &terminal, layout).await,
+        Some(Task::SignIn(layout)) => {
+            report(work);
+            sign_in::sign_in(work, &terminal, layout).await
+        }
         Some(Task::SignOut) => sign_in::sign_out(work).await,
-        Some(Task::Echo) => notice::echo(work).await,
+        Some(Task::Echo) => {
+            report(work);
+            notice::echo(work).await
+        }
         Some(Task::Advice) => notice::advice(work, &terminal).await,
         Some(Task::Settlement) => settle::stage(work, &terminal).await,
         None => refuse::refuse(work, Some(&terminal), ReasonCode::NotSupported).await,
     }
 }
 
+/// Passes on what a terminal reports with a message whose report is in no payment.
+fn report(work: &Work<'_>) {
+    if let Some(report) = telemetry::of(work.link.profile.telemetry_field, work.message) {
+        let told = Box::new((&report).into());
+        work.shared.signals.tell(work.identity.terminal, work.now, signal::Kind::Report(told));
+    }
+}
+
 /// What a repeat is answered with.
 pub(crate) async fn again(work: &Work<'_>, journaled: Journaled, keys: &Keys) -> Answered {
+    if let Ok(key) = intake::key(&work.link.profile, work.message, &work.identity) {
+        work.shared.signals.tell(work.identity.terminal, work.now, signal::Kind::Repeated { key });
+    }
     let frame = signed_again(work.shared, work.link, journaled.reply(), keys.signer(work)).await;
     Answered::Again(journaled, frame)
 }

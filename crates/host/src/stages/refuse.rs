@@ -21,6 +21,7 @@ use super::{
 use crate::{
     intake, metrics,
     reply::{Answer, compose},
+    signal,
 };
 
 /// Refuses a message. When the terminal is known the refusal is journalled there first.
@@ -50,6 +51,7 @@ pub(crate) async fn refuse(
         }
         Some(_) => {
             metrics::refusal_not_journalled();
+            work.shared.signals.tell(work.identity.terminal, work.now, signal::Kind::Refused { reason });
             Answered::Undecided(reply)
         }
         None => Answered::Undecided(reply),

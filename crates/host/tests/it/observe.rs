@@ -8,8 +8,11 @@ use diagnosis::{
     Observation, What,
     observation::{self, DeskAction, Entry as Read, Payment, PinSeen, Symbol},
 };
-use host::observe::Observer;
-use model::{Kind, ReasonCode, Unverifiable};
+use host::{
+    observe::Observer,
+    signal::{Book, Keeper, Kind, Signal},
+};
+use model::{Kind as Asked, ReasonCode, Unverifiable};
 use store::{Card, CardWork, Entry, Event, Step, Store, Subject, journal};
 
 use crate::{
@@ -72,7 +75,7 @@ async fn a_payment_shows_what_it_was_and_what_became_of_it() {
     assert_eq!((all[1].place, name(all[1].instance)), (2, Some("host-a")));
     assert_eq!(
         (first.kind, first.entry, first.amount.0, first.bin, first.last_four),
-        (Kind::Sale, Read::Stripe, 1000, 910_001, 1)
+        (Asked::Sale, Read::Stripe, 1000, 910_001, 1)
     );
     assert_eq!((first.reason, first.pin, first.try_charged), (ReasonCode::WrongPin, PinSeen::Mismatch, true));
     assert_eq!((first.tries, first.locked, first.drift_s), ((2, 3), false, Some(-60)));
@@ -202,6 +205,52 @@ async fn a_report_that_changed_is_no_other_request() {
     assert_eq!(world.card(0).await.balance.0, OPENING.0 - 1000);
 }
 
+/// What never becomes an entry is told all the same.
+#[tokio::test]
+async fn what_is_no_entry_is_a_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::with(|settings| settings.limits.refusals_per_minute = 0).await;
+    let inbox = world.host.signals().unwrap();
+    assert!(world.host.signals().is_none());
+    let keeper = Keeper::start(inbox, Some(Book::open(folder.path()).unwrap()));
+    let (pos, mut wire) = world.signed_in().await;
+    let sale = pos.sealed(&pos.sale(2, 1000, 0, PIN));
+    let first = wire.ask(&sale).await;
+    assert!(wire.ask(&sale).await.frame == first.frame);
+    let mut echo = pos.network("0820", 3, "301");
+    echo.set(59, REPORT);
+    assert_eq!(wire.ask(&pos.frame(&pos.unsigned(&echo))).await.code(), "00");
+    let mut stranger = pos.clone();
+    stranger.keys = Some(([9; 16], [9; 16]));
+    assert_eq!(wire.ask(&stranger.sealed(&pos.sale(4, 1000, 0, PIN))).await.code(), "A0");
+    // Whoever resets the connection before the answer is there never hears it.
+    world.module.pin_ms.store(200, std::sync::atomic::Ordering::SeqCst);
+    let mut news = keeper.subscribe();
+    let mut gone = tokio::net::TcpStream::connect(world.host.addresses()[0]).await.unwrap();
+    gone.set_zero_linger().unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut gone, &pos.sealed(&pos.sale(5, 1000, 0, PIN))).await.unwrap();
+    while world.module.asked_about_pins() < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    drop(gone);
+    let patience = std::time::Duration::from_secs(20);
+    let cut = async { while news.recv().await.unwrap().kind != Kind::Cut {} };
+    tokio::time::timeout(patience, cut).await.expect("a signal");
+    world.host.shutdown().await;
+    keeper.stop().await;
+
+    let kept: Vec<Signal> = Book::read(folder.path()).unwrap().collect();
+    let mut observer = observer();
+    let seen: Vec<Observation> = kept.iter().filter_map(|signal| observer.observe_signal(signal)).collect();
+    let What::Repeat { key } = seen[0].what else { panic!("{seen:?}") };
+    assert_eq!((key.stan.get(), seen[0].place), (2, 2));
+    let What::Telemetry(told) = seen[1].what else { panic!("{seen:?}") };
+    assert_eq!((told.rtt_ms, told.no_answers), (Some(187), 2));
+    assert_eq!(observer.names().name(seen[1].device.carrier), Some("cmcc-4g"));
+    assert!(matches!(seen[2].what, What::Refused { reason: ReasonCode::MacInvalid, rrn: None, .. }));
+    assert_eq!((kept.last().map(|signal| &signal.kind), seen.len()), (Some(&Kind::Cut), 3));
+}
+
 /// A simulated terminal tells who it is when it signs in, and with each payment how it went.
 #[tokio::test]
 async fn a_simulated_terminal_reports() {
@@ -217,10 +266,10 @@ async fn a_simulated_terminal_reports() {
     terminal.note_cancel();
     terminal.typed_in(2_900);
     let amount = model::Amount(1000);
-    let pay = terminal.pay(Kind::Sale, &card, amount, Some(PIN)).await.unwrap();
+    let pay = terminal.pay(Asked::Sale, &card, amount, Some(PIN)).await.unwrap();
     assert!(pay.answer.is_approval());
     terminal.set_device(Some(simulator::Device { firmware: "9.9".to_owned(), ..device() }));
-    assert!(terminal.pay(Kind::Sale, &card, amount, Some(PIN)).await.unwrap().answer.is_approval());
+    assert!(terminal.pay(Asked::Sale, &card, amount, Some(PIN)).await.unwrap().answer.is_approval());
     let mut observer = observer();
     let all = observed(&world, &mut observer).await;
     let name = |symbol: Symbol| observer.names().name(symbol);
