@@ -1,7 +1,8 @@
 //! Starts what a configuration says: store, security module, host, console; and stops them in reverse.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
+use host::signal::{Book, Keeper};
 use hsm::soft::KeyPolicy;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use store::Store;
@@ -22,6 +23,7 @@ pub(crate) struct Running {
     served: tokio::task::JoinHandle<std::io::Result<()>>,
     storage: Storage,
     health: Arc<Health>,
+    signals: Option<Keeper>,
 }
 
 /// Starts everything; if one part cannot start, nothing runs.
@@ -62,12 +64,13 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     };
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
     health.also_ask(host.watch_upstream());
+    let signals = host.signals().map(|inbox| Keeper::start(inbox, book(&config.data)));
     let (stop_console, stopped) = oneshot::channel();
     let router = web::Console::new(state);
     let served = tokio::spawn(web::serve(listener, router, async move {
         let _ = stopped.await;
     }));
-    Ok(Running { host, console, stop_console, served, storage, health })
+    Ok(Running { host, console, stop_console, served, storage, health, signals })
 }
 
 impl Running {
@@ -99,8 +102,17 @@ impl Running {
         self.host.shutdown().await;
         let _ = self.stop_console.send(());
         let _ = self.served.await;
+        if let Some(signals) = self.signals {
+            signals.stop().await;
+        }
         self.storage.close().await
     }
+}
+
+/// Where signals are kept; without it the diagnosis has them until the program ends.
+fn book(data: &Path) -> Option<Book> {
+    let opened = Book::open(data);
+    opened.inspect_err(|error| tracing::warn!(%error, "signals are not kept beside the journal")).ok()
 }
 
 /// Waits for Ctrl-C or a termination signal. SIGHUP reads the certificates again.

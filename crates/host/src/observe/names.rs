@@ -30,6 +30,12 @@ impl Names {
         symbol
     }
 
+    /// All names in the order of their numbers, from 1.
+    #[must_use]
+    pub fn list(&self) -> &[Box<str>] {
+        &self.names
+    }
+
     /// The name behind a number.
     #[must_use]
     pub fn name(&self, symbol: Symbol) -> Option<&str> {

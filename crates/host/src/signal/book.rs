@@ -11,6 +11,7 @@ use super::Signal;
 
 const CURRENT: &str = "signals";
 const OLD: &str = "signals.old";
+const LOCK: &str = "signals.lock";
 /// A file has at most so many bytes; there are two.
 const FILE_MAX: u64 = 32 * 1024 * 1024;
 /// No record is longer.
@@ -21,15 +22,20 @@ pub struct Book {
     folder: PathBuf,
     file: File,
     bytes: u64,
+    /// Held as long as the book is open.
+    _lock: File,
 }
 
 impl Book {
-    /// Opens the book in a folder, or begins one; a torn end is cut off.
+    /// Opens the book in a folder, or begins one; a torn end is cut off. It is one process's: of several hosts that share a
+    /// folder the first one keeps its signals.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// Those of the file system; `WouldBlock` when another process has it.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let path = folder.join(CURRENT);
+        let lock = OpenOptions::new().create(true).append(true).open(folder.join(LOCK))?;
+        lock.try_lock().map_err(io::Error::from)?;
         let bytes = match File::open(&path) {
             Ok(file) => {
                 let mut whole = Reader::new(file);
@@ -41,7 +47,7 @@ impl Book {
         };
         let file = OpenOptions::new().create(true).append(true).open(&path)?;
         file.set_len(bytes)?;
-        Ok(Self { folder: folder.to_owned(), file, bytes })
+        Ok(Self { folder: folder.to_owned(), file, bytes, _lock: lock })
     }
 
     /// Appends signals. Not synced: they are not worth a payment's time.
@@ -173,6 +179,16 @@ mod tests {
         garbled[10] ^= 0x40;
         fs::write(&path, &garbled).unwrap();
         assert_eq!(places(folder.path()), [0; 0]);
+    }
+
+    #[test]
+    fn a_book_is_one_process_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let book = Book::open(folder.path()).unwrap();
+        let second = Book::open(folder.path()).err().map(|error| error.kind());
+        assert_eq!(second, Some(io::ErrorKind::WouldBlock));
+        drop(book);
+        assert!(Book::open(folder.path()).is_ok());
     }
 
     #[test]
