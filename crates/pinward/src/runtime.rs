@@ -48,6 +48,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         products: products.clone(),
         describer: Arc::new(Describer),
         sandbox: config.host.sandbox,
+        insight: Arc::new(web::insight::NoInsight),
         health: Arc::clone(&health) as Arc<dyn web::HealthCheck>,
         metrics: Arc::new(move || metrics.render()),
         version: env!("CARGO_PKG_VERSION").to_owned(),

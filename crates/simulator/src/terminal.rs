@@ -8,7 +8,6 @@ mod error;
 mod exchange;
 mod line;
 mod report;
-mod varied;
 
 use std::io;
 use std::time::Duration;
@@ -30,7 +29,6 @@ pub use error::TerminalError;
 pub(crate) use exchange::Exchange;
 use exchange::{Answered, Sending};
 use line::{KeySets, Line};
-pub use varied::{Varied, Written};
 
 /// What may be set on a terminal.
 #[derive(Debug, Clone, Copy)]

@@ -85,7 +85,7 @@ const move = (by) => {
   const at = all.indexOf(document.activeElement);
   all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + by))]?.focus();
 };
-const places = { o: "/", t: "/transactions", c: "/cards" };
+const places = { o: "/", t: "/transactions", i: "/incidents", c: "/cards" };
 let afterG = 0;
 const actions = {
   "/": () => document.querySelector("#q").focus(),

@@ -3,6 +3,9 @@
 #[path = "../tests/it/fake.rs"]
 #[allow(dead_code, missing_docs, unreachable_pub, reason = "shared with the tests")]
 mod fake;
+#[path = "../tests/it/fake_insight.rs"]
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "shared with the tests")]
+mod fake_insight;
 
 use std::{sync::Arc, time::Duration};
 

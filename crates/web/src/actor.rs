@@ -14,7 +14,6 @@ pub(crate) struct Actor {
     name: String,
 }
 
-#[expect(dead_code, reason = "the first action is about to use it")]
 impl Actor {
     /// The name under which it is recorded.
     pub(crate) fn name(&self) -> &str {

@@ -1,6 +1,11 @@
 //! Charts drawn here, as SVG that the style sheet colours. A chart never stands alone: its finding is in words beside
 //! it, and its numbers are in a table.
 
+pub(crate) mod funnel;
+pub(crate) mod heat;
+pub(crate) mod survival;
+pub(crate) mod waterfall;
+
 use maud::{Markup, html};
 
 /// Size of a sparkline in its own units; the style sheet stretches it.

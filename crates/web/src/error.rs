@@ -11,6 +11,7 @@ use serde::Serialize;
 use store::StoreError;
 
 use crate::{
+    insight::Refused,
     router::Shared,
     views,
     visit::{RequestId, Visit},
@@ -34,7 +35,6 @@ pub(crate) enum Failure {
     Forbidden(String),
     /// Something else happened meanwhile, or what was asked for does not fit what is: look again.
     #[error("conflict: {0}")]
-    #[cfg_attr(not(test), expect(dead_code, reason = "the first action is about to use it"))]
     Conflict(String),
     /// The caller used a method that this address does not have.
     #[error("method not allowed")]
@@ -120,6 +120,17 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::Away(_) | StoreError::Overloaded => Self::StoreAway(error.to_string()),
             StoreError::Corrupt(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NotFound => Self::NotFound,
+            Refused::Conflict(why) => Self::Conflict(why),
+            Refused::NotUnderstood { part, expected } => Self::not_understood(part, expected),
+            Refused::Store(error) => error.into(),
         }
     }
 }

@@ -67,6 +67,13 @@ impl Clock {
         self.zoned(at).strftime("%H:%M").to_string()
     }
 
+    /// Day of the week, Monday first, and hour.
+    pub(crate) fn hour_of_week(&self, at: Timestamp) -> (usize, usize) {
+        let then = self.zoned(at);
+        let day = usize::try_from(then.weekday().to_monday_zero_offset()).unwrap_or_default();
+        (day, usize::try_from(then.hour()).unwrap_or_default())
+    }
+
     /// `2026-11-22T10:43:02+08:00`, for programs.
     pub(crate) fn machine(&self, at: Timestamp) -> String {
         self.zoned(at).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()

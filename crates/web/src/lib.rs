@@ -4,7 +4,7 @@
 //! Everything shown is masked already by the archive. This crate knows no ISO 8583, no SQL and no key: the binary
 //! hands in a [`MessageDescriber`] for messages, an archive for what happened, and [`HealthCheck`] for how the host is.
 //!
-//! It changes nothing yet: there is no sign-in, so there is no action, and [`bind`] refuses every address that
+//! What changes something is a form ([`views::deeds`]); there is no sign-in yet, so [`bind`] refuses every address that
 //! another machine could reach.
 
 mod actor;
@@ -13,7 +13,9 @@ mod assets;
 mod chart;
 mod error;
 mod format;
+pub mod insight;
 mod lang;
+mod register;
 mod router;
 mod serve;
 mod service;

@@ -61,12 +61,26 @@ macro_rules! actions {
     };
 }
 
-actions! {}
+actions! {
+    post "/why/{rrn}/wrong" => views::deeds::contradict,
+    post "/incidents/{incident}/restore" => views::deeds::restore,
+    post "/incidents/{incident}/handle" => views::deeds::handle,
+    post "/incidents/{incident}/answer" => views::deeds::answer,
+    post "/terminals/{terminal}/suspend" => views::deeds::suspend,
+    post "/terminals/{terminal}/sign-in" => views::deeds::sign_in,
+}
 
 routes! {
     "/" => views::overview::page,
     "/transactions" => views::transactions::page,
     "/transactions/{rrn}" => views::transaction::page,
+    "/why/{rrn}" => views::why::page,
+    "/why/{rrn}/evidence.json" => views::why::file,
+    "/incidents" => views::incidents::list,
+    "/incidents/{incident}" => views::incidents::page,
+    "/register" => views::register::page,
+    "/register/incidents.csv" => views::register::csv,
+    "/register/incidents.json" => views::register::json,
     "/cards" => views::cards::page,
     "/cards/{id}" => views::card::page,
     "/terminals" => views::terminals::page,

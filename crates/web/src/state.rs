@@ -6,7 +6,7 @@ use authorization::Products;
 use serde::Serialize;
 use store::Archive;
 
-use crate::format::Zone;
+use crate::{format::Zone, insight::Insight};
 
 /// Everything that the console shows comes from here.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub struct WebState {
     pub describer: Arc<dyn MessageDescriber>,
     /// Test keys and made-up cards? Then every page says so.
     pub sandbox: bool,
+    /// What is known about causes and incidents; [`crate::insight::NoInsight`] when no diagnosis runs.
+    pub insight: Arc<dyn Insight>,
     /// How the host is.
     pub health: Arc<dyn HealthCheck>,
     /// The figures for a metrics collector.

@@ -26,6 +26,7 @@ declines-finding = { $count ->
    *[other] { $total } declines
 } in this window, most of them “{ $family }” ({ $most }). Worst around { $at }, with { $worst }.
 attention-title = Needs attention
+attention-all = All { $count } incidents
 attention-none = Nothing needs you
 attention-none-words = Clusters of wrong PINs, locked cards, keys out of step and broken messages appear here.
 attention-wrong-pins-at-terminal = { $count } wrong PINs at one terminal
@@ -235,7 +236,7 @@ about-filled = Entries in the look-up tables
 about-behind = ({ $count } behind)
 about-hsm = Security module
 about-hsm-words = PINs are decrypted and compared only inside the security module. This console never sees a PIN, a PIN block, a key or a full card number.
-about-read-only = This console only reads. Actions by staff come with staff sign-in; until then it listens on this machine only.
+about-read-only = Whatever is done here is recorded. Until staff sign in, this console listens on this machine only, and whoever reaches it is recorded as “console”.
 about-health = Health
 about-probes = For monitors:
 health-ok = Well
@@ -250,3 +251,219 @@ docs-try = Try it
 docs-problems = Problems
 docs-problems-words = Failures are application/problem+json (RFC 9457) with type, title, detail, code and request_id. Programs decide by code; the words follow Accept-Language.
 docs-schemas = Shapes
+
+# Why.
+why-link = Why? The verdict, its evidence and what to do
+why-confidence = Confidence { $value }.
+why-revised = Revised { $count ->
+    [one] once
+   *[other] { $count } times
+}, last { $when }.
+why-against = What speaks against it:
+why-against-none = nothing that we know of.
+why-else = Else it could be:
+why-none = There is no diagnosis of this refusal: it is too long ago, or the journal is still being read. Its reason stands above.
+why-none-approved = This was not refused, so there is nothing to explain.
+evidence-title = Evidence weights
+evidence-none = There is no evidence beyond the reason itself.
+evidence-for = for
+evidence-against = against
+evidence-scale = To the right: speaks for the verdict; to the left: against it. +2.3 means ten times likelier.
+lanes-title = Timeline: who did what
+lane-card = Card
+lane-terminal = Terminal
+lane-host = Line & host
+lane-issuer = Issuer
+pattern-title = The pattern behind it
+pattern-none = This refusal stands alone: no incident explains it.
+pattern-words = { $cards ->
+    [one] 1 card
+   *[other] { $cards } cards
+}, { $refused ->
+    [one] 1 payment
+   *[other] { $refused } payments
+} refused; the first sign { $onset }.
+feedback-title = Is the verdict right?
+feedback-wrong = said to be wrong
+playbook = Playbook
+prevention = Prevents the next one
+
+# What can be done.
+deed-why = Reason
+deed-reviewer = Reviewed by
+deed-note = Note
+deed-restore = { $count ->
+    [one] Restore tries of 1 card
+   *[other] Restore tries of { $count } cards
+}
+deed-restore-words = { $count ->
+    [one] Restores the tries of 1 card that this fault cost it, and releases the lock that they led to.
+   *[other] Restores the tries of { $count } cards that this fault cost them, and releases the locks that they led to.
+} It is written into the journal under your name and the reviewer’s.
+deed-suspend = Suspend { $terminal }
+deed-suspend-words = Refuses every payment at { $terminal } until somebody takes it back into use. Nobody’s tries are touched.
+deed-sign-in = Force a re-sign-in
+deed-sign-in-words = The next answer to { $terminal } asks it to sign in and fetch new working keys. Payments go on as soon as it has.
+deed-evidence = Evidence as a file
+deed-contradict = Wrong verdict
+deed-contradict-words = What you say is kept beside the verdict and counted; the verdict itself stays.
+deed-cause = What was it really?
+deed-cause-unknown = I do not know
+deed-handle = Save
+deed-answer = Link
+done-restored = { $count ->
+    [0] No card was waiting: the tries were restored before.
+    [one] The tries of 1 card are restored.
+   *[other] The tries of { $count } cards are restored.
+}
+done-contradicted = Your word on the verdict is kept. Thank you.
+done-handled = The status is saved.
+done-answered = What answers it is linked.
+done-suspended = The terminal is suspended.
+done-sign-in = The terminal is asked to sign in with its next answer.
+
+# Incidents.
+incidents-title = Incidents
+incidents-which = Which incidents
+incidents-open = Open
+incidents-over = Over or closed
+incidents-retracted = Retracted or absorbed
+incidents-all = All
+incidents-none = No incidents yet
+incidents-none-words = When several refusals have one cause – a wrong key, a broken keypad, somebody who sprays PINs – it stands here with its scope, its evidence and what to do.
+incidents-none-here = None of these
+incidents-none-here-words = No incident has this status. Look at the others above.
+incident-no = No. { $id }
+incident-provisional = Provisional
+incident-open = Going on
+incident-absorbed = Explained by another
+incident-over = Over
+incident-retracted = Retracted
+incident-handling = Status
+incident-onset = First sign
+incident-detected = Detected
+incident-sessions = { $count ->
+    [one] after 1 card session
+   *[other] after { $count } card sessions
+}
+incident-last-seen = Last sign
+incident-touched = Touched
+incident-touched-words = { $cards ->
+    [one] 1 card
+   *[other] { $cards } cards
+}, { $refused ->
+    [one] 1 payment
+   *[other] { $refused } payments
+} refused, { $sum } in all
+incident-parent = Explained by
+incident-children = Explains
+handling-new = Not taken up
+handling-seen = Taken up
+handling-closed = Closed
+harmed-title = Cards that it cost tries
+harmed-none = It cost no card a try.
+restored = restored
+not-restored = waits
+refused-title = Refused payments
+refused-none = None is known any more.
+one-try = one try charged
+answers-title = What answered it
+answers-none = Nothing yet: link the rule, firmware or training that prevents the next one.
+answer-kind = Kind
+answer-name = Name
+answer-rule = Rule
+answer-firmware = Firmware
+answer-training = Training
+answer-other = Other
+answer-before = Before, per week
+answer-after = After, per week
+history-title = What became of it
+step-opened = Found
+step-revised = Revised
+step-absorbed = Explained by another
+step-ended = Over
+step-retracted = Retracted
+step-note = Note
+step-acknowledged = Taken up
+step-closed = Closed
+step-open = Opened again
+step-assigned = Given to
+step-restored = Tries restored
+step-answered = Answered by
+and-more = and { $count } more
+scope-terminal = Terminal { $name }
+scope-merchant = Merchant { $name }
+scope-card = Card { $name }
+scope-bin = BIN { $name }
+scope-zone = Issuer { $name }
+scope-firmware = Version { $name }
+scope-network = Line { $name }
+scope-instance = Host { $name }
+scope-agent = Agent { $name }
+
+# Register.
+register-title = Incident register
+register-list = Incidents
+register-none = No incidents in this window
+register-count = Incidents
+register-cards = Cards touched
+register-sum = Refused in all
+register-detection = Median time to detection
+register-waiting = Cards waiting for tries
+register-whole = The charts count all { $lines } lines of the window.
+register-part = The charts count the newest { $lines } lines; the window has more.
+window-7d = Last 7 days
+window-30d = Last 30 days
+window-90d = Last 90 days
+trend-cause = By cause
+trend-merchant = By merchant
+trend-model = By model
+trend-firmware = By firmware
+trend-region = By region
+trend-none = Not known for these incidents.
+trend-words = later half { $now }, earlier half { $before }, { $cards ->
+    [one] 1 card
+   *[other] { $cards } cards
+}
+chart-nothing = No PIN was entered in this window.
+funnel-title = Wrong first entries by terminal, against volume
+funnel-axis = card sessions
+funnel-terminal = terminal
+funnel-out = beyond 99.8%
+funnel-none = { $count ->
+    [one] The one terminal is
+   *[other] All { $count } terminals are
+} within what chance explains; { $usual } of first entries are wrong.
+funnel-finding = { $count ->
+    [one] 1 terminal of { $of } is
+   *[other] { $count } terminals of { $of } are
+} beyond what chance explains; the worst is { $worst } with { $rate }, where { $usual } is usual.
+heat-title = Wrong PINs by hour and day
+heat-finding = { $wrong ->
+    [one] 1 wrong PIN
+   *[other] { $wrong } wrong PINs
+}; the worst hour is { $day } { $hour } with { $rate } of entries.
+heat-none = { $wrong ->
+    [one] 1 wrong PIN
+   *[other] { $wrong } wrong PINs
+}; no hour has entries enough to stand out.
+survival-title = From lock to release
+survival-none = No card was locked in this window.
+survival-staff = released by staff
+survival-time = released by time
+survival-finding = { $count ->
+    [one] 1 lock
+   *[other] { $count } locks
+}: { $staff } released by staff, { $time } by time, { $still } still closed.
+day-mon = Mon
+day-tue = Tue
+day-wed = Wed
+day-thu = Thu
+day-fri = Fri
+day-sat = Sat
+day-sun = Sun
+
+hops-title = Where the time went
+hop-all = arrival to decision
+hop-host = host
+hop-issuer = issuer

@@ -13,6 +13,8 @@ use crate::{
 pub(crate) enum Nav {
     Overview,
     Transactions,
+    Incidents,
+    Register,
     Cards,
     Terminals,
     Codes,
@@ -28,7 +30,12 @@ type Entry = (Nav, &'static str, &'static str);
 const GROUPS: [(&str, &[Entry]); 3] = [
     (
         "nav-operate",
-        &[(Nav::Overview, "/", "nav-overview"), (Nav::Transactions, "/transactions", "nav-transactions")],
+        &[
+            (Nav::Overview, "/", "nav-overview"),
+            (Nav::Transactions, "/transactions", "nav-transactions"),
+            (Nav::Incidents, "/incidents", "nav-incidents"),
+            (Nav::Register, "/register", "nav-register"),
+        ],
     ),
     ("nav-records", &[(Nav::Cards, "/cards", "nav-cards"), (Nav::Terminals, "/terminals", "nav-terminals")]),
     (
@@ -196,10 +203,11 @@ fn themes(visit: &Visit) -> Markup {
 
 fn help(visit: &Visit) -> Markup {
     let say = visit.say;
-    let keys: [(&[&str], &str); 8] = [
+    let keys: [(&[&str], &str); 9] = [
         (&["/"], "key-search"),
         (&["g", "o"], "key-overview"),
         (&["g", "t"], "key-transactions"),
+        (&["g", "i"], "key-incidents"),
         (&["g", "c"], "key-cards"),
         (&["j", "k"], "key-move"),
         (&["Enter"], "key-open"),

@@ -8,6 +8,17 @@ pub(crate) mod transactions;
 
 pub(crate) mod transaction;
 
+pub(crate) mod why;
+
+pub(crate) mod cause;
+pub(crate) mod deeds;
+pub(crate) mod evidence;
+pub(crate) mod hops;
+pub(crate) mod incidents;
+pub(crate) mod lanes;
+pub(crate) mod register;
+pub(crate) mod register_charts;
+
 pub(crate) mod about;
 pub(crate) mod card;
 pub(crate) mod cards;

@@ -6,6 +6,7 @@ use model::Timestamp;
 use store::archive::{Attention, Figures, Overview, Slot};
 
 use super::{
+    incidents,
     layout::{Frame, Nav},
     parts,
 };
@@ -13,6 +14,7 @@ use crate::{
     chart::{self, Column, Stacked},
     error::Failure,
     format::{duration_us, grouped, percent},
+    insight::IncidentView,
     lang::Say,
     router::Shared,
     service::{self, WINDOWS_S, WindowFilter},
@@ -30,6 +32,9 @@ const SERIES: [(usize, &str, &str); 5] = [
 /// The names of [`Slot::declines`] in its own order.
 const FAMILY_NAMES: [&str; 5] = ["warn", "lock", "sys", "bad", "neutral"];
 
+/// What needs attention: more is too much to look at.
+const ATTENTION_MAX: usize = 7;
+
 /// `GET /`.
 pub(crate) async fn page(
     State(state): State<Shared>,
@@ -38,19 +43,20 @@ pub(crate) async fn page(
 ) -> Result<Markup, Failure> {
     let window_s = filter.check()?;
     let overview = service::overview(&state, window_s).await?;
+    let incidents = incidents::ranked(state.web.insight.incidents().await?);
     let title = visit.say.t("overview-title");
     let frame = Frame { actions: windows(&visit, window_s), ..Frame::new(&visit, Nav::Overview, &title) };
-    Ok(frame.page(live(&visit, &overview)))
+    Ok(frame.page(live(&visit, &overview, &incidents)))
 }
 
 /// What is fetched again every few seconds. Only what changed is put in place, so nothing jumps.
-fn live(visit: &Visit, overview: &Overview) -> Markup {
+fn live(visit: &Visit, overview: &Overview, incidents: &[IncidentView]) -> Markup {
     html! {
         div id="live" hx-get=(visit.here_with("", "")) hx-trigger="every 5s, refresh" hx-select="#live" hx-swap="outerMorph" {
             (tiles(visit, overview))
             div class="columns two-one" {
                 (declines(visit, overview))
-                (attention(visit, &overview.attention))
+                (attention(visit, incidents, &overview.attention))
             }
             (last_declines(visit, overview))
         }
@@ -340,14 +346,24 @@ fn slot_link(visit: &Visit, o: &Overview, slot: &Slot) -> Markup {
     html! { a href={ "/transactions?declined=1&from=" (slot.from.0) "&to=" (to.0) } { (visit.clock.minute(slot.from)) } }
 }
 
-fn attention(visit: &Visit, list: &[Attention]) -> Markup {
+/// Incidents first; then what is no incident (yet), as far as there is room.
+fn attention(visit: &Visit, incidents: &[IncidentView], list: &[Attention]) -> Markup {
     let say = visit.say;
     let cols =
         [parts::col("col-alert", "grow"), parts::col("col-object", "mono"), parts::col("col-when", "num")];
-    let rows: Vec<Vec<Markup>> = list.iter().take(7).map(|a| attention_row(visit, a)).collect();
+    let said = |a: &&Attention| !incidents.iter().any(|i| i.scope.name == a.object);
+    let rows: Vec<Vec<Markup>> = incidents
+        .iter()
+        .map(|i| incident_row(visit, i))
+        .chain(list.iter().filter(said).map(|a| attention_row(visit, a)))
+        .take(ATTENTION_MAX)
+        .collect();
     html! {
         section class="card" aria-labelledby="attention-title" {
-            h2 id="attention-title" { (say.t("attention-title")) }
+            div class="line" {
+                h2 id="attention-title" { (say.t("attention-title")) }
+                @if incidents.len() > ATTENTION_MAX { a href="/incidents" { (say.with("attention-all", [("count", incidents.len().into())])) } }
+            }
             @if rows.is_empty() {
                 (parts::empty(&say.t("attention-none"), &say.t("attention-none-words"), None))
             } @else {
@@ -355,6 +371,19 @@ fn attention(visit: &Visit, list: &[Attention]) -> Markup {
             }
         }
     }
+}
+
+fn incident_row(visit: &Visit, i: &IncidentView) -> Vec<Markup> {
+    let words = format!(
+        "{} {}",
+        handbook::cause_text(i.cause).name(visit.lang()),
+        super::cause::confidence(i.confidence)
+    );
+    vec![
+        html! { a class="row" href={ "/incidents/" (i.id) } { (parts::chip(super::cause::family(i.cause), &words)) } },
+        html! { (i.scope.name) },
+        html! { time datetime=(visit.clock.machine(i.onset)) title=(visit.clock.full(i.onset)) { (visit.clock.relative(i.onset)) } },
+    ]
 }
 
 fn attention_row(visit: &Visit, a: &Attention) -> Vec<Markup> {

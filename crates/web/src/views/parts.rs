@@ -164,6 +164,32 @@ pub(crate) fn transactions(say: Say, clock: &Clock, caption: &str, rows: &[Trans
     table(say, caption, &cols, &rows)
 }
 
+/// Refused payments: each leads to why.
+pub(crate) fn refusals(say: Say, clock: &Clock, caption: &str, rows: &[TransactionRow]) -> Markup {
+    let cols = [
+        col("col-time", "mono time"),
+        col("col-card", "mono"),
+        col("col-merchant-terminal", "grow"),
+        col("col-code", "code"),
+        col("col-tries-cost", ""),
+    ];
+    let row = |row: &TransactionRow| {
+        vec![
+            html! { a class="row" href=(why_href(&row.rrn)) { (time(clock, row.at)) } },
+            html! { @if let Some(pan) = &row.pan { (pan) } @else { span class="quiet" { "\u{2013}" } } },
+            html! { (merchant(row)) },
+            code_chip(row.family, &row.code),
+            html! { (say.t(if row.try_charged { "one-try" } else { "no-try-charged" })) },
+        ]
+    };
+    table(say, caption, &cols, &rows.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The address of the page that says why it was refused.
+pub(crate) fn why_href(rrn: &str) -> String {
+    format!("/why/{}", encode(rrn))
+}
+
 fn transaction_row(say: Say, clock: &Clock, row: &TransactionRow) -> Vec<Markup> {
     vec![
         html! { a class="row" href=(transaction_href(&row.rrn)) { (time(clock, row.at)) } },

@@ -55,7 +55,10 @@ pub(crate) async fn page(
         (todo(&visit, &detail.row))
         div class="columns two-one" {
             (particulars(&visit, &detail))
-            (changes(&visit, &detail))
+            div {
+                (changes(&visit, &detail))
+                (super::hops::waterfall(&visit, &detail))
+            }
         }
         div class="columns" {
             (message(&visit, "message-request", messages[0].as_deref()))
@@ -85,7 +88,7 @@ fn title(visit: &Visit, row: &TransactionRow) -> String {
         .into_owned()
 }
 
-fn copy_link(say: Say) -> Markup {
+pub(crate) fn copy_link(say: Say) -> Markup {
     html! {
         button class="button js" type="button" data-copy data-said=(say.t("link-copied")) { (say.t("copy-link")) " " kbd aria-hidden="true" { "c" } }
     }
@@ -101,6 +104,9 @@ fn verdict(visit: &Visit, detail: &TransactionDetail) -> Markup {
                 (parts::code_link(row.family, &row.code, visit.lang()))
                 " " (say.t(if row.try_charged { "try-charged" } else { "try-not-charged" }))
                 @if let Some(words) = opens(visit, row) { " " (words) }
+            }
+            @if !service::is_approved(row) && !row.code.is_empty() {
+                p { a href=(parts::why_href(&row.rrn)) { (say.t("why-link")) } }
             }
         }
     }

@@ -628,6 +628,7 @@ impl HealthCheck for FakeHealth {
 
 pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
     WebState {
+        insight: Arc::new(crate::fake_insight::FakeInsight::new(archive.now)),
         archive,
         products: Products::builtin(),
         describer: Arc::new(FakeDescriber),

@@ -1,8 +1,10 @@
 //! The console from outside: every page in both languages, every address of the API, on made-up data.
 
 mod fake;
+mod fake_insight;
 
 mod api;
+mod incidents;
 mod pages;
 mod texts;
 
@@ -73,5 +75,29 @@ async fn get(router: &Router, path: &str, lang: &str) -> Answer {
 /// Addresses with the places for values filled in from the fake.
 fn filled(route: &str) -> String {
     let card = "a05e170009080706050403020100ffee";
-    route.replace("{rrn}", fake::HERO_RRN).replace("{id}", card).replace("{code}", "75")
+    route
+        .replace("{rrn}", fake::HERO_RRN)
+        .replace("{id}", card)
+        .replace("{code}", "75")
+        .replace("{incident}", "17")
+        .replace("{terminal}", fake_insight::TERMINAL)
+}
+
+/// What a form of the console sends.
+async fn post(router: &Router, path: &str, form: &str) -> Answer {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header("accept-language", "en")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from(form.to_owned()))
+        .unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, 4 << 20).await.unwrap();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        text: String::from_utf8_lossy(&bytes).into_owned(),
+    }
 }

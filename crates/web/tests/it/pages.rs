@@ -7,7 +7,10 @@ use crate::{ask, console, console_without_store, fake, filled, get};
 
 fn pages() -> Vec<String> {
     let is_page = |route: &&&str| {
-        !["/api", "/assets", "/livez", "/readyz", "/healthz", "/metrics"].iter().any(|p| route.starts_with(p))
+        ![".json", ".csv"].iter().any(|file| route.ends_with(file))
+            && !["/api", "/assets", "/livez", "/readyz", "/healthz", "/metrics"]
+                .iter()
+                .any(|p| route.starts_with(p))
     };
     ROUTES.iter().filter(is_page).map(|route| filled(route)).collect()
 }
@@ -140,7 +143,7 @@ async fn every_effect_is_in_words() {
 async fn an_empty_host_teaches() {
     let archive = std::sync::Arc::new(fake::FakeArchive::empty(model::Timestamp(0)));
     let console = web::Console::new(fake::state(archive, true));
-    for path in ["/", "/transactions", "/cards", "/terminals"] {
+    for path in ["/", "/transactions", "/cards", "/terminals", "/incidents", "/register"] {
         let page = get(&console, path, "zh").await;
         assert_eq!(page.status, StatusCode::OK, "{path}");
         assert!(page.text.contains("class=\"empty\""), "{path}");

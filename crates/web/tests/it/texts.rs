@@ -9,7 +9,7 @@ use std::{
 const FILES: [&str; 3] = ["console", "pages", "errors"];
 
 /// Keys that are put together from data, by their beginning.
-const FROM_DATA: [&str; 5] = ["kind-", "attention-", "error-", "scheme-", "stage-"];
+const FROM_DATA: [&str; 7] = ["kind-", "attention-", "error-", "scheme-", "stage-", "scope-", "step-"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
