@@ -9,11 +9,17 @@ use store::{Entry, StoreError};
 /// Makes observations of entries, in the order of the journal.
 #[async_trait]
 pub trait Observe: Send {
-    /// What an entry at a place shows; `None` for what says nothing.
+    /// Appends what an entry at a place shows; nothing for what says nothing. Signals that were kept beside the journal come
+    /// before the entry that they came before.
     ///
     /// # Errors
     /// [`StoreError`], when what is registered cannot be looked up; the entry is asked about again.
-    async fn observe(&mut self, place: u64, entry: &Entry) -> Result<Option<Observation>, StoreError>;
+    async fn observe(
+        &mut self,
+        place: u64,
+        entry: &Entry,
+        shown: &mut Vec<Observation>,
+    ) -> Result<(), StoreError>;
 
     /// The names behind the numbers in observations; asked once.
     fn names(&self) -> Arc<dyn Names>;

@@ -43,6 +43,8 @@ pub(crate) struct Reader {
     pub(crate) progress: Arc<watch::Sender<Progress>>,
     pub(crate) now: Now,
     pub(crate) settings: Settings,
+    /// A gap after which nothing was observed yet.
+    pub(crate) untold: Option<Gap>,
 }
 
 /// How a round ended.
@@ -100,18 +102,20 @@ impl Reader {
         let (last, newest) = (*last, newest.at);
         let mut batch = Vec::with_capacity(entries.len());
         let mut gaps = Vec::new();
-        let mut before = self.progress.borrow().at;
+        let (mut before, mut untold) = (self.progress.borrow().at, self.untold);
         for (place, entry) in &entries {
-            let observation = self.observe.observe(*place, entry).await?;
+            let shown = batch.len();
+            self.observe.observe(*place, entry, &mut batch).await?;
             let gap = before.and_then(|before| gap(before, entry.at));
             before = Some(entry.at);
             gaps.extend(gap);
-            let Some(observation) = observation else { continue };
+            untold = gap.or(untold);
             // Told with the first observation after it.
-            if let Some(gap) = gap {
-                batch.push(Observation { what: What::Gap { since: gap.since }, ..observation });
+            if let (Some(gap), Some(first)) = (untold, batch.get(shown).copied()) {
+                let what = What::Gap { since: gap.since };
+                batch.insert(shown, Observation { at: entry.at, what, ..first });
+                untold = None;
             }
-            batch.push(observation);
         }
         self.take_signals(last, &mut batch);
         let observed = batch.len() as u64;
@@ -119,7 +123,7 @@ impl Reader {
             // The next round says so.
             return Ok(Round::Done);
         }
-        *after = last;
+        (*after, self.untold) = (last, untold);
         let now = (self.now)();
         self.progress.send_modify(|progress| {
             progress.place = last;

@@ -13,7 +13,7 @@ pub struct Order {
     pub reference: String,
     /// Who asked.
     pub by: String,
-    /// Who looked at it.
+    /// Who looked at it; empty: nobody else was there.
     pub reviewer: String,
     /// Why.
     pub why: String,

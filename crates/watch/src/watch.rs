@@ -164,6 +164,7 @@ impl Watch {
             progress: Arc::clone(&progress),
             now: Arc::clone(&now),
             settings: settings.clone(),
+            untold: None,
         };
         let keeper = Keeper {
             shelf: Arc::clone(&shelf),

@@ -174,7 +174,7 @@ pub struct Request {
     pub at: Timestamp,
     /// Who asked.
     pub by: String,
-    /// Who looked at it.
+    /// Who looked at it; empty: nobody else was there.
     pub reviewer: String,
     /// Why.
     pub why: String,

@@ -190,9 +190,14 @@ impl Names for NoNames {
 
 #[async_trait]
 impl Observe for Decisions {
-    async fn observe(&mut self, place: u64, entry: &Entry) -> Result<Option<Observation>, StoreError> {
+    async fn observe(
+        &mut self,
+        place: u64,
+        entry: &Entry,
+        shown: &mut Vec<Observation>,
+    ) -> Result<(), StoreError> {
         let (Event::Transaction(t), Subject::Card(card)) = (&entry.event, entry.subject) else {
-            return Ok(None);
+            return Ok(());
         };
         let device = Device {
             terminal: t.key.terminal,
@@ -235,7 +240,8 @@ impl Observe for Decisions {
             telemetry: Telemetry::default(),
         };
         let what = What::Payment(payment);
-        Ok(Some(Observation { place, at: entry.at, instance: Symbol::UNKNOWN, device, what }))
+        shown.push(Observation { place, at: entry.at, instance: Symbol::UNKNOWN, device, what });
+        Ok(())
     }
 
     fn names(&self) -> Arc<dyn Names> {
