@@ -9,8 +9,8 @@ use store::{Entry, StoreError};
 /// Makes observations of entries, in the order of the journal.
 #[async_trait]
 pub trait Observe: Send {
-    /// Appends what an entry at a place shows; nothing for what says nothing. Signals that were kept beside the journal come
-    /// before the entry that they came before.
+    /// Appends what an entry at a place shows; nothing for what says nothing. What was told beside the journal before it comes
+    /// before it.
     ///
     /// # Errors
     /// [`StoreError`], when what is registered cannot be looked up; the entry is asked about again.
@@ -20,6 +20,9 @@ pub trait Observe: Send {
         entry: &Entry,
         shown: &mut Vec<Observation>,
     ) -> Result<(), StoreError>;
+
+    /// Appends what was told beside the journal and belongs after the entry at `place`, when there is no entry after it.
+    fn beside(&mut self, place: u64, shown: &mut Vec<Observation>);
 
     /// The names behind the numbers in observations; asked once.
     fn names(&self) -> Arc<dyn Names>;

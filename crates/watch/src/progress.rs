@@ -29,8 +29,6 @@ pub struct Progress {
     pub stopped: bool,
     /// What it could not see, the newest last.
     pub gaps: Vec<Gap>,
-    /// Signals beside the journal that were dropped because there were too many.
-    pub signals_lost: u64,
 }
 
 /// A stretch of time of which nothing is known.
@@ -75,13 +73,8 @@ impl Progress {
             (None, false, true) => format!("follows the journal, {} ms behind", self.lag_ms.max(0)),
             (None, false, false) => format!("reads the journal again, {:.0} %", self.share(now) * 100.0),
         };
-        let lost = if self.signals_lost == 0 {
-            String::new()
-        } else {
-            format!(", {} signals lost", self.signals_lost)
-        };
         let gaps = if self.gaps.is_empty() { String::new() } else { format!(", {} gaps", self.gaps.len()) };
-        format!("{what}; {} entries, {} observations{gaps}{lost}", self.entries, self.observations)
+        format!("{what}; {} entries, {} observations{gaps}", self.entries, self.observations)
     }
 }
 

@@ -38,8 +38,6 @@ pub(crate) struct Reader {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) observe: Box<dyn Observe>,
     pub(crate) worker: mpsc::Sender<Message>,
-    /// What happened beside the journal.
-    pub(crate) signals: mpsc::Receiver<Observation>,
     pub(crate) progress: Arc<watch::Sender<Progress>>,
     pub(crate) now: Now,
     pub(crate) settings: Settings,
@@ -117,7 +115,6 @@ impl Reader {
                 untold = None;
             }
         }
-        self.take_signals(last, &mut batch);
         let observed = batch.len() as u64;
         if self.worker.send(Message::Batch(batch)).await.is_err() {
             // The next round says so.
@@ -139,21 +136,14 @@ impl Reader {
         Ok(if full { Round::More } else { Round::Done })
     }
 
-    /// Signals that came meanwhile, each at the place of the entry before it.
-    fn take_signals(&mut self, place: u64, batch: &mut Vec<Observation>) {
-        while let Ok(signal) = self.signals.try_recv() {
-            batch.push(Observation { place, ..signal });
-        }
-    }
-
     /// Everything was read: time passes, and then there may be more.
     async fn rest(&mut self, after: u64) {
         if !self.progress.borrow().caught_up {
             self.progress.send_modify(|progress| progress.caught_up = true);
         }
-        let mut signals = Vec::new();
-        self.take_signals(after, &mut signals);
-        if !signals.is_empty() && self.worker.send(Message::Batch(signals)).await.is_err() {
+        let mut beside = Vec::new();
+        self.observe.beside(after, &mut beside);
+        if !beside.is_empty() && self.worker.send(Message::Batch(beside)).await.is_err() {
             return;
         }
         // Sent even when nothing came, so that sessions close and incidents end.

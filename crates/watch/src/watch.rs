@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use diagnosis::{Cause, Diagnose, Observation, Verdict};
+use diagnosis::{Cause, Diagnose, Verdict};
 use model::{CardId, Rrn, Timestamp};
 use serde::Serialize;
 use store::{Book, Engine, StoreError};
@@ -23,7 +23,7 @@ use crate::{
     progress::Progress,
     reader::Reader,
     register::{self, ActError, AnswerKind, Rates, Record, RestoreResult, Shelf, Standing},
-    restore::{Order, RestoreTries},
+    restore::{self, Order, RestoreTries},
     settings::Settings,
     worker::{self, Message, Outlets},
 };
@@ -33,8 +33,6 @@ pub(crate) type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// News that a slow listener may be behind before he misses some.
 const NEWS: usize = 1024;
-/// Signals beside the journal that wait; more are dropped, and counted.
-const SIGNALS: usize = 4096;
 /// Whoever asks about a refusal that was just answered waits so long at most.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// And is looked for again so often.
@@ -129,7 +127,6 @@ pub struct Watch {
     restore: Arc<dyn RestoreTries>,
     now: Now,
     worker: mpsc::Sender<Message>,
-    signals: mpsc::Sender<Observation>,
     progress: Arc<watch::Sender<Progress>>,
     picture: Arc<RwLock<Arc<Picture>>>,
     news: broadcast::Sender<News>,
@@ -153,14 +150,12 @@ impl Watch {
         let (found, incidents) = watch::channel(Arc::default());
         let (news, revised) = (broadcast::Sender::new(NEWS), broadcast::Sender::new(NEWS));
         let worker = worker::start(diagnose, Outlets { incidents: found, revised: revised.clone() })?;
-        let (signals, signalled) = mpsc::channel(SIGNALS);
         let progress = Arc::new(watch::Sender::new(Progress::default()));
         let (picture, shelf) = (Arc::default(), Arc::new(Shelf::new(book.clone())));
         let reader = Reader {
             engine: engine.clone(),
             observe,
             worker: worker.clone(),
-            signals: signalled,
             progress: Arc::clone(&progress),
             now: Arc::clone(&now),
             settings: settings.clone(),
@@ -187,7 +182,6 @@ impl Watch {
             restore,
             now,
             worker,
-            signals,
             progress,
             picture,
             news,
@@ -248,14 +242,6 @@ impl Watch {
     pub async fn caught_up(&self) {
         let mut progress = self.progress.subscribe();
         let _ = progress.wait_for(|progress| progress.caught_up || progress.stopped).await;
-    }
-
-    /// Tells of something that is not in the journal, such as a cut connection. Never waits: too many are dropped, and
-    /// counted.
-    pub fn signal(&self, signal: Observation) {
-        if self.signals.try_send(signal).is_err() {
-            self.progress.send_modify(|progress| progress.signals_lost += 1);
-        }
     }
 
     /// What is known about a refusal. One that was just answered is waited for, a moment only.
@@ -398,7 +384,7 @@ impl Watch {
         let requests = self.record(number).await?.handling.requests;
         for request in &requests {
             let order = Order {
-                reference: format!("incident {number}, request {}", request.number),
+                incident: number,
                 by: request.by.clone(),
                 reviewer: request.reviewer.clone(),
                 why: request.why.clone(),
@@ -424,7 +410,7 @@ impl Watch {
         let mut results = Vec::with_capacity(cards.len());
         let mut trouble = None;
         for card in cards {
-            match self.restore.restore(card, order).await {
+            match self.restore_one(card, order).await {
                 Ok(result) => results.push((*card, result)),
                 Err(error) => {
                     trouble = Some(error);
@@ -434,6 +420,33 @@ impl Watch {
         }
         self.shelf.restored(self.now(), number, request, &results).await?;
         trouble.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    async fn restore_one(&self, card: &CardId, order: &Order) -> Result<RestoreResult, StoreError> {
+        let Some(record) = self.incident(order.incident) else { return Ok(RestoreResult::NothingToRestore) };
+        let Some(charged) = self.restore.charged(card).await? else { return Ok(RestoreResult::UnknownCard) };
+        let mut transactions = Vec::new();
+        for charged in charged.iter().filter(|charged| restore::in_time(charged, &record.found)) {
+            let told = match &charged.rrn {
+                Some(rrn) => self.verdict(rrn).await?,
+                None => Told::Nothing,
+            };
+            let part = match told {
+                Told::Verdict(verdict, _) => {
+                    let parent = verdict.incident.and_then(|number| self.incident(number)?.found.parent);
+                    verdict.incident == Some(order.incident) || parent == Some(order.incident)
+                }
+                Told::Nothing => restore::by_place(charged, &record.found),
+                Told::NotYet => return Err(StoreError::Overloaded),
+            };
+            if part {
+                transactions.push(charged.key);
+            }
+        }
+        if transactions.is_empty() {
+            return Ok(RestoreResult::NothingToRestore);
+        }
+        self.restore.restore(card, &transactions, order).await
     }
 
     /// Says what somebody thinks of a verdict. Says whether that was new.

@@ -69,12 +69,27 @@ async fn tries_are_given_back_to_each_card_once() {
     assert!(later.asked && later.cards.len() == 4);
     let mut times: HashMap<_, u32> = HashMap::new();
     for (card, order) in world.desk.given.lock().unwrap().iter() {
-        assert!(order.reference.starts_with("incident 1, request "), "{}", order.reference);
+        assert_eq!((order.incident, order.reviewer.as_str()), (1, "wang.wei"));
         *times.entry(*card).or_default() += 1;
     }
     assert_eq!(times.len(), 4);
     assert!(times.values().all(|n| *n == 1), "{times:?}");
     assert_eq!(watch.incident(1).unwrap().handling.requests.len(), 2);
+    watch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_tries_of_the_incident_are_given_back() {
+    let world = World::new().await;
+    let watch = world.watch();
+    world.wrong_key(1).await;
+    // The same card fails at another terminal, where nothing is wrong.
+    world.pay(1, 4, UNREADABLE).await;
+    until("it is found", || watch.incident(1).is_some()).await;
+    let cleared = watch.restore_tries(1, "li.na", "", "wrong key").await.unwrap();
+    assert_eq!(cleared.cards.len(), 2);
+    let left = world.desk.charged.lock().unwrap()[&world.id(1)].clone();
+    assert_eq!(left.iter().map(|charged| charged.key.terminal).collect::<Vec<_>>(), [terminal_id(4)]);
     watch.stop().await;
 }
 

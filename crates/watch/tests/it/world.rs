@@ -25,7 +25,7 @@ use model::{
 use store::{
     Book, Engine, Entry, Event, Registration, StoreError, Subject, journal::Transaction, memory::MemoryEngine,
 };
-use watch::{Names, Observe, Order, Parts, RestoreTries, Restored, Settings, Watch};
+use watch::{ChargedTry, Names, Observe, Order, Parts, RestoreTries, Restored, Settings, Watch};
 
 pub(crate) const T0: i64 = 1_795_000_000_000;
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -133,6 +133,10 @@ impl World {
             original: None,
             forwarded: None,
         };
+        if pin != PinVerdict::Verified {
+            let charged = ChargedTry { key: transaction.key, rrn: Some(rrn), at: Timestamp(at) };
+            self.desk.charged.lock().unwrap().entry(found.id).or_default().push(charged);
+        }
         let entry = Entry {
             subject: Subject::Card(found.id),
             seq: found.state.seq + 1,
@@ -244,6 +248,8 @@ impl Observe for Decisions {
         Ok(())
     }
 
+    fn beside(&mut self, _: u64, _: &mut Vec<Observation>) {}
+
     fn names(&self) -> Arc<dyn Names> {
         Arc::new(NoNames)
     }
@@ -354,9 +360,10 @@ impl Diagnose for TwoInARow {
     }
 }
 
-/// Counts what it was asked to give back; may fail after so many cards.
+/// Keeps which tries count, and counts what it was asked to give back; may fail after so many cards.
 #[derive(Default)]
 pub(crate) struct Desk {
+    pub(crate) charged: Mutex<HashMap<CardId, Vec<ChargedTry>>>,
     pub(crate) given: Mutex<Vec<(CardId, Order)>>,
     /// Fails when so many were given; 0: never.
     pub(crate) fails_after: AtomicUsize,
@@ -364,13 +371,24 @@ pub(crate) struct Desk {
 
 #[async_trait]
 impl RestoreTries for Desk {
-    async fn restore(&self, card: &CardId, order: &Order) -> Result<Restored, StoreError> {
+    async fn charged(&self, card: &CardId) -> Result<Option<Vec<ChargedTry>>, StoreError> {
+        Ok(self.charged.lock().unwrap().get(card).cloned())
+    }
+
+    async fn restore(
+        &self,
+        card: &CardId,
+        transactions: &[TransactionKey],
+        order: &Order,
+    ) -> Result<Restored, StoreError> {
         let mut given = self.given.lock().unwrap();
         let limit = self.fails_after.load(Ordering::SeqCst);
         if limit > 0 && given.len() >= limit {
             return Err(StoreError::Away("test".to_owned()));
         }
         given.push((*card, order.clone()));
+        let mut charged = self.charged.lock().unwrap();
+        charged.entry(*card).or_default().retain(|charged| !transactions.contains(&charged.key));
         Ok(Restored::Restored)
     }
 }
