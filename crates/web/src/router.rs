@@ -68,6 +68,12 @@ actions! {
     post "/incidents/{incident}/answer" => views::deeds::answer,
     post "/terminals/{terminal}/suspend" => views::deeds::suspend,
     post "/terminals/{terminal}/sign-in" => views::deeds::sign_in,
+    post "/api/v1/incidents/{incident}/status" => api::incidents::set_status,
+    post "/api/v1/incidents/{incident}/restore-tries" => api::incidents::restore_tries,
+    post "/api/v1/incidents/{incident}/answers" => api::incidents::answer,
+    post "/api/v1/transactions/{rrn}/diagnosis/feedback" => api::diagnosis::feedback,
+    post "/api/v1/terminals/{terminal}/suspend" => api::diagnosis::suspend,
+    post "/api/v1/terminals/{terminal}/force-sign-in" => api::diagnosis::force_sign_in,
 }
 
 routes! {
@@ -92,6 +98,12 @@ routes! {
     "/api/v1/overview" => api::overview::overview,
     "/api/v1/transactions" => api::transactions::list,
     "/api/v1/transactions/{rrn}" => api::transactions::one,
+    "/api/v1/transactions/{rrn}/diagnosis" => api::diagnosis::one,
+    "/api/v1/incidents" => api::incidents::list,
+    "/api/v1/incidents/{incident}" => api::incidents::one,
+    "/api/v1/register" => api::register::json,
+    "/api/v1/register.csv" => api::register::csv,
+    "/api/v1/causes" => api::diagnosis::causes,
     "/api/v1/cards" => api::cards::list,
     "/api/v1/cards/{id}" => api::cards::one,
     "/api/v1/terminals" => api::terminals::list,

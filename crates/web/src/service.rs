@@ -230,7 +230,7 @@ fn search(text: &str) -> Result<Option<String>, Failure> {
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
-fn value<T: FromStr>(name: &str, text: &str, expected: &str) -> Result<Option<T>, Failure> {
+pub(crate) fn value<T: FromStr>(name: &str, text: &str, expected: &str) -> Result<Option<T>, Failure> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -268,7 +268,7 @@ fn terminal(text: &str) -> Result<Option<String>, Failure> {
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
-fn moment(name: &str, text: &str) -> Result<Option<Timestamp>, Failure> {
+pub(crate) fn moment(name: &str, text: &str) -> Result<Option<Timestamp>, Failure> {
     if text.is_empty() {
         return Ok(None);
     }

@@ -1,6 +1,11 @@
 //! The REST API: JSON of the same things that the pages show.
 
+mod body;
+pub(crate) mod diagnosis;
+mod incident_schema;
+pub(crate) mod incidents;
 pub(crate) mod overview;
+pub(crate) mod register;
 pub(crate) mod transactions;
 
 pub(crate) mod cards;

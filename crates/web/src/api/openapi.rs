@@ -7,7 +7,9 @@ use axum::{Json, extract::State};
 use serde_json::Value;
 use utoipa::OpenApi;
 
-use super::{cards, codes, events, health, overview, schema, terminals, transactions};
+use super::{
+    cards, codes, diagnosis, events, health, incidents, overview, register, schema, terminals, transactions,
+};
 use crate::{error::Problem, router::Shared};
 
 #[derive(OpenApi)]
@@ -21,6 +23,7 @@ use crate::{error::Problem, router::Shared};
     ),
     tags(
         (name = "transactions", description = "What was asked and what was answered."),
+        (name = "diagnosis", description = "Why payments were refused, the incidents behind them, and what people do about them."),
         (name = "cards", description = "PIN state of cards."),
         (name = "terminals", description = "Terminals and their sessions."),
         (name = "handbook", description = "What response codes and reasons mean, and what to do."),
@@ -30,6 +33,18 @@ use crate::{error::Problem, router::Shared};
         overview::overview,
         transactions::list,
         transactions::one,
+        diagnosis::one,
+        diagnosis::feedback,
+        diagnosis::causes,
+        incidents::list,
+        incidents::one,
+        incidents::set_status,
+        incidents::restore_tries,
+        incidents::answer,
+        register::json,
+        register::csv,
+        diagnosis::suspend,
+        diagnosis::force_sign_in,
         events::events,
         cards::list,
         cards::one,

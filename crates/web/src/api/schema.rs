@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A moment as RFC 3339 in UTC, with milliseconds.
-fn rfc3339(at: Timestamp) -> String {
+pub(super) fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |t| format!("{t:.3}"))
 }
 

@@ -4,6 +4,7 @@ mod fake;
 mod fake_insight;
 
 mod api;
+mod api_diagnosis;
 mod incidents;
 mod pages;
 mod texts;
@@ -85,12 +86,16 @@ fn filled(route: &str) -> String {
 
 /// What a form of the console sends.
 async fn post(router: &Router, path: &str, form: &str) -> Answer {
+    post_as(router, path, "application/x-www-form-urlencoded", form).await
+}
+
+async fn post_as(router: &Router, path: &str, kind: &str, body: &str) -> Answer {
     let request = Request::builder()
         .method(Method::POST)
         .uri(path)
         .header("accept-language", "en")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Body::from(form.to_owned()))
+        .header("content-type", kind)
+        .body(Body::from(body.to_owned()))
         .unwrap();
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
