@@ -36,3 +36,4 @@ pub use desk::{
 pub use matter::masked;
 pub use service::{AlarmError, AlarmService, Clock, Live, Parts};
 pub use settings::{Channel, Language, Mail, MailTls, Settings, Step};
+pub use texts::text as words;

@@ -113,33 +113,27 @@ impl AlarmService {
     /// # Errors
     /// A sentence for the operator: a certificate file, a password file, the store.
     pub async fn start(parts: Parts) -> Result<Self, String> {
-        let settings = Arc::new(parts.settings);
-        let sender = Sender::new(parts.book.clone(), settings.clone())?;
-        let (alerts, waiting) = mpsc::channel(ALERTS_WAITING);
-        let inner = Arc::new(Inner {
-            book: parts.book,
-            settings,
-            clock: parts.clock,
-            desk: Mutex::default(),
-            pen: tokio::sync::Mutex::default(),
-            alerts,
-            dropped: AtomicU64::new(0),
-            live: broadcast::Sender::new(LIVE_BEHIND),
-            bell: Notify::new(),
-            end: watch::Sender::new(false),
-            tasks: Mutex::default(),
-        });
+        let (alone, tick) = (parts.alone, parts.tick);
+        let (inner, sender, waiting) = Inner::new(parts, Desk::default())?;
         inner.catch_up().await.map_err(|error| format!("alarms: {error}"))?;
-        if parts.alone {
+        if alone {
             inner.desk().forget_attempts();
         }
         let ended = inner.end.subscribe();
         let tasks = vec![
             tokio::spawn(run::take(inner.clone(), waiting, ended.clone())),
-            tokio::spawn(run::look(inner.clone(), sender, parts.tick, ended)),
+            tokio::spawn(run::look(inner.clone(), sender, tick, ended)),
         ];
         *inner.tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
         Ok(Self { inner })
+    }
+
+    /// A service that tells nobody anything, with what is on a desk already: for tests of what is shown.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn asleep(parts: Parts, desk: Desk) -> Result<Self, String> {
+        Ok(Self { inner: Inner::new(parts, desk)?.0 })
     }
 
     /// Raises an alert; never waits. When far too much is raised at once, what does not fit is dropped and counted in the log.
@@ -285,6 +279,26 @@ fn new_id() -> Result<String, AlarmError> {
 }
 
 impl Inner {
+    fn new(parts: Parts, desk: Desk) -> Result<(Arc<Self>, Sender, mpsc::Receiver<Alert>), String> {
+        let settings = Arc::new(parts.settings);
+        let sender = Sender::new(parts.book.clone(), settings.clone())?;
+        let (alerts, waiting) = mpsc::channel(ALERTS_WAITING);
+        let inner = Arc::new(Self {
+            book: parts.book,
+            settings,
+            clock: parts.clock,
+            desk: Mutex::new(desk),
+            pen: tokio::sync::Mutex::default(),
+            alerts,
+            dropped: AtomicU64::new(0),
+            live: broadcast::Sender::new(LIVE_BEHIND),
+            bell: Notify::new(),
+            end: watch::Sender::new(false),
+            tasks: Mutex::default(),
+        });
+        Ok((inner, sender, waiting))
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,7 +10,8 @@ static TEXTS: LazyLock<HashMap<String, HashMap<String, Text>>> =
     LazyLock::new(|| toml::from_str(FILE).unwrap_or_default());
 
 /// A text with what is counted or named put in; the key itself where there is none, which a test excludes.
-pub(crate) fn text(section: &str, key: &str, value: &str) -> Text {
+#[must_use]
+pub fn text(section: &str, key: &str, value: &str) -> Text {
     match TEXTS.get(section).and_then(|texts| texts.get(key)) {
         Some(text) => Text { zh: text.zh.replace("{0}", value), en: text.en.replace("{0}", value) },
         None => Text { zh: key.to_owned(), en: key.to_owned() },
@@ -31,7 +32,8 @@ mod tests {
             .map(|severity| ("severity", severity.name()))
             .chain(reasons.map(|reason| ("reason", reason)))
             .chain(["scope", "since", "count", "over", "link", "foot"].map(|line| ("line", line)))
-            .chain(["title", "body"].map(|part| ("webhook-disabled", part)));
+            .chain(["title", "body"].map(|part| ("webhook-disabled", part)))
+            .chain(["title", "body"].map(|part| ("shared-key", part)));
         for (section, key) in wanted {
             let found = text(section, key, "7");
             assert!(found.zh != key && !found.zh.is_empty() && !found.en.is_empty(), "{section}.{key}");

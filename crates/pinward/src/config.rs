@@ -32,6 +32,9 @@ pub(crate) struct Config {
     /// The console and the REST API.
     #[serde(default)]
     pub(crate) console: Console,
+    /// Who is told when something happens.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) alarms: alarm::Settings,
     /// The host as a whole.
     #[serde(default)]
     pub(crate) host: host::Settings,
@@ -44,6 +47,10 @@ pub(crate) struct Config {
     /// Other issuers, whose cards are forwarded to them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) route: Vec<host::RouteConfig>,
+}
+
+fn is_default(settings: &alarm::Settings) -> bool {
+    *settings == alarm::Settings::default()
 }
 
 /// The console's settings.
@@ -87,6 +94,7 @@ impl Config {
             problems
                 .push("[database] and store_password_file belong to a `store`, and there is none".to_owned());
         }
+        problems.extend(self.alarms.problems());
         problems.extend(self.module.problems(self.host.module_timeout_ms));
         if let Err(error) = self.products() {
             problems.push(error);

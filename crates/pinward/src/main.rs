@@ -1,6 +1,7 @@
 //! pinward: the PIN side of card payments in one program. This crate only wires: each subcommand is a file under
 //! `command/`, [`config`] is what an operator sets, [`runtime`] starts what the configuration says.
 
+mod alarms;
 mod command;
 mod config;
 mod describe;

@@ -9,7 +9,8 @@ use store::Store;
 use tokio::sync::oneshot;
 
 use crate::{
-    command::Usage, config::Config, describe::Describer, health::Health, shared_keys, storage::Storage,
+    alarms, command::Usage, config::Config, describe::Describer, health::Health, shared_keys,
+    storage::Storage,
 };
 
 /// How often the values that were measured are put into their buckets.
@@ -24,6 +25,7 @@ pub(crate) struct Running {
     storage: Storage,
     health: Arc<Health>,
     signals: Option<Keeper>,
+    alarms: alarm::AlarmService,
 }
 
 /// Starts everything; if one part cannot start, nothing runs.
@@ -39,7 +41,8 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let products = config.products().map_err(Usage)?;
     let (store, archive) = (Store::new(storage.engine()), storage.archive());
     let metrics = metrics()?;
-    shared_keys::alarm(&*archive).await?;
+    let alarms = alarms::start(&config.alarms, &storage).await?;
+    shared_keys::alarm(&*archive, &alarms).await?;
     let health = Health::start(store.clone(), Arc::clone(&module)).await;
     let listener = web::bind(config.console.address).await.map_err(|e| Usage(with_source(&e)))?;
     let console = listener.local_addr()?;
@@ -49,6 +52,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         describer: Arc::new(Describer),
         sandbox: config.host.sandbox,
         insight: Arc::new(web::insight::NoInsight),
+        alarms: alarms.clone(),
         health: Arc::clone(&health) as Arc<dyn web::HealthCheck>,
         metrics: Arc::new(move || metrics.render()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -71,7 +75,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let served = tokio::spawn(web::serve(listener, router, async move {
         let _ = stopped.await;
     }));
-    Ok(Running { host, console, stop_console, served, storage, health, signals })
+    Ok(Running { host, console, stop_console, served, storage, health, signals, alarms })
 }
 
 impl Running {
@@ -98,7 +102,7 @@ impl Running {
         }
     }
 
-    /// Stops in order: no new requests, answers out, console closed, store flushed.
+    /// Stops in order: no new requests, answers out, console closed, alarms kept, store flushed.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.host.shutdown().await;
         let _ = self.stop_console.send(());
@@ -106,6 +110,7 @@ impl Running {
         if let Some(signals) = self.signals {
             signals.stop().await;
         }
+        self.alarms.stop().await;
         self.storage.close().await
     }
 }

@@ -3,11 +3,12 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use alarm::AlarmService;
 use hsm::soft::Ceremony;
 use keyring::ElsewhereKey;
 use store::{Archive, archive::TerminalView};
 
-use crate::storage::Place;
+use crate::{alarms, storage::Place};
 
 /// Digits of a check value that the register of keys has: three bytes.
 const REGISTER_DIGITS: usize = 6;
@@ -21,8 +22,8 @@ fn shared(terminals: &[TerminalView]) -> Vec<(&str, Vec<&str>)> {
     by_value.into_iter().filter(|(_, terminals)| terminals.len() > 1).collect()
 }
 
-/// Says it in the log and in the metrics.
-pub(crate) async fn alarm(archive: &dyn Archive) -> anyhow::Result<()> {
+/// Says it in the log and in the metrics, and raises an alarm.
+pub(crate) async fn alarm(archive: &dyn Archive, alarms: &AlarmService) -> anyhow::Result<()> {
     let terminals = archive.terminals().await?;
     let found = shared(&terminals);
     let count: usize = found.iter().map(|(_, terminals)| terminals.len()).sum();
@@ -32,6 +33,7 @@ pub(crate) async fn alarm(archive: &dyn Archive) -> anyhow::Result<()> {
     );
     metrics::gauge!("pinward_terminals_sharing_a_key").set(count as f64);
     for (check_value, terminals) in found {
+        alarms::shared_key(alarms, check_value, &terminals);
         tracing::error!(
             check_value,
             terminals = terminals.join(" "),

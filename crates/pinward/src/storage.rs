@@ -191,10 +191,6 @@ impl std::fmt::Display for Place {
 #[derive(Clone)]
 pub(crate) struct Storage {
     kind: Kind,
-    #[allow(
-        dead_code,
-        reason = "alarms, rules and incidents keep their decisions in it; the wiring of each follows"
-    )]
     book: Arc<dyn Book>,
 }
 
@@ -225,9 +221,13 @@ impl Storage {
     }
 
     /// What people decided about the system.
-    #[allow(dead_code, reason = "as its field")]
     pub(crate) fn book(&self) -> Arc<dyn Book> {
         Arc::clone(&self.book)
+    }
+
+    /// Has no other process this store?
+    pub(crate) fn is_alone(&self) -> bool {
+        matches!(self.kind, Kind::Embedded(_))
     }
 
     /// Finishes what was taken, and ends.

@@ -74,6 +74,14 @@ actions! {
     post "/api/v1/transactions/{rrn}/diagnosis/feedback" => api::diagnosis::feedback,
     post "/api/v1/terminals/{terminal}/suspend" => api::diagnosis::suspend,
     post "/api/v1/terminals/{terminal}/force-sign-in" => api::diagnosis::force_sign_in,
+    post "/api/v1/alerts/{alarm}/ack" => api::alerts::acknowledge,
+    post "/api/v1/silences" => api::alerts::silence,
+    delete "/api/v1/silences/{silence}" => api::alerts::lift,
+    post "/api/v1/webhooks" => api::webhooks::subscribe,
+    delete "/api/v1/webhooks/{webhook}" => api::webhooks::remove,
+    post "/api/v1/webhooks/{webhook}/test" => api::webhooks::test,
+    post "/api/v1/webhooks/{webhook}/rotate" => api::webhooks::rotate,
+    post "/api/v1/webhooks/{webhook}/enable" => api::webhooks::enable,
 }
 
 routes! {
@@ -110,6 +118,10 @@ routes! {
     "/api/v1/codes" => api::codes::list,
     "/api/v1/codes/{code}" => api::codes::one,
     "/api/v1/reasons" => api::codes::reasons,
+    "/api/v1/alerts" => api::alerts::list,
+    "/api/v1/silences" => api::alerts::silences,
+    "/api/v1/webhooks" => api::webhooks::list,
+    "/api/v1/webhooks/{webhook}/deliveries" => api::webhooks::deliveries,
     "/api/v1/events" => api::events::events,
     "/api/v1/health" => api::health::health,
     "/api/openapi.json" => api::openapi::document,

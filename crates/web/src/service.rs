@@ -278,7 +278,20 @@ pub(crate) fn moment(name: &str, text: &str) -> Result<Option<Timestamp>, Failur
         .ok_or_else(|| Failure::not_understood(name, "RFC 3339, such as 2026-11-22T10:43:02+08:00"))
 }
 
-fn limit(text: &str) -> Result<u32, Failure> {
+/// Where an alarm stands, as it came.
+pub(crate) fn standing(text: &str) -> Result<Option<alarm::Standing>, Failure> {
+    use alarm::Standing::{Acknowledged, Open, Over, Silenced};
+    match text {
+        "" => Ok(None),
+        "open" => Ok(Some(Open)),
+        "silenced" => Ok(Some(Silenced)),
+        "acknowledged" => Ok(Some(Acknowledged)),
+        "over" => Ok(Some(Over)),
+        _ => Err(Failure::not_understood("standing", "open, silenced, acknowledged or over")),
+    }
+}
+
+pub(crate) fn limit(text: &str) -> Result<u32, Failure> {
     const EXPECTED: &str = "a number from 1 to 500";
     match value("limit", text, EXPECTED)? {
         None => Ok(LIMIT),

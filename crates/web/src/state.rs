@@ -21,6 +21,8 @@ pub struct WebState {
     pub sandbox: bool,
     /// What is known about causes and incidents; [`crate::insight::NoInsight`] when no diagnosis runs.
     pub insight: Arc<dyn Insight>,
+    /// What somebody should look at, and who is told.
+    pub alarms: alarm::AlarmService,
     /// How the host is.
     pub health: Arc<dyn HealthCheck>,
     /// The figures for a metrics collector.

@@ -89,6 +89,15 @@ impl Delivery {
         }
     }
 
+    /// When it is tried next, if nobody is at it.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Timestamp> {
+        match self.state {
+            DeliveryState::Waiting(at) => Some(at),
+            _ => None,
+        }
+    }
+
     /// Is somebody still to try?
     #[must_use]
     pub fn is_pending(&self) -> bool {

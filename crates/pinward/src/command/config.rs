@@ -46,6 +46,7 @@ fn default_text() -> anyhow::Result<String> {
         products: None,
         database: crate::storage::Database::default(),
         console: Console::default(),
+        alarms: alarm::Settings::default(),
         host: host::Settings::default(),
         module: ModuleConfig::default(),
         listener: vec![host::ListenerConfig {

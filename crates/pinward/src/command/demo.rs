@@ -15,6 +15,7 @@ use store_sql::postgres;
 
 use super::Usage;
 use crate::{
+    alarms,
     config::{Config, Console},
     log,
     module::ModuleConfig,
@@ -82,6 +83,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         products: None,
         database: place.wish.database.clone(),
         console: Console { address: options.console },
+        alarms: alarms::of_data(&options.data)?,
         host: host::Settings { sandbox: true, limits: limits(), ..host::Settings::default() },
         module: seeded.module.clone(),
         listener: seed::listeners(options.listen, &seeded.module)?,

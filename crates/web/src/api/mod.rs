@@ -8,6 +8,9 @@ pub(crate) mod overview;
 pub(crate) mod register;
 pub(crate) mod transactions;
 
+pub(crate) mod alarm_schema;
+pub(crate) mod alerts;
+pub(crate) mod body;
 pub(crate) mod cards;
 pub(crate) mod codes;
 pub(crate) mod events;
@@ -16,3 +19,4 @@ pub(crate) mod openapi;
 pub(crate) mod query;
 pub(crate) mod schema;
 pub(crate) mod terminals;
+pub(crate) mod webhooks;

@@ -8,7 +8,8 @@ use serde_json::Value;
 use utoipa::OpenApi;
 
 use super::{
-    cards, codes, diagnosis, events, health, incidents, overview, register, schema, terminals, transactions,
+    alerts, cards, codes, diagnosis, events, health, incidents, overview, register, schema, terminals,
+    transactions, webhooks,
 };
 use crate::{error::Problem, router::Shared};
 
@@ -26,6 +27,7 @@ use crate::{error::Problem, router::Shared};
         (name = "diagnosis", description = "Why payments were refused, the incidents behind them, and what people do about them."),
         (name = "cards", description = "PIN state of cards."),
         (name = "terminals", description = "Terminals and their sessions."),
+        (name = "alarms", description = "What somebody should look at, who is told, and what is held back."),
         (name = "handbook", description = "What response codes and reasons mean, and what to do."),
         (name = "host", description = "How this host is."),
     ),
@@ -52,6 +54,18 @@ use crate::{error::Problem, router::Shared};
         codes::list,
         codes::one,
         codes::reasons,
+        alerts::list,
+        alerts::acknowledge,
+        alerts::silences,
+        alerts::silence,
+        alerts::lift,
+        webhooks::list,
+        webhooks::subscribe,
+        webhooks::deliveries,
+        webhooks::test,
+        webhooks::rotate,
+        webhooks::enable,
+        webhooks::remove,
         health::health,
         health::livez,
         health::readyz,

@@ -28,6 +28,9 @@ use store::{
 use tokio::sync::broadcast;
 use web::{Check, DescribedField, HealthCheck, MessageDescriber, WebState, Zone};
 
+#[path = "fake/alarms.rs"]
+pub(crate) mod alarms;
+
 /// The published sandbox card: the only full number in the fake; it must never reach a page.
 pub(crate) const HERO_PAN: &str = "6216261000000000018";
 /// The transaction that used up the last try.
@@ -633,6 +636,7 @@ pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
         products: Products::builtin(),
         describer: Arc::new(FakeDescriber),
         sandbox,
+        alarms: alarms::asleep(),
         health: Arc::new(FakeHealth { ok: true }),
         metrics: Arc::new(|| "pinward_auth_total{rc=\"55\"} 1\n".to_owned()),
         version: "0.1.0-test".to_owned(),

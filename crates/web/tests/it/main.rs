@@ -3,6 +3,7 @@
 mod fake;
 mod fake_insight;
 
+mod alarms;
 mod api;
 mod api_diagnosis;
 mod incidents;
@@ -77,6 +78,7 @@ async fn get(router: &Router, path: &str, lang: &str) -> Answer {
 fn filled(route: &str) -> String {
     let card = "a05e170009080706050403020100ffee";
     route
+        .replace("{webhook}", fake::alarms::WEBHOOK)
         .replace("{rrn}", fake::HERO_RRN)
         .replace("{id}", card)
         .replace("{code}", "75")
