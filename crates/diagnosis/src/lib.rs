@@ -14,10 +14,27 @@ pub mod engine;
 pub mod evidence;
 pub mod incident;
 pub mod observation;
+pub mod tuning;
 pub mod verdict;
 
+mod card;
+mod cohort;
+mod detector;
+mod diagnosis;
+mod fleet;
+mod hypothesis;
+mod intake;
+mod lifecycle;
+mod memory;
+mod refusal;
+mod register;
+mod session;
+mod stats;
+
 pub use cause::Cause;
+pub use diagnosis::Diagnosis;
 pub use engine::{Change, Diagnose};
 pub use incident::{Incident, Scope, Status};
 pub use observation::{Observation, What};
+pub use tuning::{Tuning, TuningError};
 pub use verdict::{Evidence, Verdict};

@@ -1,0 +1,556 @@
+//! One terminal: since when does it look as if something were wrong, and what?
+//!
+//! A sign wakes the question. The onset is the start that makes the likelihood ratio of "wrong since then" against "as usual"
+//! largest, over the last card sessions, both with the share integrated out (beta-binomial): four wrong first entries in a row
+//! are as telling as a rate that has crept up over sixty sessions, and a terminal that is always a little worse is not an
+//! alarm. By Ville's inequality the chance that such a ratio ever exceeds e^h from a given start is at most e^-h. A Bernoulli
+//! CUSUM beside it keeps what is older than the sessions that are remembered. What it is is then asked of all features of the
+//! sessions since the onset ([`hypothesis`](crate::hypothesis)).
+
+use model::{CardId, Timestamp};
+
+use crate::{
+    Cause, Change, Diagnosis, Evidence, Scope, Status,
+    cohort::Common,
+    evidence as e,
+    fleet::{Group, Slot},
+    hypothesis::{Counts, Feature, Ranking, feature_ln, rank},
+    observation::Payment,
+    refusal::explains,
+    register::{Draft, Held},
+    session::{Family, Outcome, Session},
+    stats::Beta,
+};
+
+/// Which groups of incidents a cause belongs to.
+pub(crate) fn group_of(cause: Cause) -> Group {
+    use Cause as C;
+    match cause {
+        C::NetworkLoss => Group::Line,
+        C::DuplicateSubmission => Group::Double,
+        C::KsnReplay => Group::Serial,
+        C::ClockDrift => Group::Clock,
+        C::CodeJumping => Group::Registration,
+        C::MovedTerminal | C::ImpossibleTravel => Group::Place,
+        C::CardTesting => Group::Numbers,
+        C::SignInMissing => Group::SignIn,
+        C::SkimCashOut | C::UnlimitedOperation | C::CounterAbuse => Group::Fraud,
+        C::Forgotten
+        | C::Mistyped
+        | C::Locked
+        | C::BruteForce
+        | C::PinSpray
+        | C::WrongTerminalKey
+        | C::ZoneKey
+        | C::HsmFault
+        | C::KeypadFault
+        | C::ScreenFault
+        | C::FirmwareRegression
+        | C::PanBinding
+        | C::Ordinary => Group::Pin,
+    }
+}
+
+/// The group of incidents that a kind of sign speaks of first.
+pub(crate) fn group_of_family(family: Family) -> Group {
+    match family {
+        Family::Wrong | Family::Unreadable | Family::ZoneUnreadable | Family::Key | Family::Cancel => {
+            Group::Pin
+        }
+        Family::Silent | Family::Lost => Group::Line,
+        Family::Duplicate => Group::Double,
+        Family::Dead => Group::Numbers,
+    }
+}
+
+/// Is a sign of this family one more of an open incident's?
+fn is_sign_of(held: &Held, family: Family) -> bool {
+    match held.incident.cause {
+        Cause::KeypadFault => matches!(family, Family::Wrong | Family::Cancel),
+        _ => held.family == Some(family),
+    }
+}
+
+/// A start from which things look wrong.
+#[derive(Debug, Clone, Copy)]
+struct Suspicion {
+    onset: u32,
+    own_ln: f64,
+}
+
+impl Diagnosis {
+    /// A session shows a sign: it is noted, and the detectors are asked, widest first.
+    pub(crate) fn sign(&mut self, slot: Slot, number: u32, family: Family) {
+        let Some(session) = self.fleet[slot].session_mut(number) else { return };
+        session.signs |= family.bit();
+        let shared = session.shared;
+        if let Some(mark) = self.cohorts.mark_mut(shared) {
+            mark.signs |= family.bit();
+        }
+        if self.join_wider(slot, number, family) {
+            return;
+        }
+        let group = group_of_family(family);
+        let id = self.fleet[slot].incidents[group as usize];
+        if self.register.get(id).is_some_and(|held| is_sign_of(held, family)) {
+            self.join(id, slot, number);
+            self.revisit(slot, group);
+            return;
+        }
+        if self.ask_cohorts(slot, number, family) {
+            return;
+        }
+        if id != 0 {
+            self.revisit(slot, group);
+            return;
+        }
+        self.ask_terminal(slot, number, family);
+        if family == Family::Wrong {
+            self.ask_window(slot, number);
+        }
+    }
+
+    /// An open incident of a wider scope explains the sign: it is counted there.
+    fn join_wider(&mut self, slot: Slot, number: u32, family: Family) -> bool {
+        let Some(id) = self.wider(slot, number, family) else { return false };
+        self.join(id, slot, number);
+        true
+    }
+
+    /// The open incident of a wider scope that explains this family's signs in a session.
+    fn wider(&self, slot: Slot, number: u32, family: Family) -> Option<u64> {
+        let mark = self.cohorts.mark(self.fleet[slot].session(number)?.shared)?;
+        mark.cohorts
+            .iter()
+            .filter_map(|place| self.cohorts.get(*place))
+            .map(|cohort| cohort.incidents[family as usize])
+            .find(|id| *id != 0)
+    }
+
+    /// Counts a session as part of an incident, and its refusals.
+    pub(crate) fn join(&mut self, id: u64, slot: Slot, number: u32) {
+        let limit = self.tuning.limits.cards_per_incident;
+        let Some(session) = self.fleet[slot].session(number) else { return };
+        self.register.count(id, session, session.at, limit);
+        let (refusals, cause) = (session.refusals, self.register.get(id).map(|held| held.incident.cause));
+        for place in refusals.into_iter().filter(|place| *place != 0) {
+            self.attach(place, id, cause);
+        }
+    }
+
+    /// Puts an incident behind a refusal, if it can be its cause.
+    pub(crate) fn attach(&mut self, place: u32, id: u64, cause: Option<Cause>) {
+        let Some(refusal) = self.refusals.get_mut(place) else { return };
+        if refusal.incident == 0 && cause.is_some_and(|cause| explains(cause, refusal.outcome)) {
+            refusal.incident = id;
+            self.rejudge(place);
+        }
+    }
+
+    /// A later payment of a session: it belongs to the incident that the session belongs to.
+    pub(crate) fn join_open(
+        &mut self,
+        slot: Slot,
+        number: u32,
+        refusal: u32,
+        payment: &Payment,
+        outcome: Outcome,
+    ) {
+        let Some(session) = self.fleet[slot].session(number) else { return };
+        let first = session.refusals[0];
+        let id = match self.refusals.get(first).map_or(0, |first| first.incident) {
+            0 => Group::PAYMENT_GROUPS
+                .iter()
+                .map(|group| self.fleet[slot].incidents[*group as usize])
+                .find(|id| *id != 0)
+                .unwrap_or(0),
+            id => id,
+        };
+        let Some(held) = self.register.get(id) else { return };
+        let cause = held.incident.cause;
+        let counted = held.family.is_none_or(|family| session.shows(family));
+        if !counted || !explains(cause, outcome) {
+            return;
+        }
+        let limit = self.tuning.limits.cards_per_incident;
+        let minor = Some(payment.amount.0);
+        self.register.count_payment(id, payment.card, minor, payment.try_charged, self.now, limit);
+        self.attach(refusal, id, Some(cause));
+    }
+
+    /// Asks about one terminal.
+    fn ask_terminal(&mut self, slot: Slot, number: u32, family: Family) {
+        if matches!(family, Family::ZoneUnreadable | Family::Silent) {
+            // said by the issuer: no terminal's doing
+            return;
+        }
+        let group = group_of_family(family);
+        let Some(suspicion) = self.suspicion(slot, family) else { return };
+        let mut onset = suspicion.onset;
+        let terminal = &self.fleet[slot];
+        let by_cusum = family == Family::Wrong && f64::from(terminal.cusum) >= self.tuning.alarm.cusum_h;
+        if suspicion.own_ln < self.tuning.alarm.terminal_own && !by_cusum {
+            return;
+        }
+        if by_cusum && terminal.cusum_onset.wrapping_sub(onset) as i32 <= 0 {
+            onset = terminal.cusum_onset;
+        }
+        let (counts, usual) = self.features_since(slot, onset, number);
+        let ranking = rank(&self.tuning.hypotheses, |cause| group_of(cause) == group, &counts, &usual);
+        let Some((cause, _, ln)) = ranking.causes.first().copied() else { return };
+        let mut needed = self.tuning.alarm.terminal;
+        if by_cusum {
+            needed *= 0.5;
+        }
+        if matches!(
+            family,
+            Family::Unreadable | Family::Lost | Family::Cancel | Family::Duplicate | Family::Key
+        ) && self.shows_elsewhere(slot, number, family)
+        {
+            needed += self.tuning.alarm.elsewhere_extra;
+        }
+        if ln >= needed {
+            self.open_terminal(slot, onset, family, cause, &ranking, (&counts, &usual));
+        }
+    }
+
+    /// The screen found this terminal: asked as always, with half the limit.
+    pub(crate) fn ask_screened(&mut self, slot: Slot, family: Family) {
+        let group = group_of_family(family);
+        if self.fleet[slot].incidents[group as usize] != 0 {
+            return;
+        }
+        let Some(suspicion) = self.suspicion(slot, family) else { return };
+        if self.wider(slot, suspicion.onset, family).is_some() {
+            return;
+        }
+        let last = self.fleet[slot].next().wrapping_sub(1);
+        let (counts, usual) = self.features_since(slot, suspicion.onset, last);
+        let ranking = rank(&self.tuning.hypotheses, |cause| group_of(cause) == group, &counts, &usual);
+        let Some((cause, _, ln)) = ranking.causes.first().copied() else { return };
+        if ln >= self.tuning.alarm.terminal * 0.5 {
+            self.open_terminal(slot, suspicion.onset, family, cause, &ranking, (&counts, &usual));
+        }
+    }
+
+    /// The start that makes "wrong since then" most likely, for one family.
+    fn suspicion(&self, slot: Slot, family: Family) -> Option<Suspicion> {
+        /// A sign of three days ago has nothing to do with one of today.
+        const LOOK_BACK_MS: i64 = 72 * 3_600_000;
+        let terminal = &self.fleet[slot];
+        let own = self.usual_at(terminal, family);
+        let weight = own.a + own.b;
+        let alternative = self.alternative(family);
+        let (mut k, mut n, mut expected) = (0.0, 0.0, 0.0);
+        // a card that fails here twice is one sign: it may be the card
+        let mut cards: Vec<CardId> = Vec::new();
+        let mut best: Option<Suspicion> = None;
+        for (number, session) in terminal.open_sessions() {
+            if self.now.since_ms(session.at) > LOOK_BACK_MS {
+                break;
+            }
+            if !session.counts(family) || session.shows(family) && cards.contains(&session.card) {
+                continue;
+            }
+            n += 1.0;
+            expected += if family == Family::Wrong { f64::from(session.usual) } else { own.mean() };
+            if session.shows(family) {
+                k += 1.0;
+                cards.push(session.card);
+                if k >= 2.0 {
+                    let usual = Beta::around(expected / n, weight);
+                    let ln = alternative.ln_marginal(k, n) - usual.ln_marginal(k, n);
+                    if best.is_none_or(|best| ln > best.own_ln) {
+                        best = Some(Suspicion { onset: number, own_ln: ln });
+                    }
+                }
+            }
+        }
+        best
+    }
+
+    pub(crate) fn alternative(&self, family: Family) -> Beta {
+        let alternative = &self.tuning.alternative;
+        let [a, b] = match family {
+            Family::Wrong => alternative.wrong,
+            Family::Unreadable | Family::ZoneUnreadable => alternative.unreadable,
+            Family::Key => alternative.key,
+            Family::Silent => alternative.silent,
+            Family::Lost => alternative.lost,
+            Family::Cancel => alternative.cancel,
+            Family::Duplicate => alternative.duplicate,
+            Family::Dead => alternative.dead,
+        };
+        Beta { a, b }
+    }
+
+    /// Do other terminals that share something with this one show the same sign in the hour?
+    fn shows_elsewhere(&self, slot: Slot, number: u32, family: Family) -> bool {
+        const HOUR_MS: i64 = 3_600_000;
+        let Some(session) = self.fleet[slot].session(number) else { return false };
+        let Some(mark) = self.cohorts.mark(session.shared) else { return false };
+        [Common::INSTANCE, Common::ZONE, Common::NETWORK, Common::FIRMWARE, Common::BIN].iter().any(|level| {
+            let mut others: Vec<Slot> = Vec::new();
+            let (mut k, mut n) = (0.0, 0.0);
+            for (_, other) in self.cohorts.marks_of(mark.cohorts[*level]) {
+                if self.now.since_ms(other.at) > HOUR_MS {
+                    break;
+                }
+                if other.terminal == slot || other.counted & family.bit() == 0 {
+                    continue;
+                }
+                n += 1.0;
+                if other.signs & family.bit() != 0 {
+                    k += 1.0;
+                    if !others.contains(&other.terminal) {
+                        others.push(other.terminal);
+                    }
+                }
+            }
+            // as many as usual are no sign of a wider cause
+            let usual = self.usual(family);
+            others.len() >= self.tuning.alarm.elsewhere_terminals
+                && self.alternative(family).ln_marginal(k, n) - usual.ln_marginal(k, n) > 3.0
+        })
+    }
+
+    /// What the sessions of a terminal since an onset show, up to `last`, and what is usual here.
+    pub(crate) fn features_since(
+        &self,
+        slot: Slot,
+        onset: u32,
+        last: u32,
+    ) -> (Counts, [Beta; Feature::COUNT]) {
+        const HOUR_MS: i64 = 3_600_000;
+        const SETTLED_MS: i64 = 60_000;
+        let terminal = &self.fleet[slot];
+        let newest = terminal.next().wrapping_sub(1);
+        let since = terminal.session(onset).map_or(self.now, |session| session.at);
+        let changed = [terminal.changed_at, terminal.loaded_at]
+            .iter()
+            .any(|at| at.0 != i64::MIN && (0..HOUR_MS).contains(&since.since_ms(*at)));
+        let now = self.now;
+        let sessions = terminal
+            .sessions
+            .iter()
+            .enumerate()
+            .map(|(n, session)| (terminal.base.wrapping_add(n as u32), session))
+            .filter(|(number, _)| {
+                number.wrapping_sub(onset) as i32 >= 0 && last.wrapping_sub(*number) as i32 >= 0
+            });
+        let mut expected = (0.0, 0.0);
+        for (_, session) in sessions.clone().filter(|(_, session)| session.counts(Family::Wrong)) {
+            expected = (expected.0 + f64::from(session.usual), expected.1 + 1.0);
+        }
+        let counts = Counts::of(
+            sessions.map(|(number, session)| {
+                (session, number != newest || now.since_ms(session.at) > SETTLED_MS)
+            }),
+            changed,
+        );
+        (counts, self.usual_features(slot, expected))
+    }
+
+    /// Every feature's usual share at a terminal; `expected`: the sum of the sessions' own expectations of a wrong PIN.
+    pub(crate) fn usual_features(&self, slot: Slot, expected: (f64, f64)) -> [Beta; Feature::COUNT] {
+        let terminal = &self.fleet[slot];
+        let most = self.tuning.usual.feature_weight;
+        let measured = |feature: Feature| {
+            let at = feature as usize;
+            let (k, n) = (self.features.k[at], self.features.n[at]);
+            Beta::around((k + 0.5) / (n + 1.0), n.clamp(8.0, most))
+        };
+        let family = |family| self.usual_at(terminal, family);
+        Feature::ALL.map(|feature| match feature {
+            Feature::Wrong if expected.1 > 0.0 => {
+                let own = family(Family::Wrong);
+                Beta::around(expected.0 / expected.1, own.a + own.b)
+            }
+            Feature::Wrong => family(Family::Wrong),
+            Feature::Unreadable => family(Family::Unreadable),
+            Feature::Cancel => family(Family::Cancel),
+            Feature::Lost => family(Family::Lost),
+            Feature::Duplicate => family(Family::Duplicate),
+            Feature::Dead => family(Family::Dead),
+            other => measured(other),
+        })
+    }
+
+    fn open_terminal(
+        &mut self,
+        slot: Slot,
+        onset: u32,
+        family: Family,
+        cause: Cause,
+        ranking: &Ranking,
+        seen: (&Counts, &[Beta; Feature::COUNT]),
+    ) {
+        let group = group_of(cause);
+        if self.fleet[slot].incidents[group as usize] != 0 {
+            return;
+        }
+        let terminal = &self.fleet[slot];
+        let since = terminal.session(onset).map_or(self.now, |session| session.at);
+        let evidence = self.terminal_evidence(slot, since, ranking, seen);
+        let sessions = terminal.next().wrapping_sub(onset);
+        let draft = Draft {
+            cause,
+            scope: Scope::Terminal(terminal.id),
+            group,
+            family: Some(family),
+            terminal: Some(slot),
+            onset: since,
+            now: self.now,
+            confidence: self.tuning.calibrated(ranking.probability),
+            second: ranking.causes.get(1).map(|second| second.0),
+            status: self.standing(ranking),
+            evidence,
+            sessions,
+            bad: (0.0, 0.0),
+        };
+        let id = self.open_or_reopen(draft);
+        let terminal = &mut self.fleet[slot];
+        terminal.incidents[group as usize] = id;
+        terminal.repair[group as usize] = 0.0;
+        for number in (0..sessions).map(|n| onset.wrapping_add(n)) {
+            let belongs = self.fleet[slot].session(number).is_some_and(|session| {
+                session.shows(family) || explains(cause, session.first) && session.first != Outcome::Plain
+            });
+            if belongs {
+                self.join(id, slot, number);
+            }
+        }
+    }
+
+    /// Provisional while a second explanation is close.
+    fn standing(&self, ranking: &Ranking) -> Status {
+        let lead = ranking.causes.first().map_or(0.0, |first| first.2)
+            - ranking.causes.get(1).map_or(f64::NEG_INFINITY, |second| second.2).max(0.0);
+        if lead >= self.tuning.alarm.firm { Status::Open } else { Status::Provisional }
+    }
+
+    /// New evidence about an open incident at a terminal: is it still that, something else, or nothing?
+    pub(crate) fn revisit(&mut self, slot: Slot, group: Group) {
+        let id = self.fleet[slot].incidents[group as usize];
+        let Some(held) = self.register.get(id) else { return };
+        let (since, last_seen, cause) = (held.incident.onset, held.incident.last_seen, held.incident.cause);
+        if held.family.is_none() {
+            return;
+        }
+        let terminal = &self.fleet[slot];
+        let inside = |session: &Session| session.at >= since && session.at <= last_seen;
+        let numbers: Vec<u32> = terminal
+            .sessions
+            .iter()
+            .enumerate()
+            .filter(|(_, session)| inside(session))
+            .map(|(n, _)| terminal.base.wrapping_add(n as u32))
+            .collect();
+        let (Some(first), Some(last)) = (numbers.first().copied(), numbers.last().copied()) else { return };
+        let (counts, usual) = self.features_since(slot, first, last);
+        let ranking = rank(&self.tuning.hypotheses, |cause| group_of(cause) == group, &counts, &usual);
+        let Some((best, _, ln)) = ranking.causes.first().copied() else { return };
+        let held_ln = ranking.causes.iter().find(|ranked| ranked.0 == cause).map_or(ln, |ranked| ranked.2);
+        if ln < self.tuning.alarm.give_up {
+            self.retract(id);
+            return;
+        }
+        let other = best != cause && ln >= held_ln + self.tuning.alarm.settle;
+        let evidence = self.terminal_evidence(slot, since, &ranking, (&counts, &usual));
+        let status = self.standing(&ranking);
+        let keeps = best == cause || other;
+        let confidence =
+            self.tuning.calibrated(if keeps { ranking.probability } else { 1.0 - ranking.probability });
+        let Some(held) = self.register.get_mut(id) else { return };
+        if other {
+            held.rename(best);
+        }
+        let incident = &mut held.incident;
+        let moved = other || (f64::from(incident.confidence) - confidence).abs() > 0.05;
+        incident.confidence = confidence as f32;
+        let cause = incident.cause;
+        incident.second = ranking.causes.iter().map(|ranked| ranked.0).find(|second| *second != cause);
+        if incident.status == Status::Provisional || other {
+            incident.status = status;
+        }
+        held.explain(evidence);
+        if moved {
+            self.register.tell(Change::Revised(id));
+        }
+    }
+
+    /// The pieces of evidence for and against the best explanation.
+    fn terminal_evidence(
+        &self,
+        slot: Slot,
+        since: Timestamp,
+        ranking: &Ranking,
+        (counts, usual): (&Counts, &[Beta; Feature::COUNT]),
+    ) -> Vec<Evidence> {
+        let Some((cause, best, _)) = ranking.causes.first().copied() else { return Vec::new() };
+        let Some(hypothesis) = self.tuning.hypotheses.get(best) else { return Vec::new() };
+        let weight = |feature: Feature| feature_ln(hypothesis, feature, counts, usual);
+        let k = |feature: Feature| counts.k[feature as usize];
+        let n = |feature: Feature| counts.n[feature as usize];
+        let share = |feature: Feature| usual[feature as usize].mean();
+        let mut evidence = Vec::new();
+        for feature in Feature::ALL {
+            let ln = weight(feature);
+            if ln.abs() < 0.3 || n(feature) == 0.0 {
+                continue;
+            }
+            let (k, n, share) = (k(feature), n(feature), share(feature));
+            evidence.push(match feature {
+                Feature::Wrong if k * 5.0 < n => e::PINS_AS_EVER.with(ln, [k, n]),
+                Feature::Wrong => e::FIRST_ENTRY_MISMATCHES.with(ln, [k, n, share]),
+                Feature::Unreadable if k == 0.0 => continue,
+                Feature::Unreadable => e::FORMAT_ERRORS_IN_A_ROW.with(ln, [k, share]),
+                Feature::Abandoned if k * 2.0 < n => e::RETRY_SUCCEEDS.with(ln, [n - k, n]),
+                Feature::Abandoned => e::NO_SUCCESS_AFTER.with(ln, [k, n]),
+                Feature::Crossover if k * 2.0 < n => e::CROSSOVER_FAILS.with(ln, [n - k, n]),
+                Feature::Crossover => e::CROSSOVER_SUCCEEDS.with(ln, [k, n]),
+                Feature::Known if k * 2.0 < n => e::CARDS_WITHOUT_HISTORY.with(ln, [n - k, n]),
+                Feature::Known => e::CARDS_WITH_HISTORY.with(ln, [k, n]),
+                Feature::Stripe => e::READ_BY_STRIPE.with(ln, [k, n]),
+                Feature::Small => e::SMALL_AMOUNTS.with(ln, [k, n]),
+                Feature::Neighbour => e::NEIGHBOURING_NUMBERS.with(ln, [k, n]),
+                Feature::Slow => {
+                    e::SLOW_PIN_ENTRY.with(ln, [k, n, f64::from(self.fleet[slot].entry_ln_ms.exp())])
+                }
+                Feature::Cancel if k == 0.0 => e::NO_CANCELS.with(ln, [n]),
+                Feature::Cancel => e::CANCELS_AND_TIMEOUTS.with(ln, [k, n, share]),
+                Feature::Lost => e::LOST_MESSAGES.with(ln, [k, n, share]),
+                Feature::Duplicate => e::SAME_AGAIN.with(ln, [k, n, self.tuning.window.duplicate_s as f64]),
+                Feature::Dead => {
+                    e::DEAD_NUMBERS.with(ln, [k, self.now.since_ms(since) as f64 / 60_000.0, 1.0])
+                }
+                Feature::Changed if k == 0.0 => continue,
+                Feature::Changed => e::CHANGED_BEFORE.with(ln, [self.minutes_since_change(slot, since)]),
+            });
+        }
+        if cause == Cause::DuplicateSubmission {
+            evidence.push(e::FIRST_WAS_ANSWERED.with(1.0, [k(Feature::Duplicate)]));
+        }
+        let fine = n(Feature::Wrong) - k(Feature::Wrong);
+        if fine > 0.0 && cause != Cause::DuplicateSubmission && cause != Cause::NetworkLoss {
+            let ln = (weight(Feature::Wrong) + weight(Feature::Unreadable)).min(0.0) - 0.3;
+            evidence.push(e::OTHER_CARDS_FINE.with(ln, [fine, n(Feature::Wrong)]));
+        }
+        evidence
+    }
+
+    fn minutes_since_change(&self, slot: Slot, since: Timestamp) -> f64 {
+        let terminal = &self.fleet[slot];
+        [terminal.changed_at, terminal.loaded_at]
+            .iter()
+            .filter(|at| at.0 != i64::MIN && **at <= since)
+            .map(|at| since.since_ms(*at) as f64 / 60_000.0)
+            .fold(f64::INFINITY, f64::min)
+            .min(60.0)
+    }
+}
+
+impl Group {
+    /// Groups whose incidents explain refusals of payments at a terminal.
+    const PAYMENT_GROUPS: [Self; 4] = [Self::Pin, Self::Line, Self::Numbers, Self::Registration];
+}

@@ -1,0 +1,328 @@
+//! The diagnosis itself: what it remembers, and the way of one observation through it.
+//!
+//! An observation first finds its terminal, card and card session. What the session shows is a sign of some family, and
+//! signs wake the detectors: wider scopes first, so that one broken zone key is one incident and not one at every terminal.
+//! Everything else here is bookkeeping: sessions that settle are learnt as usual, open incidents are kept up to date.
+
+use model::{CardId, Rrn, Timestamp};
+
+use crate::{
+    Change, Diagnose, Incident, Observation, Verdict, What,
+    card::Card,
+    cohort::{Cohorts, Common},
+    detector::{agents::Agents, common_point::CashOuts, firmware::Versions},
+    fleet::{Fleet, Slot, Terminal},
+    hypothesis::{Counts, Feature},
+    memory::Remembered,
+    refusal::Refusals,
+    register::Register,
+    session::Family,
+    stats::Beta,
+    tuning::Tuning,
+};
+
+/// From observations to verdicts and incidents.
+#[derive(Debug)]
+pub struct Diagnosis {
+    pub(crate) tuning: Tuning,
+    pub(crate) fleet: Fleet,
+    pub(crate) cards: Remembered<CardId, Card>,
+    pub(crate) cohorts: Cohorts,
+    pub(crate) register: Register,
+    pub(crate) refusals: Refusals,
+    pub(crate) agents: Agents,
+    pub(crate) cash: CashOuts,
+    pub(crate) versions: Versions,
+    /// The share of clocks that are off lately.
+    pub(crate) clocks_off: f64,
+    /// When the fleet was screened last.
+    pub(crate) screened: Timestamp,
+    /// What is usual in the whole fleet: features of sessions, and families of signs.
+    pub(crate) features: Counts,
+    pub(crate) families: [(f64, f64); Family::COUNT],
+    pub(crate) now: Timestamp,
+    /// Rises with every gap: windows that began in an earlier epoch are void.
+    pub(crate) epoch: u32,
+    swept: Timestamp,
+    place: u64,
+    at_place: Vec<Observation>,
+}
+
+impl Diagnosis {
+    /// Observations of one place in the journal that are told apart from repetitions.
+    const AT_PLACE: usize = 256;
+    /// How often incidents are looked through for those that are over.
+    const SWEEP_S: i64 = 30;
+    /// Fleet-wide counts weigh half above this.
+    const FADE: f64 = 50_000.0;
+
+    /// One that has seen nothing.
+    #[must_use]
+    pub fn new(tuning: Tuning) -> Self {
+        let usual = &tuning.usual;
+        let mut families = [(0.0, 0.0); Family::COUNT];
+        for (family, [a, b]) in [
+            (Family::Wrong, usual.wrong),
+            (Family::Unreadable, usual.unreadable),
+            (Family::ZoneUnreadable, usual.unreadable),
+            (Family::Key, usual.key),
+            (Family::Silent, usual.silent),
+            (Family::Lost, usual.lost),
+            (Family::Cancel, usual.cancel),
+            (Family::Duplicate, usual.duplicate),
+            (Family::Dead, usual.dead),
+        ] {
+            families[family as usize] = (a, a + b);
+        }
+        let mut features = Counts::default();
+        for (feature, [a, b]) in [
+            (Feature::Abandoned, usual.abandoned),
+            (Feature::Crossover, usual.crossover),
+            (Feature::Known, usual.known),
+            (Feature::Stripe, usual.stripe),
+            (Feature::Small, usual.small),
+            (Feature::Neighbour, usual.neighbour),
+            (Feature::Slow, usual.slow),
+            (Feature::Changed, usual.changed),
+        ] {
+            features.k[feature as usize] = a;
+            features.n[feature as usize] = a + b;
+        }
+        Self {
+            cards: Remembered::new(tuning.limits.cards),
+            agents: Agents::new(tuning.limits.agents),
+            cash: CashOuts::default(),
+            versions: Versions::default(),
+            clocks_off: 0.0,
+            screened: Timestamp(i64::MIN),
+            fleet: Fleet::default(),
+            cohorts: Cohorts::default(),
+            register: Register::default(),
+            refusals: Refusals::default(),
+            features,
+            families,
+            now: Timestamp(i64::MIN),
+            epoch: 0,
+            swept: Timestamp(i64::MIN),
+            place: 0,
+            at_place: Vec::new(),
+            tuning,
+        }
+    }
+
+    /// How many terminals and cards are remembered just now.
+    #[must_use]
+    pub fn remembered(&self) -> (usize, usize) {
+        (self.fleet.len(), self.cards.len())
+    }
+
+    /// Was it taken before? The journal's places only rise; signals between two entries share the place of the first.
+    fn is_repetition(&mut self, observation: &Observation) -> bool {
+        if observation.place < self.place {
+            return true;
+        }
+        if observation.place > self.place {
+            self.place = observation.place;
+            self.at_place.clear();
+        } else if self.at_place.contains(observation) {
+            return true;
+        }
+        if self.at_place.len() < Self::AT_PLACE {
+            self.at_place.push(*observation);
+        }
+        false
+    }
+
+    /// Moves the time on. A clock that went back, and a feed that was silent for hours, are gaps.
+    fn tick(&mut self, at: Timestamp) {
+        let sessions = &self.tuning.sessions;
+        if self.now.0 != i64::MIN {
+            let passed = at.since_ms(self.now);
+            if passed < -sessions.clock_back_s * 1000 || passed > sessions.gap_s * 1000 {
+                self.begin_epoch();
+                self.now = at;
+                self.swept = at;
+            }
+        }
+        self.now = self.now.max(at);
+        if self.now.since_ms(self.swept) >= Self::SWEEP_S * 1000 {
+            self.swept = self.now;
+            self.sweep();
+        }
+    }
+
+    /// What was before proves nothing about what comes: windows and runs begin anew, what is usual stays.
+    fn begin_epoch(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        let next = self.cohorts.next_mark();
+        for cohort in self.cohorts.iter_mut() {
+            cohort.clean_from = next;
+        }
+    }
+
+    /// The terminal of an observation, with what it has in common with others brought up to date.
+    pub(crate) fn arrive(&mut self, observation: &Observation) -> Slot {
+        let device = &observation.device;
+        let slot = self.fleet.slot(device, self.tuning.limits.terminals, self.epoch);
+        let common = (observation.instance, device.carrier, device.firmware);
+        let terminal = &mut self.fleet[slot];
+        if terminal.epoch != self.epoch {
+            terminal.forget_windows(self.epoch);
+        }
+        if terminal.cohorts_of != common
+            || terminal.merchant != device.merchant
+            || terminal.last_at.0 == i64::MIN
+        {
+            if terminal.last_at.0 != i64::MIN && terminal.firmware != device.firmware {
+                terminal.changed_at = self.now;
+            }
+            let place = |common| self.cohorts.place(common, &self.tuning);
+            let places = [
+                Common::Instance(observation.instance),
+                Common::Network(device.carrier),
+                Common::Firmware(device.firmware),
+                Common::Merchant(device.merchant),
+            ]
+            .map(place);
+            terminal.cohorts = places;
+            terminal.cohorts_of = common;
+            terminal.merchant = device.merchant;
+            terminal.firmware = device.firmware;
+        }
+        terminal.last_at = self.now;
+        slot
+    }
+
+    /// What is usual in the whole fleet for a family.
+    pub(crate) fn usual(&self, family: Family) -> Beta {
+        let (k, n) = self.families[family as usize];
+        Beta::around(k / n, self.tuning.usual.spread_of(family))
+    }
+
+    /// What is usual at one terminal for a family.
+    pub(crate) fn usual_at(&self, terminal: &Terminal, family: Family) -> Beta {
+        terminal.usual(family, self.usual(family), &self.tuning)
+    }
+
+    /// A session has settled: another came. It is learnt, unless something is wrong here.
+    pub(crate) fn settled(&mut self, slot: Slot, number: u32) {
+        let terminal = &mut self.fleet[slot];
+        let quiet = terminal.incidents.iter().all(|id| *id == 0) && terminal.cusum < Self::SUSPICIOUS;
+        let weight = self.tuning.usual.weight_max;
+        if let Some(session) = terminal.session(number).cloned()
+            && quiet
+        {
+            self.features.add_session(&session, true);
+            self.features.fade(Self::FADE);
+            for family in Family::ALL {
+                if session.counts(family) {
+                    let (k, n) = &mut self.families[family as usize];
+                    *n += 1.0;
+                    *k += f64::from(u8::from(session.shows(family)));
+                    if *n > Self::FADE {
+                        *k *= 0.5;
+                        *n *= 0.5;
+                    }
+                }
+            }
+        }
+        // the terminal's own history learns late, so that the first signs of a fault are not taken as its habit
+        let late = number.wrapping_sub(Self::LEARN_LATE);
+        if quiet
+            && late.wrapping_sub(terminal.clean_from) as i32 >= 0
+            && let Some(session) = terminal.session(late).cloned()
+        {
+            terminal.learn(&session, weight);
+        }
+        self.compare_firmware(slot, number);
+        self.repair_terminal(slot, number);
+        if let Some(shared) = self.fleet[slot].session(number).map(|session| session.shared) {
+            self.repair_cohorts(shared);
+        }
+    }
+
+    /// A CUSUM above this is on its way to an alarm: nothing is learnt from such a terminal.
+    pub(crate) const SUSPICIOUS: f32 = 5.0;
+    const LEARN_LATE: u32 = 24;
+
+    /// The feed was interrupted.
+    fn gap(&mut self, since: Timestamp) {
+        let missing = self.now.since_ms(since).max(0);
+        self.begin_epoch();
+        // silence of an open incident during the gap is not silence
+        for id in self.register.active().to_vec() {
+            if let Some(held) = self.register.get_mut(id) {
+                held.incident.last_seen = held.incident.last_seen.plus_ms(missing);
+            }
+        }
+    }
+
+    fn take(&mut self, observation: &Observation) {
+        match &observation.what {
+            What::Payment(payment) => self.payment(observation, payment),
+            What::Reversal { original, card } => self.reversal(observation, original, *card),
+            What::Repeat { key } => self.repeat(observation, key),
+            What::Refused { reason, rrn, merchant_sent, drift_s } => {
+                self.refused_early(observation, *reason, *rrn, *merchant_sent, *drift_s);
+            }
+            What::SignIn | What::KeyLoad => {
+                let slot = self.arrive(observation);
+                let terminal = &mut self.fleet[slot];
+                if observation.what == What::KeyLoad {
+                    terminal.loaded_at = self.now;
+                    terminal.changed_at = self.now;
+                } else {
+                    terminal.runs.sign_in = 0;
+                    terminal.runs.mac = 0;
+                    terminal.loaded_at = self.now;
+                }
+            }
+            What::Desk { card, action, agent } => self.desk(*card, *action, *agent),
+            What::Telemetry(telemetry) => {
+                let slot = self.arrive(observation);
+                let last = self.fleet[slot].next().wrapping_sub(1);
+                self.told(slot, last, telemetry);
+            }
+            What::IssuerSilent { zone, key } => self.issuer_silent(observation, *zone, key),
+            What::Gap { since } => self.gap(*since),
+        }
+    }
+}
+
+impl Diagnose for Diagnosis {
+    fn observe(&mut self, observation: &Observation) {
+        if self.is_repetition(observation) {
+            return;
+        }
+        self.tick(observation.at);
+        self.take(observation);
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        // a clock that runs ahead of the feed only makes time pass; a jump is the feed's to report
+        if now > self.now
+            && self.now.0 != i64::MIN
+            && now.since_ms(self.now) <= self.tuning.sessions.gap_s * 1000
+        {
+            self.now = now;
+        }
+        self.sweep();
+    }
+
+    fn changes(&mut self) -> Vec<Change> {
+        self.register.take_changes()
+    }
+
+    fn verdict(&self, rrn: &Rrn) -> Option<Verdict> {
+        let refusal = self.refusals.find(rrn)?;
+        Some(refusal.verdict(&self.tuning, self.incident(refusal.incident)))
+    }
+
+    fn incident(&self, id: u64) -> Option<&Incident> {
+        self.register.get(id).map(|held| &held.incident)
+    }
+
+    fn incidents(&self) -> Vec<&Incident> {
+        self.register.all().collect()
+    }
+}

@@ -1,0 +1,4 @@
+//! The diagnosis on made-up days: each pattern of the catalogue, what must not be taken for one, and what must always hold.
+
+mod faults;
+mod world;
