@@ -45,5 +45,5 @@ pub use runner::{Report, run};
 pub use sandbox::Sandbox;
 pub use step::{Answer, Step};
 pub use story::Story;
-pub use terminal::{Outcome, Terminal, TerminalError};
+pub use terminal::{Outcome, Terminal, TerminalError, Varied, Written};
 pub use words::Language;

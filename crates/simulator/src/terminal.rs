@@ -8,6 +8,7 @@ mod error;
 mod exchange;
 mod line;
 mod report;
+mod varied;
 
 use std::io;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use error::TerminalError;
 pub(crate) use exchange::Exchange;
 use exchange::{Answered, Sending};
 use line::{KeySets, Line};
+pub use varied::{Varied, Written};
 
 /// What may be set on a terminal.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,23 @@
+//! How good a diagnosis is: it is shown what was journalled, and what it said is compared with what was so
+//! (docs/concepts/drills.md has the protocol).
+//!
+//! [`watch`] writes down what it said and when; [`matching`] says which of its incidents is which of the truths; [`tally`]
+//! counts over many days; [`report`] makes the figures.
+
+pub mod matching;
+pub mod report;
+pub mod tally;
+pub mod watch;
+
+use diagnosis::Diagnose;
+
+use crate::play::Recorded;
+pub use report::Score;
+pub use tally::Tally;
+pub use watch::Heard;
+
+/// Shows a day to a diagnosis and scores what it said.
+pub fn score<D: Diagnose>(recorded: &mut Recorded, diagnosis: D) -> Tally {
+    let heard = watch::watch(&recorded.observations, &recorded.labels.refusals, diagnosis);
+    Tally::of_day(&heard, &recorded.labels, &mut recorded.names)
+}

@@ -1,0 +1,244 @@
+//! The figures, from the counts: as JSON for programs, and as text for people.
+
+use std::collections::BTreeMap;
+
+use diagnosis::Cause;
+use serde::Serialize;
+
+use super::tally::{Calibration, Class, Tally};
+use crate::data::baseline;
+
+/// Causes that show in verdicts about refusals and not as incidents.
+pub const OF_HOLDERS: [Cause; 3] = [Cause::Forgotten, Cause::Mistyped, Cause::Locked];
+
+/// Every figure.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "docs/concepts/drills.md explains each of them by its name in the JSON")]
+pub struct Score {
+    pub seeds: String,
+    pub split: BTreeMap<&'static str, u64>,
+    pub sessions: u64,
+    pub incidents: u64,
+    pub macro_f1: f64,
+    pub per_class: BTreeMap<&'static str, Figures>,
+    pub forms: BTreeMap<String, Recall>,
+    pub confusion: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    pub top2_accuracy: f64,
+    pub brier: f64,
+    pub reliability: Vec<Bin>,
+    pub detection_sessions: BTreeMap<&'static str, Quantiles>,
+    pub detection_minutes: BTreeMap<&'static str, Quantiles>,
+    pub retraction_sessions: BTreeMap<&'static str, Quantiles>,
+    pub retraction_minutes: BTreeMap<&'static str, Quantiles>,
+    pub lingering: u64,
+    pub false_incidents: BTreeMap<&'static str, u64>,
+    pub false_incidents_per_million_sessions: f64,
+    pub false_incidents_in_decoys: BTreeMap<&'static str, u64>,
+    pub duplicates_per_true: f64,
+    pub localisation: f64,
+    pub cards_locked_by_faults: u64,
+    pub cards_locked_wrongly: u64,
+    pub spray_cards_before_block: Quantiles,
+    pub by_sessions: BySessions,
+    pub verdicts: VerdictFigures,
+    pub us_per_event: f64,
+}
+
+/// Of one class.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the definitions")]
+pub struct Figures {
+    pub precision: f64,
+    pub recall: f64,
+    pub f1: f64,
+    pub n: u64,
+}
+
+/// How many of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the definitions")]
+pub struct Recall {
+    pub recall: f64,
+    pub n: u64,
+}
+
+/// Middle and tail.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the definitions")]
+pub struct Quantiles {
+    pub p50: f64,
+    pub p95: f64,
+    pub n: usize,
+}
+
+/// Of those who were so sure, so many were right.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the definitions")]
+pub struct Bin {
+    pub confidence: f64,
+    pub right: f64,
+    pub n: u64,
+}
+
+/// The baseline table and ours beside it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the definitions")]
+pub struct BySessions {
+    pub sessions: Vec<u32>,
+    pub rows: BTreeMap<String, Row>,
+}
+
+/// A row of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the definitions")]
+pub struct Row {
+    pub ours: Vec<Option<f64>>,
+    pub baseline: Vec<f64>,
+    pub n: Vec<u64>,
+}
+
+/// Of the verdicts about refusals.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the names are the definitions")]
+pub struct VerdictFigures {
+    pub refusals: u64,
+    pub accuracy_at_once: f64,
+    pub accuracy: f64,
+    pub top2_accuracy: f64,
+    pub brier: f64,
+    pub reliability: Vec<Bin>,
+    pub per_class: BTreeMap<&'static str, Figures>,
+}
+
+impl Tally {
+    /// The figures.
+    #[must_use]
+    pub fn score(&self, seeds: &str) -> Score {
+        let per_class = self.per_class();
+        let f1: Vec<f64> = per_class.values().filter(|class| class.n > 0).map(|class| class.f1).collect();
+        let false_alarms: u64 = self.false_alarms.values().sum();
+        Score {
+            seeds: seeds.to_owned(),
+            split: BTreeMap::from([("tuning", self.split.0), ("reporting", self.split.1)]),
+            sessions: self.sessions,
+            incidents: self.confusion.values().sum(),
+            macro_f1: mean(&f1),
+            per_class,
+            forms: self.forms.iter().map(|(form, (right, n))| (form.clone(), recall(*right, *n))).collect(),
+            confusion: self.confusion(),
+            top2_accuracy: share(self.top_two.1, self.top_two.0),
+            brier: brier(&self.calibration),
+            reliability: reliability(&self.calibration),
+            detection_sessions: each(&self.detection, |(sessions, _)| *sessions),
+            detection_minutes: each(&self.detection, |(_, minutes)| *minutes),
+            retraction_sessions: each(&self.retraction, |(sessions, _)| *sessions),
+            retraction_minutes: each(&self.retraction, |(_, minutes)| *minutes),
+            lingering: self.lingering,
+            false_incidents: self.false_alarms.iter().map(|(cause, n)| (cause.name(), *n)).collect(),
+            false_incidents_per_million_sessions: false_alarms as f64 * 1e6 / self.sessions.max(1) as f64,
+            false_incidents_in_decoys: self.decoyed.clone(),
+            duplicates_per_true: if self.alarms.1 == 0 {
+                0.0
+            } else {
+                self.alarms.0 as f64 / self.alarms.1 as f64
+            },
+            localisation: share(self.exact.0, self.exact.1),
+            cards_locked_by_faults: self.locked.0,
+            cards_locked_wrongly: self.locked.1,
+            spray_cards_before_block: quantiles(self.spray_cards.clone()),
+            by_sessions: self.by_sessions(),
+            verdicts: self.verdict_figures(),
+            us_per_event: self.nanos as f64 / 1e3 / self.events.max(1) as f64,
+        }
+    }
+
+    /// Incidents by their causes; what holders do by the verdicts about their refusals.
+    fn per_class(&self) -> BTreeMap<&'static str, Figures> {
+        let of_holders = |cause: &Cause| OF_HOLDERS.contains(cause);
+        let incidents = self.classes.iter().filter(|(cause, _)| !of_holders(cause));
+        let holders = self.verdicts.classes.iter().filter(|(cause, _)| of_holders(cause));
+        incidents.chain(holders).map(|(cause, class)| (cause.name(), figures(class))).collect()
+    }
+
+    fn confusion(&self) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
+        let mut rows: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for ((was, said), count) in &self.confusion {
+            rows.entry(was.name()).or_default().insert(said.map_or("nothing", Cause::name), *count);
+        }
+        rows
+    }
+
+    fn by_sessions(&self) -> BySessions {
+        let table = baseline();
+        let row = |(name, baseline): (&String, &Vec<f64>)| {
+            let counts = self.rows.get(name).cloned().unwrap_or_default();
+            let of = |at: usize| counts.get(at).copied().unwrap_or_default();
+            let ours = (0..baseline.len()).map(|at| (of(at).1 > 0).then(|| share(of(at).0, of(at).1)));
+            let n = (0..baseline.len()).map(|at| of(at).1);
+            let row = Row { ours: ours.collect(), n: n.collect(), baseline: baseline.clone() };
+            (name.clone(), row)
+        };
+        BySessions { sessions: table.sessions.clone(), rows: table.rows.iter().map(row).collect() }
+    }
+
+    fn verdict_figures(&self) -> VerdictFigures {
+        let verdicts = &self.verdicts;
+        VerdictFigures {
+            refusals: verdicts.refusals,
+            accuracy_at_once: share(verdicts.right_at_once, verdicts.refusals),
+            accuracy: share(verdicts.right, verdicts.refusals),
+            top2_accuracy: share(verdicts.right_in_two, verdicts.refusals),
+            brier: brier(&verdicts.calibration),
+            reliability: reliability(&verdicts.calibration),
+            per_class: verdicts.classes.iter().map(|(cause, class)| (cause.name(), figures(class))).collect(),
+        }
+    }
+}
+
+fn figures(class: &Class) -> Figures {
+    let precision = share(class.right, class.right + class.wrong);
+    let recall = share(class.right, class.right + class.missed);
+    let f1 = if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 };
+    Figures { precision, recall, f1, n: class.right + class.missed }
+}
+
+fn recall(right: u64, n: u64) -> Recall {
+    Recall { recall: share(right, n), n }
+}
+
+fn share(of: u64, all: u64) -> f64 {
+    if all == 0 { 0.0 } else { of as f64 / all as f64 }
+}
+
+fn mean(of: &[f64]) -> f64 {
+    if of.is_empty() { 0.0 } else { of.iter().sum::<f64>() / of.len() as f64 }
+}
+
+fn brier(calibration: &Calibration) -> f64 {
+    let count: u64 = calibration.bins.iter().map(|(n, ..)| n).sum();
+    if count == 0 { 0.0 } else { calibration.squares / count as f64 }
+}
+
+fn reliability(calibration: &Calibration) -> Vec<Bin> {
+    let bins = calibration.bins.iter().filter(|(n, ..)| *n > 0);
+    bins.map(|(n, confidence, right)| Bin {
+        confidence: confidence / *n as f64,
+        right: share(*right, *n),
+        n: *n,
+    })
+    .collect()
+}
+
+fn each<T>(of: &BTreeMap<Cause, Vec<T>>, value: impl Fn(&T) -> f64) -> BTreeMap<&'static str, Quantiles> {
+    of.iter().map(|(cause, all)| (cause.name(), quantiles(all.iter().map(&value).collect()))).collect()
+}
+
+/// The nearest rank.
+fn quantiles(mut of: Vec<f64>) -> Quantiles {
+    of.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        let rank = (share * of.len() as f64).ceil() as usize;
+        of.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
+    };
+    Quantiles { p50: at(0.5), p95: at(0.95), n: of.len() }
+}

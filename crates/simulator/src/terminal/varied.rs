@@ -1,0 +1,136 @@
+//! A payment on which everything may differ that differs between shops, and that goes wrong: for drills, which play a day of many
+//! terminals. The keys and the MAC are the terminal's own, and so is the trace number; what else the message says is the
+//! caller's, and when it is sent, too.
+//!
+//! Not here: sockets, time-outs and the memory of a reversal that is owed. Who uses this keeps track of them.
+
+use model::{Amount, Expiry, Kind, MerchantId, Pan, Stan};
+use paycrypto::pin::PanForPin;
+
+use super::{Entered, Terminal, TerminalError};
+use crate::clock::Civil;
+use crate::keys::MessageKeys;
+use crate::memory::OwedReversal;
+use crate::reply;
+use crate::request::{Financial, Setting};
+
+/// What is paid, how, and what is wrong with it.
+#[derive(Debug, Clone)]
+pub struct Varied<'a> {
+    /// What is asked for.
+    pub kind: Kind,
+    /// The card's number.
+    pub pan: &'a Pan,
+    /// Its expiry date, as the terminal reads it.
+    pub expiry: Expiry,
+    /// DE 4.
+    pub amount: Amount,
+    /// The digits that the keypad gave; `None`: no PIN was entered.
+    pub digits: Option<&'a str>,
+    /// The number that the PIN block is made with, when it is not the card's.
+    pub bound_to: Option<&'a Pan>,
+    /// The PIN is encrypted under a key that the host does not have.
+    pub wrong_tpk: bool,
+    /// Under the key serial number of the payment before (DUKPT).
+    pub replayed_ksn: bool,
+    /// The terminal's clock, in milliseconds since 1970: DE 12 and DE 13.
+    pub local_ms: i64,
+    /// DE 22, the first two digits.
+    pub entry: &'a str,
+    /// DE 42, when it is not the registered one.
+    pub merchant: Option<MerchantId>,
+    /// DE 18.
+    pub category: Option<u16>,
+    /// DE 43.
+    pub name: Option<&'a str>,
+    /// DE 59.
+    pub own: Option<&'a str>,
+}
+
+/// A message, ready to be sent.
+#[derive(Debug)]
+pub struct Written {
+    /// DE 11.
+    pub stan: Stan,
+    /// The whole frame.
+    pub frame: Vec<u8>,
+    /// What would undo it.
+    pub undo: Option<OwedReversal>,
+}
+
+impl Terminal {
+    /// Writes a payment and takes a trace number for it. `may_be_lost`: with what would undo it.
+    ///
+    /// # Errors
+    /// [`TerminalError::NothingToDo`] when the digits are no PIN: a keypad takes four to twelve, and nothing is sent.
+    pub fn write(&mut self, what: &Varied<'_>, may_be_lost: bool) -> Result<Written, TerminalError> {
+        let keys = self.line.keys.payment(&mut self.memory, what.replayed_ksn)?;
+        let pin_block = match what.digits {
+            Some(digits) => Some(block(&keys, what, digits)?),
+            None => None,
+        };
+        let setting = self.setting_at(what);
+        let stan = self.memory.take_stan()?;
+        let financial = Financial {
+            kind: what.kind,
+            pan: what.pan,
+            expiry: what.expiry,
+            amount: what.amount,
+            stan,
+            ksn: keys.ksn,
+            pin_block,
+            original: None,
+        };
+        let mut message = setting.financial(&financial);
+        let with_pin = if what.digits.is_some() { '1' } else { '2' };
+        message.set(22, &format!("{}{with_pin}", what.entry));
+        if let Some(category) = what.category {
+            message.set(18, &format!("{category:04}"));
+        }
+        if let Some(name) = what.name {
+            message.set(43, name);
+        }
+        if let Some(own) = what.own {
+            message.set(59, own);
+        }
+        let body = reply::sealed_body(self.dialect(), &message, Some(&keys.request_mac))?;
+        let undo = may_be_lost.then(|| setting.owed(&financial));
+        Ok(Written { stan, frame: self.frame(&body)?, undo })
+    }
+
+    /// Writes the reversal of a payment whose answer did not come.
+    ///
+    /// # Errors
+    /// [`TerminalError`].
+    pub fn write_reversal(&mut self, undo: &OwedReversal) -> Result<Vec<u8>, TerminalError> {
+        let keys = self.line.keys.reversal(&mut self.memory, undo.sends > 0)?;
+        let message = self.setting().reversal(undo, keys.ksn);
+        let body = reply::sealed_body(self.dialect(), &message, Some(&keys.request_mac))?;
+        self.frame(&body)
+    }
+
+    fn setting_at(&self, what: &Varied<'_>) -> Setting {
+        let setting = self.setting();
+        Setting {
+            merchant: what.merchant.unwrap_or(setting.merchant),
+            local: Civil::in_china(what.local_ms),
+            utc: Civil::utc(what.local_ms),
+            sends_time: true,
+            ..setting
+        }
+    }
+}
+
+fn block(keys: &MessageKeys, what: &Varied<'_>, digits: &str) -> Result<Vec<u8>, TerminalError> {
+    let mut entered =
+        Entered::at(what.pan, digits).map_err(|_| TerminalError::NothingToDo("PIN of 4 to 12 digits"))?;
+    if let Some(other) = what.bound_to {
+        entered.pan = PanForPin::new(other.reveal())
+            .map_err(|_| TerminalError::NothingToDo("card number that is long enough for a PIN block"))?;
+    }
+    let block = match what.wrong_tpk {
+        true => keys.pin.another().block(&entered.pin, &entered.pan)?,
+        false => keys.pin.block(&entered.pin, &entered.pan)?,
+    };
+    Ok(block)
+}
