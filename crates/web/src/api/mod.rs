@@ -10,7 +10,6 @@ pub(crate) mod transactions;
 
 pub(crate) mod alarm_schema;
 pub(crate) mod alerts;
-pub(crate) mod body;
 pub(crate) mod cards;
 pub(crate) mod codes;
 pub(crate) mod events;
