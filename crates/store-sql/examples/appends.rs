@@ -51,7 +51,7 @@ async fn appends(dir: &Path, time: Duration) -> Result<(), Failure> {
     }
     let started = Instant::now();
     engine.close();
-    println!("closed in {:?}; journal.db {} MB", started.elapsed(), megabytes(dir, "journal.db")?);
+    println!("closed in {:?}; journal {} MB", started.elapsed(), journal_megabytes(dir)?);
     Ok(())
 }
 
@@ -137,13 +137,19 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for file in fs::read_dir(from)? {
         let file = file?;
-        if !file.file_name().to_string_lossy().ends_with("-shm") {
+        if file.file_type()?.is_dir() {
+            copy(&file.path(), &to.join(file.file_name()))?;
+        } else if !file.file_name().to_string_lossy().ends_with("-shm") {
             fs::copy(file.path(), to.join(file.file_name()))?;
         }
     }
     Ok(())
 }
 
-fn megabytes(dir: &Path, file: &str) -> io::Result<u64> {
-    Ok(fs::metadata(dir.join(file))?.len() / 1_000_000)
+fn journal_megabytes(dir: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for file in fs::read_dir(dir.join("journal"))? {
+        bytes += file?.metadata()?.len();
+    }
+    Ok(bytes / 1_000_000)
 }

@@ -2,7 +2,8 @@
 //!
 //! Sealing happens in the task that appends, many at a time, so that the one writer only inserts.
 
-use model::{CardId, TerminalId, TransactionKey};
+use minicbor::Decoder;
+use model::{CardId, TerminalId, Timestamp, TransactionKey};
 use store::{Entry, StoreError, Subject};
 use zeroize::Zeroizing;
 
@@ -63,6 +64,26 @@ pub(crate) fn encode(sealer: &Sealer, entry: &mut Entry) -> Result<Vec<u8>, Stor
 pub(crate) fn decode_sealed(journal_seq: u64, body: &[u8]) -> Result<Entry, StoreError> {
     minicbor::decode(body)
         .map_err(|error| StoreError::Corrupt(format!("journal entry {journal_seq} cannot be read: {error}")))
+}
+
+/// What an entry begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) subject: Subject,
+    pub(crate) seq: u32,
+    pub(crate) at: Timestamp,
+}
+
+/// Reads what an entry begins with, and no more of it: an entry is an array, and these are its first elements.
+pub(crate) fn head(journal_seq: u64, body: &[u8]) -> Result<Head, StoreError> {
+    let mut decoder = Decoder::new(body);
+    let mut read = || {
+        decoder.array()?;
+        Ok(Head { subject: decoder.decode()?, seq: decoder.decode()?, at: decoder.decode()? })
+    };
+    read().map_err(|error: minicbor::decode::Error| {
+        StoreError::Corrupt(format!("journal entry {journal_seq} cannot be read: {error}"))
+    })
 }
 
 /// Reads an entry with its answer.

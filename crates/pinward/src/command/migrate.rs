@@ -156,7 +156,7 @@ fn tell(options: &Options, moved: &Transferred, configured: bool) {
         println!("write into the host's configuration: store = \"{to}\"");
     }
     println!(
-        "journal.db, registers.db and archive.db in {data} are not used any more; store.key and keys/ are"
+        "journal/, registers.db and archive.db in {data} are not used any more; store.key and keys/ are"
     );
 }
 

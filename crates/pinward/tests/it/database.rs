@@ -45,7 +45,7 @@ fn with_password(url: &str) -> String {
 fn every_command_works_on_a_database_beside_its_host() {
     let folder = tempfile::tempdir().unwrap();
     let data = prepared(folder.path(), Some(&with_password(&database())));
-    assert!(!data.join("journal.db").exists(), "nothing of it is in files");
+    assert!(!data.join("journal").exists(), "nothing of it is in files");
     assert_eq!(ok(&["card", "list"], &data).lines().count(), 61, "every card is listed before a host ran");
     let host = Served::start(&data);
     let mut everything = host.said.clone();

@@ -18,7 +18,8 @@ use store::{
 use tokio::sync::watch;
 
 use super::{
-    migrate::{BOOK, JOURNAL},
+    journal,
+    migrate::{BOOK, OLD_JOURNAL},
     open::{self, OpenError},
     pool::{column, place, store_error},
 };
@@ -48,7 +49,7 @@ struct Desk(Mutex<Option<Connection>>);
 pub fn open_book(dir: impl AsRef<Path>) -> Result<Arc<SqliteBook>, OpenError> {
     let dir = dir.as_ref();
     open::check_directory(dir)?;
-    if !JOURNAL.path(dir).exists() {
+    if !journal::exists(dir) && !OLD_JOURNAL.path(dir).exists() {
         return Err(OpenError::NoStore(dir.to_owned()));
     }
     let sealer = Sealer::new(&open::read_key(dir)?);

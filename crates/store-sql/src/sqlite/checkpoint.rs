@@ -7,13 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::Connection;
 use store::StoreError;
 
 use super::{
     core::Core,
     registers::{self, Checkpoint},
-    sql,
 };
 
 /// So many cards share a transaction.
@@ -22,17 +20,11 @@ const CARDS_AT_ONCE: usize = 16_384;
 const TICK: Duration = Duration::from_millis(200);
 
 /// Runs until `end` is set; the caller saves once more then.
-pub(crate) fn run(core: &Core, end: &AtomicBool, journal: &Connection, mut mark: u64) {
+pub(crate) fn run(core: &Core, end: &AtomicBool, mut mark: u64) {
     let mut last = Instant::now();
-    let mut copied = mark;
     while !end.load(Ordering::Acquire) {
         thread::park_timeout(TICK);
-        let published = core.published();
-        if published != copied {
-            copy_log(journal);
-            copied = published;
-        }
-        let behind = published.saturating_sub(mark);
+        let behind = core.published().saturating_sub(mark);
         let due = behind >= core.limits.tail_entries || last.elapsed() >= core.limits.checkpoint_interval;
         if behind > 0 && due {
             mark = match save(core) {
@@ -42,15 +34,6 @@ pub(crate) fn run(core: &Core, end: &AtomicBool, journal: &Connection, mut mark:
             };
             last = Instant::now();
         }
-    }
-}
-
-/// Copies the journal's write-ahead log into its file, as far as that goes without making the writer wait. The writer
-/// finishes the copy itself when the log is long ([`Limits::wal_pages`](super::Limits)), with little left to do: alone
-/// it would stop for the whole of it.
-fn copy_log(journal: &Connection) {
-    if let Err(error) = journal.query_row(sql::COPY_LOG, [], |_| Ok(())) {
-        tracing::debug!(%error, "the journal's log is copied later");
     }
 }
 

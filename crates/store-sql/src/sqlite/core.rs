@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use journal_log::Log;
 use model::{CardId, TerminalId};
 use rusqlite::Connection;
 use store::{AppendError, Card, StoreError, Terminal};
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) sealer: Sealer,
     pub(crate) states: States,
     pub(crate) pool: Pool,
+    /// The journal, to read.
+    pub(crate) log: Arc<Log>,
     pub(crate) health: Health,
     pub(crate) limits: Limits,
     /// Entries on their way to the disk; the states have them already.
@@ -57,6 +60,7 @@ impl Core {
         sealer: Sealer,
         states: States,
         pool: Pool,
+        log: Arc<Log>,
         registers: Connection,
         limits: Limits,
         filled: u64,
@@ -65,6 +69,7 @@ impl Core {
             sealer,
             states,
             pool,
+            log,
             health: Health::default(),
             queue: Queue::new(limits.queue_entries),
             limits,
@@ -122,7 +127,7 @@ impl Core {
     /// A card, at hand or not.
     pub(crate) fn card(&self, conn: &Connection, id: &CardId) -> Result<Option<Arc<Card>>, StoreError> {
         if self.is_ahead() {
-            tail::card(conn, &self.sealer, id)
+            tail::card(conn, &self.log, &self.sealer, id)
         } else {
             self.states.card(conn, &self.sealer, id)
         }
@@ -139,7 +144,7 @@ impl Core {
         conn: &Connection,
         id: &TerminalId,
     ) -> Result<Option<Arc<Terminal>>, StoreError> {
-        if self.is_ahead() { tail::terminal(conn, id) } else { self.states.terminal(conn, id) }
+        if self.is_ahead() { tail::terminal(conn, &self.log, id) } else { self.states.terminal(conn, id) }
     }
 
     pub(crate) fn published(&self) -> u64 {

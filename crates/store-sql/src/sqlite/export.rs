@@ -1,30 +1,30 @@
 //! Everything that is in an embedded store, for whoever moves it elsewhere. The store's host is stopped and stays so:
 //! its lock is held here.
 
-use std::{fs::File, path::Path};
+use std::{fs::File, path::Path, sync::Arc};
 
+use journal_log::Log;
 use rusqlite::{Connection, Row};
 use store::StoreError;
 
 use super::{
-    migrate::JOURNAL,
+    journal::{self, FOLDER},
+    migrate::{OLD_JOURNAL, REGISTERS},
     open::{self, OpenError},
-    pool::{self, column, place, store_error},
-    registers, sql,
+    pool::{self, place, store_error},
+    registers,
 };
+use crate::{body, seal::Sealer};
 
-const CARDS: &str = "SELECT n, id, pan_masked, pan_sealed, record, reference, state FROM registers.cards
+const CARDS: &str = "SELECT n, id, pan_masked, pan_sealed, record, reference, state FROM main.cards
     WHERE n > ?1 ORDER BY n LIMIT ?2";
-const TERMINALS: &str =
-    "SELECT id, record, state FROM registers.terminals WHERE id > ?1 ORDER BY id LIMIT ?2";
-const ENTRIES: &str =
-    "SELECT seq, subject, subject_seq, at, body FROM main.journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-const COUNTS: &str =
-    "SELECT (SELECT count(*) FROM registers.cards), (SELECT count(*) FROM registers.terminals)";
+const TERMINALS: &str = "SELECT id, record, state FROM main.terminals WHERE id > ?1 ORDER BY id LIMIT ?2";
+const COUNTS: &str = "SELECT (SELECT count(*) FROM main.cards), (SELECT count(*) FROM main.terminals)";
 
 /// A stopped store.
 pub(crate) struct Export {
     conn: Connection,
+    log: Arc<Log>,
     /// Entries of its journal, which are numbered without gaps.
     pub(crate) entries: u64,
     pub(crate) cards: u64,
@@ -63,22 +63,25 @@ impl Export {
     /// Opens the store once as its host would, so that the registers have the states up to the journal's end, and then
     /// for reading.
     pub(crate) fn open(dir: &Path) -> Result<Self, OpenError> {
-        if !JOURNAL.path(dir).exists() {
+        if !journal::exists(dir) && !OLD_JOURNAL.path(dir).exists() {
             return Err(OpenError::NoStore(dir.to_owned()));
         }
         open::open(dir)?.close();
         let lock = open::lock(dir)?;
-        let failed = |error| OpenError::sql(JOURNAL.file, &error);
+        let failed = |error| OpenError::sql(REGISTERS.file, &error);
         let conn = pool::connect(dir).map_err(failed)?;
-        let entries = conn.query_row(sql::JOURNAL_END, [], |row| row.get(0)).map(place).map_err(failed)?;
+        let sealer = Sealer::new(&open::read_key(dir)?);
+        let log = journal::open_to_read(dir, &sealer)?;
+        // Nobody writes it now: everything that is in it counts.
+        let entries = log.look_again(u64::MAX).map_err(|error| journal::open_error(dir, error))?;
         let (cards, terminals) =
             conn.query_row(COUNTS, [], |row| Ok((place(row.get(0)?), place(row.get(1)?)))).map_err(failed)?;
-        let mark = registers::mark(&conn).map_err(|error| OpenError::store(JOURNAL.file, error))?;
+        let mark = registers::mark(&conn).map_err(|error| OpenError::store(REGISTERS.file, error))?;
         if mark != entries {
             let what = format!("the registers are saved up to entry {mark} of {entries}");
-            return Err(OpenError::Corrupt { file: JOURNAL.file, what });
+            return Err(OpenError::Corrupt { file: FOLDER, what });
         }
-        Ok(Self { conn, entries, cards, terminals, _lock: lock })
+        Ok(Self { conn, log, entries, cards, terminals, _lock: lock })
     }
 
     pub(crate) fn cards_after(&self, n: i64, limit: usize) -> Result<Vec<CardRow>, StoreError> {
@@ -102,15 +105,18 @@ impl Export {
     }
 
     pub(crate) fn entries_after(&self, seq: u64, limit: usize) -> Result<Vec<EntryRow>, StoreError> {
-        self.rows(ENTRIES, (column(seq), limit as i64), |row| {
-            Ok(EntryRow {
-                place: place(row.get(0)?),
-                subject: row.get(1)?,
-                seq: row.get(2)?,
-                at: row.get(3)?,
-                body: row.get(4)?,
-            })
-        })
+        let mut cursor = self.log.after(seq);
+        let mut rows = Vec::with_capacity(limit);
+        while rows.len() < limit
+            && let Some((place, body)) = cursor.next().map_err(journal::store_error)?
+        {
+            let head = body::head(place, body)?;
+            let seq = i32::try_from(head.seq)
+                .map_err(|_| StoreError::Corrupt(format!("entry {place} has number {}", head.seq)))?;
+            let subject = body::subject_key(&head.subject);
+            rows.push(EntryRow { place, subject, seq, at: head.at.0, body: body.to_vec() });
+        }
+        Ok(rows)
     }
 
     fn rows<T>(

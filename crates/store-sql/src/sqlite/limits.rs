@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Entries that wait for the writer; one more is refused as overload.
     pub queue_entries: usize,
-    /// Entries that share one transaction and one fsync.
+    /// Entries that share one write and one fdatasync.
     pub batch_entries: usize,
     /// Clean cards kept in memory; dirty ones stay in any case.
     pub cards_cached: usize,
@@ -20,13 +20,14 @@ pub struct Limits {
     pub checkpoint_interval: Duration,
     /// Or when so many entries would have to be read again after a crash.
     pub tail_entries: u64,
-    /// Pages of 4 KiB in the journal's write-ahead log before the writer folds it into the file.
-    pub wal_pages: u32,
-    /// The journal's largest size in pages of 4 KiB; a full journal stops the store. `None`: the disk decides.
-    pub journal_pages: Option<u32>,
+    /// The largest of the journal's files, which are filled with zeros before they are used. The first has 1 MiB, each
+    /// further one is twice as large up to this.
+    pub segment_bytes: u64,
+    /// The journal's largest size; a full journal stops the store. `None`: the disk decides.
+    pub journal_bytes: Option<u64>,
     /// Entries that one round of the archive filler takes.
     pub archive_round: u32,
-    /// Does each commit wait for the disk? Without it (`synchronous=NORMAL`) a power cut takes what was acknowledged: that
+    /// Does each commit wait for the disk? Without it a power cut takes what was acknowledged: that
     /// is what the power-cut test's negative control shows, and no configuration reaches it.
     #[doc(hidden)]
     pub commits_synced: bool,
@@ -44,8 +45,8 @@ impl Default for Limits {
             terminals_cached: 50_000,
             checkpoint_interval: Duration::from_secs(5),
             tail_entries: 200_000,
-            wal_pages: 8192,
-            journal_pages: None,
+            segment_bytes: 128 << 20,
+            journal_bytes: None,
             archive_round: 10_000,
             commits_synced: true,
             subscriber_rows: 4096,

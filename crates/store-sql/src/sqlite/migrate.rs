@@ -18,7 +18,8 @@ pub(crate) struct Schema {
     pub(crate) synchronous: &'static str,
 }
 
-pub(crate) const JOURNAL: Schema = Schema {
+/// Where earlier versions had the journal; [`convert`](super::convert) makes a log of it.
+pub(crate) const OLD_JOURNAL: Schema = Schema {
     file: "journal.db",
     migrations: &[include_str!("../../migrations/sqlite/journal/0001_journal.sql")],
     synchronous: "FULL",

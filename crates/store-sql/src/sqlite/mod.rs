@@ -1,15 +1,16 @@
-//! The embedded store: SQLite, one process, one directory.
+//! The embedded store: a log for the journal and SQLite for everything that is folded from it; one process, one
+//! directory.
 //!
 //! ```text
-//!  append ──► queue ──► writer ──► journal.db (WAL, FULL)      one fsync for all that queued during the last one
+//!  append ──► queue ──► writer ──► journal/ (a log)          one fdatasync for all that queued during the last one
 //!               │ folds    │ publishes, answers
 //!               ▼
 //!            states in memory ──► checkpoint ──► registers.db               lazily, sorted
-//!  journal.db ──► archive filler ──► archive.db                             behind, may be deleted
+//!  journal/ ──► archive filler ──► archive.db                               behind, may be deleted
 //!  book.db                                            what people decided; a file of its own, beside all this
 //! ```
 //!
-//! The journal is the only file that a payment waits for. A restart reads the registers' mark and folds the journal
+//! The journal is all that a payment waits for ([`journal_log`]). A restart reads the registers' mark and folds the journal
 //! after it; nothing acknowledged can be missing, because an acknowledgement follows the fsync.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +18,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use authorization::settlement::Totals;
 use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
-use rusqlite::OptionalExtension;
 use store::{
     AppendError, Archive, Card, Engine, Entry, Event, Outstanding, Registration, StoreError, Subject,
     Terminal,
@@ -42,8 +42,10 @@ use crate::row::Row;
 mod archive;
 pub(crate) mod book;
 mod checkpoint;
+mod convert;
 mod core;
 pub(crate) mod export;
+mod journal;
 mod limits;
 mod migrate;
 mod open;
@@ -123,8 +125,8 @@ impl Drop for SqliteEngine {
 #[async_trait]
 impl Engine for SqliteEngine {
     fn describe(&self) -> String {
-        let synchronous = if self.core.limits.commits_synced { "FULL" } else { "NORMAL" };
-        format!("sqlite {} (WAL, synchronous={synchronous})", rusqlite::version())
+        let synced = if self.core.limits.commits_synced { "fdatasync for each group" } else { "not synced" };
+        format!("files (journal: {synced}; sqlite {})", rusqlite::version())
     }
 
     fn card_id(&self, pan: &Pan) -> CardId {
@@ -154,6 +156,9 @@ impl Engine for SqliteEngine {
     async fn append(&self, mut entry: Entry) -> Result<u64, AppendError> {
         self.core.health.check()?;
         let mut body = crate::body::encode(&self.core.sealer, &mut entry)?;
+        if body.len() > journal_log::MAX_BODY {
+            return Err(StoreError::Away(format!("an entry of {} bytes is too long", body.len())).into());
+        }
         for _ in 0..EVICTIONS_LIMIT {
             self.prepare(&entry).await?;
             match self.core.queue.take(&self.core.states, &entry, &mut body)? {
@@ -167,7 +172,7 @@ impl Engine for SqliteEngine {
 
     async fn entry(&self, journal_seq: u64) -> Result<Option<Entry>, StoreError> {
         self.core.until_durable(journal_seq).await?;
-        self.read(move |core| core.pool.read(|conn| core.entry(conn, journal_seq))).await
+        self.read(move |core| core.entry(journal_seq)).await
     }
 
     async fn journal_end(&self) -> Result<u64, StoreError> {
@@ -175,7 +180,7 @@ impl Engine for SqliteEngine {
     }
 
     async fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Entry)>, StoreError> {
-        self.read(move |core| core.pool.read(|conn| core.entries(conn, after, limit))).await
+        self.read(move |core| core.entries(after, limit)).await
     }
 
     async fn card_of(&self, key: &TransactionKey) -> Result<Option<CardId>, StoreError> {
@@ -263,34 +268,21 @@ impl Archive for SqliteEngine {
 
 impl Core {
     /// An entry with its answer.
-    fn entry(&self, conn: &rusqlite::Connection, journal_seq: u64) -> Result<Option<Entry>, StoreError> {
-        let mut statement = conn.prepare_cached(sql::ENTRY).map_err(pool::store_error)?;
-        let body: Option<Vec<u8>> = statement
-            .query_row([pool::column(journal_seq)], |row| row.get(0))
-            .optional()
-            .map_err(pool::store_error)?;
+    fn entry(&self, journal_seq: u64) -> Result<Option<Entry>, StoreError> {
+        let body = self.log.read(journal_seq).map_err(journal::store_error)?;
         body.map(|body| crate::body::decode(&self.sealer, journal_seq, &body)).transpose()
     }
 
     /// The durable entries after a place, without their answers.
-    fn entries(
-        &self,
-        conn: &rusqlite::Connection,
-        after: u64,
-        limit: usize,
-    ) -> Result<Vec<(u64, Entry)>, StoreError> {
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX).min(self.published().saturating_sub(after));
-        let mut statement = conn.prepare_cached(sql::ENTRIES_AFTER).map_err(pool::store_error)?;
-        let rows = statement
-            .query_map([pool::column(after), pool::column(limit)], |row| {
-                Ok((pool::place(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
-            })
-            .map_err(pool::store_error)?;
-        rows.map(|row| {
-            let (place, body) = row.map_err(pool::store_error)?;
-            Ok((place, crate::body::decode_sealed(place, &body)?.without_answer()))
-        })
-        .collect()
+    fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Entry)>, StoreError> {
+        let mut cursor = self.log.after(after);
+        let mut entries = Vec::new();
+        while entries.len() < limit
+            && let Some((place, body)) = cursor.next().map_err(journal::store_error)?
+        {
+            entries.push((place, crate::body::decode_sealed(place, body)?.without_answer()));
+        }
+        Ok(entries)
     }
 
     /// Writes registers in one transaction, then amends what is at hand.

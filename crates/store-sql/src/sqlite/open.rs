@@ -11,16 +11,19 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use rusqlite::{Connection, OptionalExtension};
+use journal_log::{Appender, Preparer};
+use rusqlite::Connection;
 use store::StoreError;
 
 use super::{
     Limits, SqliteArchive, SqliteEngine,
     archive::{self, fill::Filler},
+    convert,
     core::Core,
-    migrate::{ARCHIVE, JOURNAL, REGISTERS},
-    pool::{Pool, place},
-    registers, replay, sql,
+    journal,
+    migrate::{ARCHIVE, OLD_JOURNAL, REGISTERS},
+    pool::Pool,
+    registers, replay,
     states::States,
     threads::Threads,
     writer::Writer,
@@ -40,7 +43,7 @@ pub enum OpenError {
     #[error("no such directory: {0}")]
     NoDirectory(PathBuf),
     /// There is no store in it.
-    #[error("no store in {0}: it has no journal.db")]
+    #[error("no store in {0}: it has no journal")]
     NoStore(PathBuf),
     /// The directory or a file in it cannot be written.
     #[error("cannot write to {path}: {source}")]
@@ -156,22 +159,23 @@ pub fn open_with(dir: impl AsRef<Path>, limits: Limits) -> Result<Arc<SqliteEngi
     let lock = lock(dir)?;
     let key = key(dir)?;
     let sealer = Sealer::new(&key);
-    let journal = JOURNAL.open_for_writing(dir)?;
-    check_key(&journal, &sealer, dir)?;
-    configure(&journal, &limits).map_err(|error| OpenError::sql(JOURNAL.file, &error))?;
+    convert::run(dir, &sealer, &limits)?;
+    let journal = journal::open(dir, &sealer, &limits)?;
     let registers = REGISTERS.open_for_writing(dir)?;
-    let end = journal_end(&journal)?;
+    let end = journal.log.end();
     let (archive, filled) = archive::open_for_writing(dir, end)?;
     sync_dir(dir)?;
 
     let states = States::new(&limits);
-    let core = Arc::new(Core::new(sealer, states, Pool::new(dir), registers, limits, filled));
-    let reader = core.pool.connect().map_err(|error| OpenError::store(JOURNAL.file, error))?;
+    let core = Core::new(sealer, states, Pool::new(dir), journal.log, registers, limits, filled);
+    let core = Arc::new(core);
+    let reader = core.pool.connect().map_err(|error| OpenError::store(REGISTERS.file, error))?;
     let mark = registers::mark(&reader).map_err(|error| OpenError::store(REGISTERS.file, error))?;
     replay::run(&core, mark, end)?;
     core.start_after(end);
     drop(reader);
-    start(dir, core, Parts { journal, archive, filled, end, mark, lock })
+    let (appender, preparer) = (journal.appender, journal.preparer);
+    start(dir, core, Parts { appender, preparer, archive, filled, end, mark, lock })
 }
 
 /// Opens what people look up while the host has the store open, or while nobody has: reads only, locks nothing.
@@ -181,22 +185,26 @@ pub fn open_with(dir: impl AsRef<Path>, limits: Limits) -> Result<Arc<SqliteEngi
 pub fn open_archive(dir: impl AsRef<Path>) -> Result<Arc<SqliteArchive>, OpenError> {
     let dir = dir.as_ref();
     check_directory(dir)?;
-    if !JOURNAL.path(dir).exists() {
+    if !journal::exists(dir) {
+        if OLD_JOURNAL.path(dir).exists() {
+            return Err(OpenError::OlderSchema { file: OLD_JOURNAL.file, found: 1, known: 2 });
+        }
         return Err(OpenError::NoStore(dir.to_owned()));
     }
     let sealer = Sealer::new(&read_key(dir)?);
+    let log = journal::open_to_read(dir, &sealer)?;
     let pool = Pool::new(dir);
-    let conn = pool.connect().map_err(|error| OpenError::store(JOURNAL.file, error))?;
-    for (schema, name) in [(&JOURNAL, "main"), (&REGISTERS, "registers"), (&ARCHIVE, "archive")] {
+    let conn = pool.connect().map_err(|error| OpenError::store(REGISTERS.file, error))?;
+    for (schema, name) in [(&REGISTERS, "main"), (&ARCHIVE, "archive")] {
         schema.check_version(&conn, name)?;
     }
-    check_key(&conn, &sealer, dir)?;
-    Ok(Arc::new(SqliteArchive::of_files(pool, sealer, conn)))
+    Ok(Arc::new(SqliteArchive::of_files(pool, log, sealer, conn)))
 }
 
 /// What opening has made, before the threads get it.
 struct Parts {
-    journal: Connection,
+    appender: Appender,
+    preparer: Preparer,
     archive: Connection,
     filled: u64,
     end: u64,
@@ -205,13 +213,12 @@ struct Parts {
 }
 
 fn start(dir: &Path, core: Arc<Core>, parts: Parts) -> Result<Arc<SqliteEngine>, OpenError> {
-    let Parts { journal, archive, filled, end, mark, lock } = parts;
-    let connect = || core.pool.connect().map_err(|error| OpenError::store(JOURNAL.file, error));
-    let log = JOURNAL.open_for_writing(dir)?;
+    let Parts { appender, preparer, archive, filled, end, mark, lock } = parts;
+    let connect = || core.pool.connect().map_err(|error| OpenError::store(REGISTERS.file, error));
     let lines = tokio::sync::broadcast::Sender::new(core.limits.subscriber_rows);
     let filler = Filler::new(archive, connect()?, filled, lines.clone());
-    let writer = Writer::new(core.clone(), journal);
-    let threads = Threads::start(&core, writer, filler, log, mark, lock)
+    let writer = Writer::new(core.clone(), appender);
+    let threads = Threads::start(&core, writer, preparer, filler, mark, lock)
         .map_err(|source| OpenError::Io { path: dir.to_owned(), source })?;
     let archive = SqliteArchive::live(core.clone(), lines, threads.filler());
     tracing::info!(dir = %dir.display(), journal = end, replayed = end - mark, "store open");
@@ -250,7 +257,8 @@ fn write_pid(file: &mut File) -> io::Result<()> {
 
 /// The key of the store; a new one only where there is no store yet.
 fn key(dir: &Path) -> Result<StoreKey, OpenError> {
-    let exists = [&JOURNAL, &REGISTERS].iter().any(|schema| schema.path(dir).exists());
+    let exists =
+        journal::exists(dir) || [&OLD_JOURNAL, &REGISTERS].iter().any(|schema| schema.path(dir).exists());
     match store_key::read(dir) {
         Err(KeyError::Missing) if !exists => store_key::create(dir).map_err(|error| key_error(dir, error)),
         other => other.map_err(|error| key_error(dir, error)),
@@ -268,38 +276,6 @@ fn key_error(dir: &Path, error: KeyError) -> OpenError {
         KeyError::Length(len) => OpenError::KeyDamaged { path, len },
         KeyError::Io(source) => OpenError::Io { path, source },
     }
-}
-
-/// Was the store written under this key?
-fn check_key(journal: &Connection, sealer: &Sealer, dir: &Path) -> Result<(), OpenError> {
-    let sql_error = |error: rusqlite::Error| OpenError::sql(JOURNAL.file, &error);
-    let expected = sealer.check_value();
-    let found: Option<Vec<u8>> =
-        journal.query_row(sql::KEY_CHECK, [], |row| row.get(0)).optional().map_err(sql_error)?;
-    match found {
-        None => journal.execute(sql::SET_KEY_CHECK, [expected]).map(drop).map_err(sql_error),
-        Some(found) if found == expected => Ok(()),
-        Some(_) => Err(OpenError::WrongKey(dir.join(store_key::FILE_NAME))),
-    }
-}
-
-fn configure(journal: &Connection, limits: &Limits) -> rusqlite::Result<()> {
-    journal.pragma_update(None, "wal_autocheckpoint", limits.wal_pages)?;
-    if let Some(pages) = limits.journal_pages {
-        journal.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
-    }
-    if !limits.commits_synced {
-        tracing::error!("commits do not wait for the disk: a power cut takes decisions that were answered");
-        return journal.pragma_update(None, "synchronous", "NORMAL");
-    }
-    let synchronous: i64 = journal.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
-    assert_eq!(synchronous, 2, "the journal must fsync every commit");
-    Ok(())
-}
-
-fn journal_end(journal: &Connection) -> Result<u64, OpenError> {
-    let end = journal.query_row(sql::JOURNAL_END, [], |row| row.get(0));
-    end.map(place).map_err(|error| OpenError::sql(JOURNAL.file, &error))
 }
 
 /// The names of new files are durable too.

@@ -1,4 +1,4 @@
-//! Connections that only read, with all three files in each. Taken for one call and put back.
+//! Connections that only read, with both databases in each. Taken for one call and put back.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use store::StoreError;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
-    migrate::{ARCHIVE, JOURNAL, REGISTERS},
+    migrate::{ARCHIVE, REGISTERS},
     sql,
 };
 
@@ -74,11 +74,9 @@ impl Pool {
 /// for us.
 pub(crate) fn connect(dir: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(JOURNAL.path(dir), flags)?;
+    let conn = Connection::open_with_flags(REGISTERS.path(dir), flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
-    for (schema, name) in [(&REGISTERS, "registers"), (&ARCHIVE, "archive")] {
-        conn.execute(&format!("{}{name}", sql::ATTACH), [schema.path(dir).to_string_lossy()])?;
-    }
+    conn.execute(sql::ATTACH_ARCHIVE, [ARCHIVE.path(dir).to_string_lossy()])?;
     conn.pragma_update(None, "query_only", true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     Ok(conn)

@@ -19,18 +19,13 @@ use std::{
     task::Waker,
 };
 
-use model::Timestamp;
 use store::{Entry, StoreError};
 
 use super::states::{Folded, States};
-use crate::body::SubjectKey;
 
 /// An entry that has its place, and who waits until it is durable.
 pub(crate) struct Placed {
     pub(crate) place: u64,
-    pub(crate) subject: SubjectKey,
-    pub(crate) seq: u32,
-    pub(crate) at: Timestamp,
     pub(crate) body: Vec<u8>,
     pub(crate) waiting: Waiting,
 }
@@ -141,14 +136,7 @@ impl Queue {
         }
         let waiting = Waiting::default();
         inner.next += 1;
-        inner.waiting.push_back(Placed {
-            place,
-            subject: SubjectKey::new(&entry.subject),
-            seq: entry.seq,
-            at: entry.at,
-            body: std::mem::take(body),
-            waiting: waiting.clone(),
-        });
+        inner.waiting.push_back(Placed { place, body: std::mem::take(body), waiting: waiting.clone() });
         if std::mem::take(&mut inner.writer_waits) {
             drop(inner);
             self.filled.notify_one();

@@ -1,7 +1,7 @@
 //! Reads the journal's end again after a start: checks it, and folds what the registers do not have yet.
 //!
 //! ```text
-//!  one thread    read rows, decode entries ──► some thousands at a time
+//!  one thread    read and decode entries ──► some thousands at a time
 //!  this thread     their numbers continue ──► bring their cards to hand ──► fold, in the journal's order
 //!  helpers                                     in the order of keys
 //! ```
@@ -18,10 +18,9 @@ use store::{Entry, StoreError, Subject};
 
 use super::{
     core::Core,
-    migrate::JOURNAL,
+    journal::{self, FOLDER},
     open::OpenError,
-    pool::{column, place, store_error},
-    sql, states,
+    states,
 };
 use crate::body;
 
@@ -36,14 +35,13 @@ const HELPERS: usize = 3;
 pub(crate) fn run(core: &Core, mark: u64, end: u64) -> Result<(), OpenError> {
     if mark > end {
         let what = format!("it ends at entry {end}, but the registers know entry {mark}");
-        return Err(OpenError::Corrupt { file: JOURNAL.file, what });
+        return Err(OpenError::Corrupt { file: FOLDER, what });
     }
     let first = mark.min(end.saturating_sub(TAIL_CHECKED));
     let read = || {
         let (chunks, decoded) = sync_channel(1);
-        let conn = core.pool.connect()?;
         thread::scope(|scope| {
-            let reader = scope.spawn(move || read(&conn, first, end, &chunks));
+            let reader = scope.spawn(move || read(core, first, end, &chunks));
             let mut replay = Replay { core, mark, seen: HashMap::new() };
             let folded = decoded.iter().try_for_each(|entries| replay.fold_all(&entries));
             // A reader that finds nobody to read for ends.
@@ -52,40 +50,22 @@ pub(crate) fn run(core: &Core, mark: u64, end: u64) -> Result<(), OpenError> {
             folded.and(read)
         })
     };
-    read().map_err(|error| OpenError::store(JOURNAL.file, error))
+    read().map_err(|error| OpenError::store(FOLDER, error))
 }
 
-/// Reads and decodes entries; each place once and without gaps, each body as its columns say.
-fn read(
-    conn: &Connection,
-    mut last: u64,
-    end: u64,
-    chunks: &SyncSender<Vec<(u64, Entry)>>,
-) -> Result<(), StoreError> {
-    let mut statement = conn.prepare(sql::TAIL).map_err(store_error)?;
-    let mut rows = statement.query([column(last)]).map_err(store_error)?;
+/// Reads and decodes entries; the log gives each place once and without gaps, or refuses.
+fn read(core: &Core, first: u64, end: u64, chunks: &SyncSender<Vec<(u64, Entry)>>) -> Result<(), StoreError> {
+    let mut cursor = core.log.after(first);
     let mut entries = Vec::with_capacity(ENTRIES_AT_ONCE);
-    while let Some(row) = rows.next().map_err(store_error)? {
-        let journal_seq = row.get(0).map(place).map_err(store_error)?;
-        if journal_seq != last + 1 {
-            break;
-        }
-        last = journal_seq;
-        let body = row.get_ref(3).map_err(store_error)?.as_blob();
-        let body = body.map_err(|error| StoreError::Corrupt(format!("entry {journal_seq}: {error}")))?;
-        let entry = body::decode_sealed(journal_seq, body)?;
-        let columns: (Vec<u8>, u32) = (row.get(1).map_err(store_error)?, row.get(2).map_err(store_error)?);
-        if columns != (body::subject_key(&entry.subject), entry.seq) {
-            let what = format!("entry {journal_seq}: its columns and its body disagree");
-            return Err(StoreError::Corrupt(what));
-        }
-        entries.push((journal_seq, entry));
+    while let Some((journal_seq, body)) = cursor.next().map_err(journal::store_error)? {
+        entries.push((journal_seq, body::decode_sealed(journal_seq, body)?));
         if entries.len() == ENTRIES_AT_ONCE && chunks.send(std::mem::take(&mut entries)).is_err() {
             return Ok(());
         }
     }
     // A failure to send is the folding's, and told there.
     let _ = chunks.send(entries);
+    let last = cursor.place();
     if last == end { Ok(()) } else { Err(StoreError::Corrupt(format!("entry {} is missing", last + 1))) }
 }
 

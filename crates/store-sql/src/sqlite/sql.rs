@@ -1,33 +1,18 @@
-//! The SQL text of journal and registers. Readers have all three files in one connection: `main` is the journal,
-//! `registers` and `archive` are attached; each writer has its own file alone.
+//! The SQL text of the main. Readers have both databases in one connection: `main` is the registers, `archive` is
+//! attached; each writer has its own file alone.
 
-pub(crate) const ATTACH: &str = "ATTACH DATABASE ?1 AS ";
-
-// The journal.
-pub(crate) const APPEND: &str =
-    "INSERT INTO journal (seq, subject, subject_seq, at, body) VALUES (?1, ?2, ?3, ?4, ?5)";
-pub(crate) const JOURNAL_END: &str = "SELECT coalesce(max(seq), 0) FROM journal";
-pub(crate) const ENTRY: &str = "SELECT body FROM main.journal WHERE seq = ?1";
-pub(crate) const ENTRIES_AFTER: &str =
-    "SELECT seq, body FROM main.journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-pub(crate) const TAIL: &str =
-    "SELECT seq, subject, subject_seq, body FROM main.journal WHERE seq > ?1 ORDER BY seq";
-pub(crate) const COPY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
-pub(crate) const TAIL_OF: &str =
-    "SELECT seq, body FROM main.journal WHERE seq > ?1 AND subject = ?2 ORDER BY seq";
-pub(crate) const KEY_CHECK: &str = "SELECT key_check FROM store";
-pub(crate) const SET_KEY_CHECK: &str = "INSERT INTO store (key_check) VALUES (?1)";
+pub(crate) const ATTACH_ARCHIVE: &str = "ATTACH DATABASE ?1 AS archive";
 
 // The registers, read.
-pub(crate) const CARD: &str = "SELECT record, reference, state FROM registers.cards WHERE id = ?1";
-pub(crate) const TERMINAL: &str = "SELECT record, state FROM registers.terminals WHERE id = ?1";
-pub(crate) const TERMINALS: &str = "SELECT id FROM registers.terminals ORDER BY id";
+pub(crate) const CARD: &str = "SELECT record, reference, state FROM main.cards WHERE id = ?1";
+pub(crate) const TERMINAL: &str = "SELECT record, state FROM main.terminals WHERE id = ?1";
+pub(crate) const TERMINALS: &str = "SELECT id FROM main.terminals ORDER BY id";
 pub(crate) const BATCH_TOTALS: &str =
-    "SELECT totals, upto FROM registers.batch_totals WHERE terminal = ?1 AND batch = ?2";
-pub(crate) const CARD_OF: &str = "SELECT card FROM registers.transaction_keys WHERE key = ?1";
-pub(crate) const PAN: &str = "SELECT pan_sealed FROM registers.cards WHERE id = ?1";
-pub(crate) const OUTSTANDING: &str = "SELECT card, noted FROM registers.outstanding";
-pub(crate) const MARK: &str = "SELECT mark FROM registers.checkpoint";
+    "SELECT totals, upto FROM main.batch_totals WHERE terminal = ?1 AND batch = ?2";
+pub(crate) const CARD_OF: &str = "SELECT card FROM main.transaction_keys WHERE key = ?1";
+pub(crate) const PAN: &str = "SELECT pan_sealed FROM main.cards WHERE id = ?1";
+pub(crate) const OUTSTANDING: &str = "SELECT card, noted FROM main.outstanding";
+pub(crate) const MARK: &str = "SELECT mark FROM main.checkpoint";
 
 // The registers, written.
 pub(crate) const REGISTER_CARD: &str =

@@ -1,4 +1,5 @@
-//! The engine's three threads: journal writer, checkpoint, archive filler; and who of them goes first.
+//! The engine's threads: journal writer, the one that makes its files, checkpoint, archive filler; and who of them goes
+//! first.
 
 use std::{
     fs::File,
@@ -10,7 +11,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use rusqlite::Connection;
+use journal_log::Preparer;
 
 use super::{archive::fill::Filler, checkpoint, core::Core, writer::Writer};
 
@@ -31,6 +32,7 @@ fn priority(nice: i32) {
 pub(crate) struct Threads {
     core: Arc<Core>,
     writer: JoinHandle<()>,
+    preparer: JoinHandle<()>,
     filler: Background,
     checkpoint: Background,
     /// The store is ours while this is open.
@@ -47,8 +49,8 @@ impl Threads {
     pub(crate) fn start(
         core: &Arc<Core>,
         writer: Writer,
+        preparer: Preparer,
         filler: Filler,
-        log: Connection,
         mark: u64,
         lock: File,
     ) -> io::Result<Self> {
@@ -58,12 +60,17 @@ impl Threads {
             priority(BEFORE_OTHERS);
             writer.run();
         })?;
+        // It ends when the writer has.
+        let preparer = thread::Builder::new().name("journal-files".into()).spawn(move || {
+            priority(AFTER_OTHERS);
+            preparer.run();
+        })?;
         let filler = Background::start("archive", core, move |core, end| filler.run(core, end))?;
         let checkpoint = Background::start("checkpoint", core, move |core, end| {
             let _guard = StopAtEnd(core, "the checkpoint thread ended");
-            checkpoint::run(core, end, &log, mark);
+            checkpoint::run(core, end, mark);
         })?;
-        Ok(Self { core: core.clone(), writer, filler, checkpoint, lock })
+        Ok(Self { core: core.clone(), writer, preparer, filler, checkpoint, lock })
     }
 
     /// Wakes the archive filler.
@@ -71,10 +78,11 @@ impl Threads {
         self.filler.thread.thread().clone()
     }
 
-    /// Ends all three in the order in which they feed each other, then saves the states once more.
+    /// Ends all of them in the order in which they feed each other, then saves the states once more.
     pub(crate) fn join(self) {
         self.core.queue.close();
         let _ = self.writer.join();
+        let _ = self.preparer.join();
         self.filler.join();
         self.checkpoint.join();
         if let Err(error) = checkpoint::save(&self.core) {

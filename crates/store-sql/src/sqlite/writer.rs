@@ -3,68 +3,62 @@
 //! ```text
 //!  wait for the first entry, take all that queued (at most a batch)
 //!    │
-//!  insert all, commit: one fsync ── error ──► everybody Away, the store stops for good
+//!  write all at once, one fdatasync ── error ──► everybody Away or in doubt, the store stops for good
 //!    │
 //!  publish, then answer
 //! ```
 //!
-//! While it waits for the disk, the next batch queues: the busier the store, the more entries share an fsync. Entries come
-//! with their place and are folded already ([`queue`](super::queue)).
+//! While it waits for the disk, the next batch queues: the busier the store, the more entries share an fdatasync. Entries
+//! come with their place and are folded already ([`queue`](super::queue)).
 
 use std::{collections::VecDeque, sync::Arc};
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use journal_log::Appender;
 use store::StoreError;
 
 use super::{
     core::Core,
-    pool::{column, store_error},
+    journal,
     queue::{Placed, wake},
-    sql,
 };
 
 pub(crate) struct Writer {
     core: Arc<Core>,
-    journal: Connection,
+    appender: Appender,
     batch: VecDeque<Placed>,
 }
 
 impl Writer {
-    pub(crate) fn new(core: Arc<Core>, journal: Connection) -> Self {
+    pub(crate) fn new(core: Arc<Core>, appender: Appender) -> Self {
         let batch = VecDeque::with_capacity(core.limits.batch_entries);
-        Self { core, journal, batch }
+        Self { core, appender, batch }
     }
 
     /// Runs until the queue is closed and empty, or the store stops.
     pub(crate) fn run(mut self) {
         let core = self.core.clone();
         while core.queue.wait(&mut self.batch, core.limits.batch_entries) {
-            match (self.write(), self.batch.back()) {
-                (Ok(()), Some(last)) => core.publish(last.place),
-                (Ok(()), None) => {}
-                (Err(error), _) => return core.fail(&error),
+            match self.write() {
+                Ok(end) => core.publish(end),
+                Err(error) => return core.fail(&error),
             }
             wake(&mut self.batch);
         }
     }
 
-    /// Inserts and commits. With WAL and `synchronous=FULL` the commit returns after an fsync of the log.
-    fn write(&mut self) -> Result<(), StoreError> {
-        let tx =
-            self.journal.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
-        {
-            let mut insert = tx.prepare_cached(sql::APPEND).map_err(store_error)?;
-            for placed in &self.batch {
-                let Placed { place, subject, seq, at, body, .. } = placed;
-                insert
-                    .execute(params![column(*place), subject.as_bytes(), seq, at.0, body])
-                    .map_err(store_error)?;
-            }
+    /// Makes the batch durable; its last place.
+    fn write(&mut self) -> Result<u64, StoreError> {
+        let first = self.batch.front().map_or(0, |placed| placed.place);
+        if first != self.appender.next() {
+            let what = format!("entry {first} does not follow entry {}", self.appender.next() - 1);
+            return Err(StoreError::Corrupt(what));
         }
-        let last = self.batch.back().map_or(0, |placed| placed.place);
-        tx.commit().map_err(|error| {
-            self.core.doubt(last);
-            store_error(error)
+        let bodies = self.batch.iter().map(|placed| &placed.body[..]);
+        self.appender.append(bodies).map_err(|failure| {
+            if failure.in_doubt {
+                self.core.doubt(self.batch.back().map_or(0, |placed| placed.place));
+            }
+            journal::store_error(failure.error)
         })
     }
 }

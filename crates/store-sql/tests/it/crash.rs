@@ -121,7 +121,7 @@ async fn child_under_load() {
     let Ok(dir) = std::env::var("STORE_SQL_CRASH_DIR") else { return };
     let limits = store_sql::Limits {
         checkpoint_interval: Duration::from_millis(50),
-        wal_pages: 64,
+        segment_bytes: 64 * 1024,
         ..store_sql::Limits::default()
     };
     let engine = open_with(Path::new(&dir), limits).unwrap();

@@ -110,7 +110,7 @@ async fn after_a_failed_fsync_the_journal_is_not_asked_again() {
     let (thread, _) = &failed.trace[first];
     let again = failed.trace[first + 1..].iter().filter(|(other, _)| other == thread).count();
     assert_eq!(again, 0, "the thread whose fsync failed asked again: {:?}", &failed.trace[first..]);
-    assert!(failed.stopped.contains("disk I/O error"), "{}", failed.stopped);
+    assert!(failed.stopped.contains("Input/output error"), "{}", failed.stopped);
     everything_acknowledged_is_there(dir.path(), &failed.acknowledged).await;
 }
 

@@ -10,7 +10,7 @@ use crate::world::*;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_journal_stops_the_store_and_keeps_what_was_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = open_with(dir.path(), Limits { journal_pages: Some(24), ..never_saving() }).unwrap();
+    let engine = open_with(dir.path(), Limits { journal_bytes: Some(32 * 1024), ..never_saving() }).unwrap();
     engine.register(everybody(1, 1)).await.unwrap();
     let mut acknowledged = 0;
     let error = loop {

@@ -4,6 +4,7 @@
 mod archive;
 mod behaviour;
 mod book;
+mod convert;
 mod crash;
 mod disk;
 mod feed;

@@ -79,31 +79,62 @@ async fn a_key_that_only_the_owner_may_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_schema() {
-    for (file, known) in [("journal.db", 1), ("registers.db", 2), ("archive.db", 1)] {
+    for (file, known) in [("registers.db", 2), ("archive.db", 1)] {
         let expected = format!("has schema 99, this program knows {known}");
         check_after(sql(file, "PRAGMA user_version = 99"), &expected).await;
+    }
+    let newer = |bytes: &mut Vec<u8>| {
+        bytes[16] = 99;
+        let checksum = journal_log::crc32c(0, &bytes[..40]);
+        bytes[40..44].copy_from_slice(&checksum.to_le_bytes());
+    };
+    check_after(segment(newer), "journal has schema 99, this program knows 1").await;
+}
+
+/// Changes the journal's first file.
+fn segment(change: impl Fn(&mut Vec<u8>)) -> impl Fn(&Path) {
+    move |dir| {
+        let path = dir.join("journal/00000001.seg");
+        let mut bytes = fs::read(&path).unwrap();
+        change(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+    }
+}
+
+/// Makes the journal anew, with other entries and sound checksums: as if this program had written them.
+fn rewritten(change: impl Fn(&mut Vec<Vec<u8>>)) -> impl Fn(&Path) {
+    move |dir| {
+        let folder = dir.join("journal");
+        let head = fs::read(folder.join("00000001.seg")).unwrap();
+        let label = head[32..40].try_into().unwrap();
+        let log = journal_log::open_to_read(&folder, label).unwrap();
+        log.look_again(u64::MAX).unwrap();
+        let mut bodies = Vec::new();
+        let mut cursor = log.after(0);
+        while let Some((_, body)) = cursor.next().unwrap() {
+            bodies.push(body.to_vec());
+        }
+        change(&mut bodies);
+        fs::remove_dir_all(&folder).unwrap();
+        let options = journal_log::Options { label, segment_bytes: 1 << 20, limit_bytes: None, synced: true };
+        journal_log::create(&folder, &options).unwrap();
+        let mut opened = journal_log::open(&folder, options).unwrap();
+        opened.appender.append(bodies.iter().map(Vec::as_slice)).unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_cannot_be() {
-    check_after(
-        sql("journal.db", "DELETE FROM journal WHERE seq = 5"),
-        "ends at entry 4, but the registers know",
-    )
-    .await;
-    check_after(sql("journal.db", "DELETE FROM journal WHERE seq = 3"), "entry 3 is missing").await;
-    check_after(sql("journal.db", "UPDATE journal SET body = x'00' WHERE seq = 4"), "entry 4 cannot be read")
+    check_after(rewritten(|bodies| drop(bodies.pop())), "ends at entry 4, but the registers know").await;
+    check_after(rewritten(|bodies| bodies[3] = vec![0]), "entry 4 cannot be read").await;
+    check_after(rewritten(|bodies| bodies[3] = bodies[0].clone()), "entry 4 does not continue").await;
+    check_after(segment(|bytes| bytes[4096 + 700] ^= 1), "entry 3 is damaged: entry 4 behind it").await;
+    check_after(segment(|bytes| bytes[4096 + 24..6000].fill(0)), "is damaged").await;
+    check_after(segment(|bytes| bytes[3] ^= 1), "segment 00000001.seg: its head cannot be read").await;
+    check_after(segment(|bytes| bytes.truncate(9000)), "9000 bytes long instead of 1048576").await;
+    check_after(|dir| fs::remove_dir_all(dir.join("journal")).unwrap(), "ends at entry 0, but the registers")
         .await;
-    check_after(
-        sql("journal.db", "UPDATE journal SET subject_seq = 9 WHERE seq = 4"),
-        "entry 4: its columns",
-    )
-    .await;
-    check_after(|dir| fs::write(dir.join("journal.db"), [7; 4096]).unwrap(), "journal.db is damaged").await;
-    let swapped = "UPDATE journal SET body = (SELECT body FROM journal WHERE seq = 1),
-        subject_seq = (SELECT subject_seq FROM journal WHERE seq = 1) WHERE seq = 4";
-    check_after(sql("journal.db", swapped), "entry 4 does not continue").await;
+    check_after(|dir| fs::remove_file(dir.join("registers.db")).unwrap(), "subject is not registered").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

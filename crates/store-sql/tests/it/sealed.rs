@@ -23,8 +23,9 @@ fn bcd(digits: &str) -> Vec<Vec<u8>> {
 }
 
 fn leaks(dir: &Path, needle: &[u8]) -> Vec<String> {
-    let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
-    let leaking = files.filter(|path| contains(&fs::read(path).unwrap(), needle));
+    let files = [dir.to_owned(), dir.join("journal")];
+    let files = files.iter().flat_map(|dir| fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()));
+    let leaking = files.filter(|path| path.is_file() && contains(&fs::read(path).unwrap(), needle));
     leaking.map(|path| path.display().to_string()).collect()
 }
 

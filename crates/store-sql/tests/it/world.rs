@@ -300,7 +300,7 @@ pub(crate) fn hectic() -> Limits {
         terminals_cached: 1,
         batch_entries: 3,
         archive_round: 2,
-        wal_pages: 8,
+        segment_bytes: 16 * 1024,
         ..Limits::default()
     }
 }
@@ -312,12 +312,19 @@ pub(crate) fn open(dir: &Path) -> Arc<SqliteEngine> {
 /// Copies the files of a store, as a crash would leave them.
 pub(crate) fn copy(from: &Path) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
+    copy_into(from, to.path());
+    to
+}
+
+fn copy_into(from: &Path, to: &Path) {
     for file in std::fs::read_dir(from).unwrap() {
-        let file = file.unwrap();
-        // The shared-memory file does not outlive the last process.
-        if !file.file_name().to_string_lossy().ends_with("-shm") {
-            std::fs::copy(file.path(), to.path().join(file.file_name())).unwrap();
+        let (file, name) = file.map(|file| (file.path(), file.file_name())).unwrap();
+        if file.is_dir() {
+            std::fs::create_dir(to.join(&name)).unwrap();
+            copy_into(&file, &to.join(name));
+        // The shared-memory file does not outlive the last process; a journal's file is whole when it has its name.
+        } else if !name.to_string_lossy().ends_with("-shm") && name != "spare" {
+            std::fs::copy(file, to.join(name)).unwrap();
         }
     }
-    to
 }

@@ -87,7 +87,7 @@ impl Image {
         // It ends well whatever happened, so what it wrote is looked at.
         let told = tool(Command::new(on_path("debugfs")?).args(["-R", &request]).arg(&disk))?;
         let data = out.join("data");
-        ensure!(data.join("journal.db").is_file(), "no journal on the disk; debugfs: {told}; e2fsck: {said}");
+        ensure!(data.join("journal").is_dir(), "no journal on the disk; debugfs: {told}; e2fsck: {said}");
         fs::remove_file(&disk)?;
         Ok(data)
     }

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Killing a program does not do: what it wrote stays in the kernel's page cache. Here the kernel itself dies. The negative
-//! control is the same machine on a store whose commits do not wait for the disk (`synchronous=NORMAL`): it must lose
+//! control is the same machine on a store whose commits do not wait for the disk (`commits_synced`): it must lose
 //! answers, or this test could not tell the difference.
 
 mod guest;
@@ -48,7 +48,7 @@ const CONTROL_CUTS_LIMIT: u32 = 10;
 /// A tool is missing, the machine does not come up, an answer is lost, a store cannot be right, or the control lost
 /// nothing.
 pub async fn run(cuts: u32) -> anyhow::Result<()> {
-    let answers = series("synchronous=FULL", true, cuts, |verdict| {
+    let answers = series("synced", true, cuts, |verdict| {
         ensure!(verdict.faults.is_empty(), "{}", verdict.faults.join("; "));
         ensure!(verdict.lost.is_empty(), "not in the journal, one of them: {:?}", verdict.lost[0]);
         Ok(())
@@ -57,7 +57,7 @@ pub async fn run(cuts: u32) -> anyhow::Result<()> {
     let (mut control, mut of, mut lost) = (0, 0, 0);
     while control < CONTROL_CUTS.max(cuts / 20) || (lost == 0 && control < CONTROL_CUTS_LIMIT) {
         control += 1;
-        of += series("synchronous=NORMAL", false, 1, |verdict| {
+        of += series("not synced", false, 1, |verdict| {
             lost += verdict.lost.len();
             Ok(())
         })

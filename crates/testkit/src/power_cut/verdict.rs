@@ -84,7 +84,7 @@ pub(super) async fn judge(store: &Path, seen: &[Answer]) -> anyhow::Result<Verdi
         }
     }
     drop(engine);
-    for file in ["journal.db", "registers.db", "archive.db"] {
+    for file in ["registers.db", "archive.db"] {
         let conn = Connection::open(store.join(file))?;
         let found: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
         if found != "ok" {

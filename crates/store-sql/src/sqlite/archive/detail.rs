@@ -1,5 +1,8 @@
 //! One transaction and what surrounds it.
 
+use std::sync::Arc;
+
+use journal_log::Log;
 use model::CardId;
 use rusqlite::{Connection, OptionalExtension, params};
 use store::{
@@ -12,8 +15,8 @@ use crate::{
     body, line,
     seal::Sealer,
     sqlite::{
+        journal,
         pool::{column, store_error},
-        sql as journal_sql,
     },
 };
 
@@ -30,11 +33,12 @@ struct Found {
 
 pub(crate) fn transaction(
     conn: &Connection,
+    log: &Arc<Log>,
     sealer: &Sealer,
     rrn: &str,
 ) -> Result<Option<TransactionDetail>, StoreError> {
     let Some(found) = find(conn, rrn)? else { return Ok(None) };
-    let entry = entry(conn, sealer, found.row.seq)?;
+    let entry = entry(log, sealer, found.row.seq)?;
     let exchange = entry.exchange.as_ref();
     let wire = |bytes: &[u8]| {
         let dialect = exchange.map(|e| e.dialect.clone()).unwrap_or_default();
@@ -68,11 +72,8 @@ fn find(conn: &Connection, rrn: &str) -> Result<Option<Found>, StoreError> {
         .map_err(store_error)
 }
 
-fn entry(conn: &Connection, sealer: &Sealer, journal_seq: u64) -> Result<Entry, StoreError> {
-    let body: Option<Vec<u8>> = conn
-        .query_row(journal_sql::ENTRY, [column(journal_seq)], |row| row.get(0))
-        .optional()
-        .map_err(store_error)?;
+fn entry(log: &Arc<Log>, sealer: &Sealer, journal_seq: u64) -> Result<Entry, StoreError> {
+    let body = log.read(journal_seq).map_err(journal::store_error)?;
     let body = body.ok_or_else(|| StoreError::Corrupt(format!("journal entry {journal_seq} is missing")))?;
     body::decode(sealer, journal_seq, &body)
 }

@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use journal_log::Cursor;
 use model::CardId;
 use rusqlite::{Connection, TransactionBehavior, params};
 use store::{Entry, StoreError, archive::TransactionRow};
@@ -25,8 +26,8 @@ use crate::{
     line::{self, Line, Names},
     sqlite::{
         core::Core,
-        pool::{column, place, store_error},
-        sql as journal_sql,
+        journal,
+        pool::{column, store_error},
     },
 };
 
@@ -40,8 +41,10 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Filler {
     archive: Connection,
-    /// All files, to read.
+    /// Both databases, to read.
     reader: Connection,
+    /// The journal after what is filled; after a failure it is begun anew.
+    journal: Option<Cursor>,
     filled: u64,
     lines: broadcast::Sender<Arc<TransactionRow>>,
 }
@@ -53,7 +56,7 @@ impl Filler {
         filled: u64,
         lines: broadcast::Sender<Arc<TransactionRow>>,
     ) -> Self {
-        Self { archive, reader, filled, lines }
+        Self { archive, reader, journal: None, filled, lines }
     }
 
     /// Runs until `end` is set, and then only as far as the round it is in: the next start goes on from there.
@@ -89,7 +92,7 @@ impl Filler {
         if self.filled >= end {
             return Ok(more_cards);
         }
-        let entries = self.read(core)?;
+        let entries = self.read(core).inspect_err(|_| self.journal = None)?;
         let lines = entries
             .iter()
             .filter(|(_, entry)| line::is_shown(entry))
@@ -119,18 +122,16 @@ impl Filler {
         Ok(cards.len() as u32 == core.limits.archive_round)
     }
 
-    fn read(&self, core: &Core) -> Result<Vec<(u64, Entry)>, StoreError> {
-        let mut statement = self.reader.prepare_cached(journal_sql::ENTRIES_AFTER).map_err(store_error)?;
-        let rows = statement
-            .query_map(params![column(self.filled), core.limits.archive_round], |row| {
-                Ok((place(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
-            })
-            .map_err(store_error)?;
-        rows.map(|row| {
-            let (journal_seq, body) = row.map_err(store_error)?;
-            Ok((journal_seq, body::decode_sealed(journal_seq, &body)?))
-        })
-        .collect()
+    fn read(&mut self, core: &Core) -> Result<Vec<(u64, Entry)>, StoreError> {
+        let stands = self.journal.take().filter(|cursor| cursor.place() == self.filled);
+        let cursor = self.journal.insert(stands.unwrap_or_else(|| core.log.after(self.filled)));
+        let mut entries = Vec::new();
+        while entries.len() < core.limits.archive_round as usize
+            && let Some((journal_seq, body)) = cursor.next().map_err(journal::store_error)?
+        {
+            entries.push((journal_seq, body::decode_sealed(journal_seq, body)?));
+        }
+        Ok(entries)
     }
 
     fn line(&self, core: &Core, journal_seq: u64, entry: &Entry) -> Result<Line, StoreError> {

@@ -4,7 +4,7 @@ use model::{Amount, CardId, MaskedPan, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, types::Value};
 use store::{
     Card, StoreError,
-    archive::{CardQuery, CardView, Page, Progress, TerminalView, TransactionQuery, TransactionRow},
+    archive::{CardQuery, CardView, Page, TerminalView, TransactionQuery, TransactionRow},
 };
 
 use super::{Source, sql};
@@ -177,11 +177,9 @@ pub(crate) fn terminals(source: &Source, conn: &Connection) -> Result<Vec<Termin
     Ok(views)
 }
 
-pub(crate) fn progress(conn: &Connection) -> Result<Progress, StoreError> {
-    conn.query_row(sql::PROGRESS, [], |row| {
-        Ok(Progress { filled: place(row.get(0)?), journal: place(row.get(1)?) })
-    })
-    .map_err(store_error)
+/// How far the look-up tables are filled.
+pub(crate) fn filled(conn: &Connection) -> Result<u64, StoreError> {
+    conn.query_row(sql::PROGRESS, [], |row| row.get(0)).map(place).map_err(store_error)
 }
 
 /// Lines after a place, oldest first.

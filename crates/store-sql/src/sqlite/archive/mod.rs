@@ -14,6 +14,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use journal_log::Log;
 use model::{CardId, TerminalId, Timestamp};
 use rusqlite::Connection;
 use store::{
@@ -28,10 +29,11 @@ use tokio::sync::broadcast;
 use super::{
     Limits, blocking,
     core::Core,
+    journal,
     migrate::ARCHIVE,
     open::{OpenError, remove},
     pool::{Pool, place},
-    tail,
+    registers, tail,
 };
 use crate::seal::Sealer;
 
@@ -69,6 +71,7 @@ enum Source {
     /// In another process: the files alone.
     Files {
         pool: Pool,
+        log: Arc<Log>,
         sealer: Box<Sealer>,
         lines: broadcast::Sender<Arc<TransactionRow>>,
         end: Arc<AtomicBool>,
@@ -92,7 +95,7 @@ impl SqliteArchive {
         Self { source: Arc::new(Source::Live { core, lines, filler }) }
     }
 
-    pub(crate) fn of_files(pool: Pool, sealer: Sealer, conn: Connection) -> Self {
+    pub(crate) fn of_files(pool: Pool, log: Arc<Log>, sealer: Sealer, conn: Connection) -> Self {
         let lines = broadcast::Sender::new(Limits::default().subscriber_rows);
         let end = Arc::new(AtomicBool::new(false));
         let (told, ended) = (lines.clone(), end.clone());
@@ -100,7 +103,7 @@ impl SqliteArchive {
         if let Err(error) = tail.spawn(move || follow(&conn, &told, &ended)) {
             tracing::warn!(%error, "no thread to follow the archive: subscribers see nothing");
         }
-        Self { source: Arc::new(Source::Files { pool, sealer: Box::new(sealer), lines, end }) }
+        Self { source: Arc::new(Source::Files { pool, log, sealer: Box::new(sealer), lines, end }) }
     }
 
     async fn read<T: Send + 'static>(
@@ -110,7 +113,13 @@ impl SqliteArchive {
     ) -> Result<T, StoreError> {
         self.catch_up(wait).await;
         let source = self.source.clone();
-        blocking(move || source.pool().read(|conn| reader(&source, conn))).await
+        blocking(move || {
+            source.pool().read(|conn| {
+                source.look_again(conn)?;
+                reader(&source, conn)
+            })
+        })
+        .await
     }
 
     /// Waits until the look-up tables have reached the journal's end as it is now, but not for ever.
@@ -146,6 +155,20 @@ impl Source {
         }
     }
 
+    fn log(&self) -> &Arc<Log> {
+        match self {
+            Self::Live { core, .. } => &core.log,
+            Self::Files { log, .. } => log,
+        }
+    }
+
+    /// In another process: how far the journal goes now. What the other files know was durable when they learnt it.
+    fn look_again(&self, conn: &Connection) -> Result<(), StoreError> {
+        let Self::Files { log, .. } = self else { return Ok(()) };
+        let known = lists::filled(conn)?.max(registers::mark(conn)?);
+        log.look_again(known).map(drop).map_err(journal::store_error)
+    }
+
     fn lines(&self) -> &broadcast::Sender<Arc<TransactionRow>> {
         match self {
             Self::Live { lines, .. } | Self::Files { lines, .. } => lines,
@@ -155,21 +178,21 @@ impl Source {
     fn card(&self, conn: &Connection, id: &CardId) -> Result<Option<Arc<Card>>, StoreError> {
         match self {
             Self::Live { core, .. } => core.card(conn, id),
-            Self::Files { sealer, .. } => tail::card(conn, sealer, id),
+            Self::Files { sealer, .. } => tail::card(conn, self.log(), sealer, id),
         }
     }
 
     fn terminal(&self, conn: &Connection, id: &TerminalId) -> Result<Option<Arc<Terminal>>, StoreError> {
         match self {
             Self::Live { core, .. } => core.terminal(conn, id),
-            Self::Files { .. } => tail::terminal(conn, id),
+            Self::Files { .. } => tail::terminal(conn, self.log(), id),
         }
     }
 }
 
 /// Tells subscribers in another process about new lines.
 fn follow(conn: &Connection, lines: &broadcast::Sender<Arc<TransactionRow>>, end: &AtomicBool) {
-    let mut last = lists::progress(conn).map_or(0, |progress| progress.filled);
+    let mut last = lists::filled(conn).unwrap_or(0);
     while !end.load(Ordering::Acquire) {
         match lists::new_lines(conn, last) {
             Ok(rows) => rows.into_iter().for_each(|row| {
@@ -191,7 +214,10 @@ impl Archive for SqliteArchive {
 
     async fn transaction(&self, rrn: &str) -> Result<Option<TransactionDetail>, StoreError> {
         let rrn = rrn.to_owned();
-        self.read(WAIT_FOR_ONE, move |source, conn| detail::transaction(conn, source.sealer(), &rrn)).await
+        self.read(WAIT_FOR_ONE, move |source, conn| {
+            detail::transaction(conn, source.log(), source.sealer(), &rrn)
+        })
+        .await
     }
 
     async fn cards(&self, query: &CardQuery) -> Result<Page<CardView>, StoreError> {
@@ -217,7 +243,10 @@ impl Archive for SqliteArchive {
     }
 
     async fn progress(&self) -> Result<Progress, StoreError> {
-        self.read(Duration::ZERO, |_, conn| lists::progress(conn)).await
+        self.read(Duration::ZERO, |source, conn| {
+            Ok(Progress { filled: lists::filled(conn)?, journal: source.log().end() })
+        })
+        .await
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) const INSERT_LINE: &str = "INSERT INTO lines (seq, at, rrn, kind, sta
 pub(crate) const USE_CARD: &str = "UPDATE cards SET place = ?2, last_used = ?3 WHERE id = ?1";
 pub(crate) const LOCK_CARD: &str = "UPDATE cards SET locked_until = ?2 WHERE id = ?1";
 pub(crate) const REGISTERED_AFTER: &str =
-    "SELECT n, id, pan_masked FROM registers.cards WHERE n > ?1 ORDER BY n LIMIT ?2";
+    "SELECT n, id, pan_masked FROM main.cards WHERE n > ?1 ORDER BY n LIMIT ?2";
 pub(crate) const INSERT_CARD: &str = "INSERT INTO cards (id, place, pan, last_four) VALUES (?1, ?2, ?3, ?4)";
 
 // Lists.
@@ -35,8 +35,7 @@ pub(crate) const TERMINAL_SEEN: &str =
     "SELECT at FROM archive.lines WHERE terminal = ?1 ORDER BY seq DESC LIMIT 1";
 pub(crate) const NEW_LINES: &str =
     concat!("SELECT ", columns!(), " FROM archive.lines l WHERE l.seq > ?1 ORDER BY l.seq LIMIT ?2");
-pub(crate) const PROGRESS: &str =
-    "SELECT (SELECT filled FROM archive.progress), (SELECT coalesce(max(seq), 0) FROM main.journal)";
+pub(crate) const PROGRESS: &str = "SELECT filled FROM archive.progress";
 
 // One transaction.
 pub(crate) const BY_RRN: &str = concat!(
@@ -72,7 +71,7 @@ pub(crate) const TERMINAL_AFTER: &str = concat!(
 // Overview. The window is after ?1, up to and with ?2.
 pub(crate) const COUNTED: &str = "SELECT at, counted, approved, code, family, took_us, terminal
     FROM archive.lines INDEXED BY lines_at WHERE at > ?1 AND at <= ?2";
-pub(crate) const TERMINALS_REGISTERED: &str = "SELECT count(*) FROM registers.terminals";
+pub(crate) const TERMINALS_REGISTERED: &str = "SELECT count(*) FROM main.terminals";
 pub(crate) const CARDS_LOCKED: &str = "SELECT count(*) FROM archive.cards WHERE locked_until IS NOT NULL AND (locked_until = 0 OR locked_until > ?1)";
 pub(crate) const LAST_DECLINES: &str = concat!(
     "SELECT ",
