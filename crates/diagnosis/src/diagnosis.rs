@@ -14,6 +14,7 @@ use crate::{
     fleet::{Fleet, Slot, Terminal},
     hypothesis::{Counts, Feature},
     memory::Remembered,
+    observation::Symbol,
     refusal::Refusals,
     register::Register,
     session::Family,
@@ -83,6 +84,7 @@ impl Diagnosis {
             (Feature::Small, usual.small),
             (Feature::Neighbour, usual.neighbour),
             (Feature::Slow, usual.slow),
+            (Feature::Proven, usual.proven),
             (Feature::Changed, usual.changed),
         ] {
             features.k[feature as usize] = a;
@@ -164,8 +166,12 @@ impl Diagnosis {
     pub(crate) fn arrive(&mut self, observation: &Observation) -> Slot {
         let device = &observation.device;
         let slot = self.fleet.slot(device, self.tuning.limits.terminals, self.epoch);
-        let common = (observation.instance, device.carrier, device.firmware);
         let terminal = &mut self.fleet[slot];
+        // what is told beside the journal may not say by which instance
+        let (instance, carrier, firmware) = terminal.cohorts_of;
+        let or = |new, old| if new == Symbol::UNKNOWN { old } else { new };
+        let common =
+            (or(observation.instance, instance), or(device.carrier, carrier), or(device.firmware, firmware));
         if terminal.epoch != self.epoch {
             terminal.forget_windows(self.epoch);
         }
@@ -173,21 +179,21 @@ impl Diagnosis {
             || terminal.merchant != device.merchant
             || terminal.last_at.0 == i64::MIN
         {
-            if terminal.last_at.0 != i64::MIN && terminal.firmware != device.firmware {
+            if terminal.firmware != Symbol::UNKNOWN && terminal.firmware != common.2 {
                 terminal.changed_at = self.now;
             }
             let place = |common| self.cohorts.place(common, &self.tuning);
             let places = [
-                Common::Instance(observation.instance),
-                Common::Network(device.carrier),
-                Common::Firmware(device.firmware),
+                Common::Instance(common.0),
+                Common::Network(common.1),
+                Common::Firmware(common.2),
                 Common::Merchant(device.merchant),
             ]
             .map(place);
             terminal.cohorts = places;
             terminal.cohorts_of = common;
             terminal.merchant = device.merchant;
-            terminal.firmware = device.firmware;
+            terminal.firmware = common.2;
         }
         terminal.last_at = self.now;
         slot

@@ -76,6 +76,8 @@ evidence! {
     // ------------------------------------------------------------------ many cards, one terminal
     /// Different cards in a row whose PIN block could not be read here.
     FORMAT_ERRORS_IN_A_ROW = "format-errors-in-a-row" { "cards": Count, "base": Share },
+    /// The PIN blocks were whole and only the PINs wrong: no key is at fault.
+    BLOCKS_WERE_WHOLE = "blocks-were-whole" { "whole": Count, "cards": Count },
     /// Message authentication codes in a row were wrong here.
     MAC_ERRORS_IN_A_ROW = "mac-errors-in-a-row" { "messages": Count },
     /// Wrong PINs at the first entry, of so many card sessions; what is usual here.

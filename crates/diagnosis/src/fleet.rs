@@ -75,8 +75,8 @@ pub(crate) struct Runs {
     pub sign_in: u32,
     pub drift: u32,
     pub replayed: u32,
-    /// The last eight messages, newest in the lowest bit.
-    pub registration: u8,
+    /// The last messages, newest in the lowest bit.
+    pub registration: u32,
     pub away: u8,
     /// Different merchant numbers on messages, as short hashes.
     pub merchants: [u32; 4],

@@ -26,11 +26,12 @@ pub(crate) enum Feature {
     Lost,
     Duplicate,
     Dead,
+    Proven,
     Changed,
 }
 
 impl Feature {
-    pub(crate) const COUNT: usize = 14;
+    pub(crate) const COUNT: usize = 15;
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Wrong,
         Self::Unreadable,
@@ -45,6 +46,7 @@ impl Feature {
         Self::Lost,
         Self::Duplicate,
         Self::Dead,
+        Self::Proven,
         Self::Changed,
     ];
 }
@@ -102,6 +104,7 @@ impl Counts {
         self.add(Feature::Lost, session.shows(Family::Lost), true);
         self.add(Feature::Duplicate, session.shows(Family::Duplicate), true);
         self.add(Feature::Dead, dead, true);
+        self.add(Feature::Proven, session.has(mark::PROVEN), wrong);
     }
 
     /// Old counts weigh half.

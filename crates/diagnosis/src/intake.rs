@@ -8,7 +8,7 @@ use crate::{
     card::{Card, Miss},
     cohort::{Common, Mark},
     fleet::{Group, Recent, Slot},
-    observation::{Entry, Payment, Symbol, Telemetry},
+    observation::{Entry, Payment, PinSeen, Symbol, Telemetry},
     refusal::{Later, Refusal},
     session::{Family, Outcome, Session, mark},
     stats::{logistic, logit},
@@ -34,7 +34,7 @@ impl Diagnosis {
         let refusal = self.note_refusal(slot, number, payment, outcome);
         self.follow_cash(slot, payment, outcome);
         self.follow_card(slot, number, payment, outcome, observation.at);
-        self.travelled(slot, observation, payment);
+        self.travelled(slot, observation, payment, outcome);
         self.fleet[slot].runs.sign_in = 0;
         self.exact_rules(slot, observation, payment, outcome);
         if is_new && let Some(family) = Family::of(outcome) {
@@ -148,6 +148,7 @@ impl Diagnosis {
         set(mark::RIGHT, outcome == Outcome::Right);
         set(mark::KNOWN, known);
         set(mark::STRIPE, matches!(payment.entry, Entry::Stripe | Entry::Fallback | Entry::Manual));
+        set(mark::PROVEN, payment.pin == PinSeen::Mismatch);
         set(mark::SMALL, payment.amount.0 <= self.tuning.window.small_minor);
         let family = Family::of(outcome);
         if matches!(outcome, Outcome::Wrong | Outcome::Dead) {

@@ -189,18 +189,23 @@ impl Diagnosis {
             })
             .collect();
         for id in children {
-            self.end(id, Status::Absorbed);
-            if let Some(child) = self.register.get_mut(id) {
-                child.incident.parent = Some(parent);
-            }
-            for refusal in self.refusals.of_incident(id) {
-                if let Some(refusal) = self.refusals.get_mut(refusal) {
-                    refusal.incident = parent;
-                }
-                self.rejudge(refusal);
-            }
-            self.register.tell(Change::Revised(id));
+            self.absorb_one(id, parent);
         }
+    }
+
+    /// One incident becomes part of another, and its refusals with it.
+    pub(crate) fn absorb_one(&mut self, id: u64, parent: u64) {
+        self.end(id, Status::Absorbed);
+        if let Some(child) = self.register.get_mut(id) {
+            child.incident.parent = Some(parent);
+        }
+        for refusal in self.refusals.of_incident(id) {
+            if let Some(refusal) = self.refusals.get_mut(refusal) {
+                refusal.incident = parent;
+            }
+            self.rejudge(refusal);
+        }
+        self.register.tell(Change::Revised(id));
     }
 
     /// Are most signs of another cohort's incident in this cohort too?

@@ -131,7 +131,7 @@ impl Refusal {
     pub(crate) fn verdict(&self, tuning: &Tuning, incident: Option<&Incident>) -> Verdict {
         let (mut causes, mut evidence) = self.alone(tuning);
         if let Some(incident) = incident {
-            let share = f64::from(incident.confidence);
+            let share = f64::from(incident.confidence) * self.attributable(incident);
             causes.retain(|(cause, _)| *cause != incident.cause);
             let rest: f64 = causes.iter().map(|(_, share)| share).sum();
             for (_, other) in &mut causes {
@@ -156,6 +156,32 @@ impl Refusal {
             incident: incident.map(|incident| incident.id),
             revised: self.revised,
         }
+    }
+
+    /// The share of such refusals in the incident's scope that it explains: where holders are wrong anyway now and then, a fault
+    /// that doubles the wrong PINs explains half of them.
+    fn attributable(&self, incident: &Incident) -> f64 {
+        let worse = |name: &str, usual: &str, seen: f64| {
+            let evidence = incident.evidence.iter().find(|evidence| evidence.name == name)?;
+            let value = |of: &str| evidence.values.iter().find(|(name, _)| *name == of).map(|(_, v)| *v);
+            Some(1.0 - value(usual)? / seen.max(1e-6))
+        };
+        let value = |name: &str, of: &str| {
+            let evidence = incident.evidence.iter().find(|evidence| evidence.name == name)?;
+            evidence.values.iter().find(|(name, _)| *name == of).map(|(_, v)| *v)
+        };
+        let share = match self.outcome {
+            Outcome::Wrong => {
+                let version = value("worse-than-before", "with")
+                    .and_then(|with| worse("worse-than-before", "without", with));
+                let entries = value("first-entry-mismatches", "mismatches")
+                    .zip(value("first-entry-mismatches", "sessions"))
+                    .and_then(|(k, n)| worse("first-entry-mismatches", "usual", k / n.max(1.0)));
+                version.or(entries)
+            }
+            _ => None,
+        };
+        share.unwrap_or(1.0).clamp(0.2, 1.0)
     }
 
     /// The verdict when nothing but the card's own story is known.
@@ -195,7 +221,9 @@ impl Refusal {
     fn by_reason(&self) -> (Vec<(Cause, f64)>, Vec<Evidence>) {
         use ReasonCode as R;
         match self.reason {
-            R::MacInvalid => self.said(Cause::WrongTerminalKey, 0.7, Cause::ClockDrift),
+            // by far the most: its session keys are those of before
+            R::MacInvalid => self.said(Cause::SignInMissing, 0.7, Cause::WrongTerminalKey),
+            R::BatchMismatch => self.said(Cause::SignInMissing, 0.9, Cause::Ordinary),
             R::SignInRequired => self.said(Cause::SignInMissing, 0.97, Cause::WrongTerminalKey),
             R::KsnReplayed => self.said(Cause::KsnReplay, 0.95, Cause::DuplicateSubmission),
             R::UnknownMerchant => self.said(Cause::CodeJumping, 0.8, Cause::Ordinary),
@@ -240,12 +268,12 @@ impl Refusal {
         }
         match self.later {
             Later::RightHere(seconds) => {
-                let slip = if self.nth >= 2 { 0.6 } else { priors.mistyped_after_success };
+                let slip = if self.nth >= 2 { 0.9 } else { priors.mistyped_after_success };
                 forgotten = 1.0 - slip;
                 evidence.push(e::SUCCEEDED_SOON_AFTER.with(logit(slip), [seconds]));
             }
             Later::RightElsewhere => {
-                forgotten *= 0.5;
+                forgotten *= 0.2;
                 evidence.push(e::CROSSOVER_SUCCEEDS.with(0.7, [1.0, 1.0]));
             }
             Later::WrongAgain => {

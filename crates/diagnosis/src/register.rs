@@ -210,6 +210,10 @@ impl Register {
 }
 
 impl Held {
+    pub(crate) fn has_card(&self, card: &CardId) -> bool {
+        self.cards.contains(card)
+    }
+
     fn see(&mut self, at: Timestamp) {
         self.incident.last_seen = self.incident.last_seen.max(at);
     }

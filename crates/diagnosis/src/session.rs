@@ -180,6 +180,8 @@ pub(crate) mod mark {
     pub(crate) const CROSSED_WRONG: u16 = 1 << 8;
     /// The exchange took much longer than usual.
     pub(crate) const SLOW_LINE: u16 = 1 << 9;
+    /// A wrong first entry was proven wrong by our own module: the block was whole, so no key is at fault.
+    pub(crate) const PROVEN: u16 = 1 << 10;
 }
 
 /// One card session at one terminal.

@@ -59,7 +59,7 @@ tables! {
     Usual {
         wrong: [f64; 2], unreadable: [f64; 2], key: [f64; 2], silent: [f64; 2], lost: [f64; 2], cancel: [f64; 2],
         duplicate: [f64; 2], dead: [f64; 2], abandoned: [f64; 2], crossover: [f64; 2], known: [f64; 2],
-        stripe: [f64; 2], small: [f64; 2], neighbour: [f64; 2], slow: [f64; 2], changed: [f64; 2], weight_max: f64,
+        stripe: [f64; 2], small: [f64; 2], neighbour: [f64; 2], slow: [f64; 2], proven: [f64; 2], changed: [f64; 2], weight_max: f64,
         spread: f64, spread_rare: f64, spread_line: f64, feature_weight: f64,
     }
     /// When an incident is made.
@@ -135,6 +135,7 @@ struct Row {
     lost: Option<[f64; 2]>,
     duplicate: Option<[f64; 2]>,
     dead: Option<[f64; 2]>,
+    proven: Option<[f64; 2]>,
     changed: Option<[f64; 2]>,
 }
 
@@ -156,6 +157,7 @@ impl Row {
             (Feature::Lost, self.lost),
             (Feature::Duplicate, self.duplicate),
             (Feature::Dead, self.dead),
+            (Feature::Proven, self.proven),
             (Feature::Changed, self.changed),
         ] {
             features[feature as usize] = beta(share);
@@ -223,6 +225,7 @@ impl Tuning {
             usual.small,
             usual.neighbour,
             usual.slow,
+            usual.proven,
             usual.changed,
         ];
         let listed =
@@ -279,7 +282,7 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         let with = |from: &str, to: &str| Tuning::from_toml(&BUILT_IN.replacen(from, to, 1));
         assert!(matches!(with("retry_s", "retry_seconds"), Err(TuningError::Unreadable(_))));
-        assert!(matches!(with("cards = 1000000", "cards = 0"), Err(TuningError::Senseless(_))));
+        assert!(matches!(with("cards = 500000", "cards = 0"), Err(TuningError::Senseless(_))));
         assert!(matches!(with("wrong = [3.0, 97.0]", "wrong = [0.0, 97.0]"), Err(TuningError::Senseless(_))));
         assert!(matches!(with("[1.0, 1.0]]", "[0.0, 1.0]]"), Err(TuningError::Senseless(_))));
     }

@@ -143,6 +143,7 @@ impl Diagnosis {
         for card in cards {
             self.register.count_payment(id, card, None, false, self.now, limit);
         }
+        self.absorb_cards(id);
     }
 
     /// Who releases and resets unlike all others?
@@ -214,6 +215,7 @@ impl Diagnosis {
         for card in cards {
             self.register.count_payment(id, card, None, false, self.now, limit);
         }
+        self.absorb_cards(id);
     }
 
     fn agent_incident(

@@ -50,6 +50,9 @@ impl Diagnosis {
         if !spread && !cycles {
             return;
         }
+        if self.is_fraud_known(&payment.card) {
+            return;
+        }
         // an incident at this very terminal explains its own wrong PINs
         if self.fleet[slot].incidents[Group::Pin as usize] != 0 {
             return;
@@ -67,9 +70,17 @@ impl Diagnosis {
     }
 
     /// Was it elsewhere a moment ago?
-    pub(crate) fn travelled(&mut self, slot: Slot, observation: &Observation, payment: &Payment) {
-        let present =
-            matches!(payment.entry, Entry::Chip | Entry::Contactless | Entry::Stripe | Entry::Fallback);
+    pub(crate) fn travelled(
+        &mut self,
+        slot: Slot,
+        observation: &Observation,
+        payment: &Payment,
+        outcome: Outcome,
+    ) {
+        // whoever only guesses need not have the card: a place counts where the PIN was right, or none was asked for
+        let right = outcome == Outcome::Right || outcome == Outcome::Plain && payment.code.is_approval();
+        let present = right
+            && matches!(payment.entry, Entry::Chip | Entry::Contactless | Entry::Stripe | Entry::Fallback);
         let device = &observation.device;
         let Some(position) = device.registered.or(device.position).filter(|_| present) else { return };
         let (now, epoch) = (self.now, self.epoch);
@@ -85,9 +96,40 @@ impl Diagnosis {
         let km = kilometres(there, position);
         let minutes = now.since_ms(at) as f64 / 60_000.0;
         let speed = km / (minutes / 60.0).max(1.0 / 3600.0);
+        if self.is_fraud_known(&payment.card) {
+            return;
+        }
         if km >= self.tuning.exact.travel_km && speed > self.tuning.exact.travel_km_h {
             let evidence = vec![e::TOO_FAST.with((speed / 900.0).ln() + 5.0, [km, minutes, speed])];
             self.card_incident(payment, Cause::ImpossibleTravel, 0.95, at, 2, evidence);
+        }
+    }
+
+    /// Is this card one of those of an open incident of fraud? Then what it does is part of that.
+    fn is_fraud_known(&self, card: &model::CardId) -> bool {
+        self.register
+            .active()
+            .iter()
+            .filter_map(|id| self.register.get(*id))
+            .any(|held| held.group == Group::Fraud && held.has_card(card))
+    }
+
+    /// An incident of fraud takes over those of its cards.
+    pub(crate) fn absorb_cards(&mut self, parent: u64) {
+        let Some(held) = self.register.get(parent) else { return };
+        let children: Vec<u64> = self
+            .register
+            .active()
+            .iter()
+            .copied()
+            .filter(|id| {
+                self.register.get(*id).is_some_and(
+                    |child| matches!(child.incident.scope, Scope::Card(card) if held.has_card(&card)),
+                )
+            })
+            .collect();
+        for id in children {
+            self.absorb_one(id, parent);
         }
     }
 

@@ -282,17 +282,31 @@ impl Diagnosis {
             }
         }
         let bits = families.iter().fold(0, |bits, family| bits | family.bit());
-        let members: Vec<(Slot, u32)> = self
-            .cohorts
-            .marks_of(place)
-            .filter(|(_, mark)| mark.at >= since && mark.signs & bits != 0)
-            .map(|(_, mark)| (mark.terminal, mark.session))
-            .collect();
+        let members = self.members(place, since, bits);
         self.absorb(id, place, &families, &members);
-        for (slot, number) in members.into_iter().rev() {
+        for (slot, number) in members {
             self.join(id, slot, number);
         }
         id
+    }
+
+    /// Sessions of a cohort since a moment that show one of these signs: looked for at all terminals, once, because people
+    /// want all cards that it touched and not the latest hundred.
+    fn members(&self, place: Place, since: Timestamp, bits: u16) -> Vec<(Slot, u32)> {
+        let mut members = Vec::new();
+        for slot in 0..self.fleet.len() as Slot {
+            let terminal = &self.fleet[slot];
+            for (n, session) in terminal.sessions.iter().enumerate() {
+                let inside = || {
+                    let mark = self.cohorts.mark(session.shared);
+                    mark.is_some_and(|mark| mark.cohorts.contains(&place))
+                };
+                if session.at >= since && session.signs & bits != 0 && inside() {
+                    members.push((slot, terminal.base.wrapping_add(n as u32)));
+                }
+            }
+        }
+        members
     }
 }
 

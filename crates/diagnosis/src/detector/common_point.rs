@@ -37,9 +37,8 @@ impl Diagnosis {
             self.cash_after_lifting(payment);
         }
         let copied = matches!(payment.entry, Entry::Stripe | Entry::Fallback);
-        let moves_money = matches!(payment.kind, Kind::Cash | Kind::Sale);
         let Some(card) = self.cards.get(&payment.card) else { return };
-        let unusual = copied && moves_money && card.chip && !card.right_at(slot);
+        let unusual = copied && payment.kind == Kind::Cash && card.chip && !card.right_at(slot);
         if !unusual || self.cash.recent.iter().any(|(known, _, _)| *known == payment.card) {
             return;
         }
@@ -140,5 +139,6 @@ impl Diagnosis {
                 self.register.count_payment(id, card, None, false, at, limit);
             }
         }
+        self.absorb_cards(id);
     }
 }

@@ -76,7 +76,7 @@ impl Diagnosis {
 
     fn not_registered(&mut self, slot: Slot, differs: bool, sent: Option<MerchantId>) {
         let runs = &mut self.fleet[slot].runs;
-        runs.registration = runs.registration << 1 | u8::from(differs);
+        runs.registration = runs.registration << 1 | u32::from(differs);
         if let Some(sent) = sent {
             let short = short_hash(&sent);
             if !runs.merchants.contains(&short) {
@@ -88,7 +88,7 @@ impl Diagnosis {
             (runs.registration.count_ones(), runs.merchants.iter().filter(|m| **m != 0).count());
         let limits = &self.tuning.exact;
         if differs && (times >= limits.registration_messages || merchants >= limits.merchants) {
-            let evidence = vec![e::NOT_AS_REGISTERED.with(9.0, [f64::from(times), 8.0, merchants as f64])];
+            let evidence = vec![e::NOT_AS_REGISTERED.with(9.0, [f64::from(times), 32.0, merchants as f64])];
             self.rule(slot, Cause::CodeJumping, 0.97, times, evidence);
         } else if times == 0 {
             self.rule_over(slot, Group::Registration);

@@ -524,6 +524,8 @@ impl Diagnosis {
                 Feature::Dead => {
                     e::DEAD_NUMBERS.with(ln, [k, self.now.since_ms(since) as f64 / 60_000.0, 1.0])
                 }
+                Feature::Proven if k == 0.0 => continue,
+                Feature::Proven => e::BLOCKS_WERE_WHOLE.with(ln, [k, n]),
                 Feature::Changed if k == 0.0 => continue,
                 Feature::Changed => e::CHANGED_BEFORE.with(ln, [self.minutes_since_change(slot, since)]),
             });

@@ -262,7 +262,10 @@ impl World {
             decline(&mut payment, ReasonCode::IssuerKeyFault, "99", PinSeen::AtIssuer);
         } else if foreign && silent {
             decline(&mut payment, ReasonCode::IssuerTimeout, "98", PinSeen::AtIssuer);
-        } else if !right || has(Twist::Masked) {
+        } else if has(Twist::Masked) {
+            // only another network takes a block that it cannot read for a wrong PIN
+            decline(&mut payment, ReasonCode::IssuerWrongPin, "55", PinSeen::AtIssuer);
+        } else if !right {
             let left = tries - 1;
             self.holders[holder].tries = left;
             let (reason, pin) = match (foreign, left) {
