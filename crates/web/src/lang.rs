@@ -16,6 +16,7 @@ static EN: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/en/console.ftl"),
             include_str!("../locales/en/pages.ftl"),
             include_str!("../locales/en/errors.ftl"),
+            include_str!("../locales/en/alarms.ftl"),
         ],
     )
 });
@@ -27,6 +28,7 @@ static ZH: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/zh-CN/console.ftl"),
             include_str!("../locales/zh-CN/pages.ftl"),
             include_str!("../locales/zh-CN/errors.ftl"),
+            include_str!("../locales/zh-CN/alarms.ftl"),
         ],
     )
 });

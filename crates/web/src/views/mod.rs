@@ -19,6 +19,9 @@ pub(crate) mod lanes;
 pub(crate) mod register;
 pub(crate) mod register_charts;
 
+pub(crate) mod alarm_deeds;
+pub(crate) mod alarms;
+
 pub(crate) mod about;
 pub(crate) mod card;
 pub(crate) mod cards;

@@ -189,3 +189,74 @@ async fn another_sites_page_changes_nothing() {
     assert_eq!(get(&console, "/api/v1/webhooks", "en").await.json()["data"], json!([]));
     alarms.stop().await;
 }
+
+#[tokio::test]
+async fn the_page_leads_from_an_alarm_to_whoever_takes_it_on() {
+    let (console, alarms) = working().await;
+    let id = raised(&console, &alarms).await["id"].clone();
+    let list = get(&console, "/alarms", "en").await;
+    assert!(
+        list.text.contains(&format!("href=\"/alarms/{id}\"")) && list.text.contains("T9: key out of step")
+    );
+    let page = get(&console, &format!("/alarms/{id}"), "en").await;
+    for words in
+        ["Critical", "Open", "Take it on", "Silence", "Sign in again.", "value=\"wrong-terminal-key\""]
+    {
+        assert!(page.text.contains(words), "{words}");
+    }
+    let taken = crate::post(&console, &format!("/alarms/{id}/acknowledge"), "note=on+it").await;
+    assert_eq!(
+        (taken.status, taken.header("location")),
+        (StatusCode::SEE_OTHER, format!("/alarms/{id}").as_str())
+    );
+    let page = get(&console, &format!("/alarms/{id}"), "en").await;
+    assert!(page.text.contains("on it") && !page.text.contains("Take it on"));
+    let again = crate::post(&console, &format!("/alarms/{id}/acknowledge"), "").await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert_eq!(get(&console, "/alarms/999", "en").await.status, StatusCode::NOT_FOUND);
+    alarms.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_makes_and_ends_a_silence() {
+    let (console, alarms) = working().await;
+    let made = crate::post(&console, "/alarms/silences", "kind=pin-spray&hours=2&why=drill").await;
+    assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text);
+    let list = get(&console, "/alarms", "en").await;
+    let lift = list.text.split("/alarms/silences/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let ended = crate::post(&console, &format!("/alarms/silences/{lift}"), "").await;
+    assert_eq!(ended.status, StatusCode::SEE_OTHER);
+    assert!(get(&console, "/alarms", "en").await.text.contains("Ended"));
+    for wrong in
+        ["kind=a&hours=0&why=x", "hours=1&why=x", "kind=a&hours=1&why=", "kind=a&hours=1&why=x&most=loud"]
+    {
+        let refused = crate::post(&console, "/alarms/silences", wrong).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+    }
+    alarms.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_shows_a_secret_once() {
+    let (console, alarms) = working().await;
+    let form = "url=http%3A%2F%2F127.0.0.1%3A9%2Fhook&kinds=pin-spray%2C+zone-key&least=warning";
+    let made = crate::post(&console, "/alarms/webhooks", form).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.text);
+    let secret = made.text.split("whsec_").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let id = made.text.split("/alarms/webhooks/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    for page in ["/alarms".to_owned(), format!("/alarms/webhooks/{id}")] {
+        assert!(!get(&console, &page, "en").await.text.contains(&secret), "{page}");
+    }
+    let rotated = crate::post(&console, &format!("/alarms/webhooks/{id}/rotate"), "").await;
+    assert!(rotated.text.contains("whsec_") && rotated.text.contains("The old secret signs too until"));
+    let tested = crate::post(&console, &format!("/alarms/webhooks/{id}/test"), "").await;
+    assert_eq!(tested.status, StatusCode::SEE_OTHER);
+    assert!(get(&console, &format!("/alarms/webhooks/{id}"), "en").await.text.contains("webhook.test"));
+    let removed = crate::post(&console, &format!("/alarms/webhooks/{id}/remove"), "").await;
+    assert_eq!(removed.status, StatusCode::SEE_OTHER);
+    assert_eq!(get(&console, &format!("/alarms/webhooks/{id}"), "en").await.status, StatusCode::NOT_FOUND);
+    let refused = crate::post(&console, "/alarms/webhooks", "url=https%3A%2F%2F10.0.0.1%2F").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("internal address"));
+    alarms.stop().await;
+}

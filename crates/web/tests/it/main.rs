@@ -79,6 +79,7 @@ fn filled(route: &str) -> String {
     let card = "a05e170009080706050403020100ffee";
     route
         .replace("{webhook}", fake::alarms::WEBHOOK)
+        .replace("{alarm}", fake::alarms::ALARM)
         .replace("{rrn}", fake::HERO_RRN)
         .replace("{id}", card)
         .replace("{code}", "75")

@@ -6,10 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FILES: [&str; 3] = ["console", "pages", "errors"];
+const FILES: [&str; 4] = ["console", "pages", "errors", "alarms"];
 
 /// Keys that are put together from data, by their beginning.
-const FROM_DATA: [&str; 7] = ["kind-", "attention-", "error-", "scheme-", "stage-", "scope-", "step-"];
+const FROM_DATA: [&str; 9] =
+    ["kind-", "attention-", "error-", "scheme-", "stage-", "scope-", "step-", "severity-", "delivery-"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -12,6 +12,9 @@ use store::{Book, MemoryBook};
 /// The id of the webhook that is well.
 pub(crate) const WEBHOOK: &str = "wh00000000000000a1";
 
+/// The number of the open alarm.
+pub(crate) const ALARM: &str = "10";
+
 fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_millisecond())
 }
