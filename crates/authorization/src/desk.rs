@@ -1,11 +1,12 @@
 //! What the bank's staff may do to a card: the other door to the same state. Each returns effects for the journal.
 
-use model::Timestamp;
+use model::{Timestamp, TransactionKey};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     card::Block,
-    effect::{Effect, ReleasedBy},
+    effect::{Effect, ReleasedBy, RestoredTries},
+    policy::{Consequence, ProductPolicy, Rung},
     state::{CardState, StepUp},
 };
 
@@ -44,6 +45,60 @@ pub enum NotApplicable {
     /// There is no restriction.
     #[error("the card is not restricted")]
     NotRestricted,
+    /// No try that counts now was consumed by the named transactions: the holder's own guesses stay counted.
+    #[error("none of the tries that count was consumed by these transactions")]
+    NothingToRestore,
+}
+
+/// Tries that a fault consumed, by the transactions in which it did.
+#[derive(Debug, Clone, Copy)]
+pub struct Fault<'a> {
+    /// The incident that proves it.
+    pub incident: u64,
+    /// Its transactions.
+    pub transactions: &'a [TransactionKey],
+}
+
+/// Gives back the tries that a fault consumed: of those that count now, the ones of the named transactions and no other. So a
+/// card never has more guesses than its limit and what the fault cost it. A lock ends if one of them was needed for it; steps
+/// of the ladder end if they are not reached any more.
+///
+/// # Errors
+/// [`NotApplicable::NothingToRestore`], also for a lock whose time has come: its next payment gets all tries back.
+pub fn restore_tries(
+    state: &CardState,
+    policy: &ProductPolicy,
+    fault: &Fault<'_>,
+    now: Timestamp,
+) -> Result<Vec<Effect>, NotApplicable> {
+    let charged = state.charged().iter().map(|charged| charged.key);
+    let transactions: Vec<TransactionKey> = charged.filter(|key| fault.transactions.contains(key)).collect();
+    let released = state.lock.is_some_and(|lock| lock.has_expired(now));
+    if transactions.is_empty() || released {
+        return Err(NotApplicable::NothingToRestore);
+    }
+    let given_back = u8::try_from(transactions.len()).unwrap_or(u8::MAX);
+    let counter = state.tries.after_restoring(given_back);
+    let undone = |rung: &&Rung| rung.after > counter.used() && rung.after <= state.tries.used();
+    let still_reached = |rung: &&Rung| rung.after <= counter.used();
+    let steps_up = |rung: &Rung| matches!(rung.consequence, Consequence::StepUp { .. });
+    let restricts = |rung: &Rung| matches!(rung.consequence, Consequence::Restrict { .. });
+    let any = |reached: &dyn Fn(&&Rung) -> bool, of: &dyn Fn(&Rung) -> bool| {
+        policy.rungs.iter().filter(|rung| reached(rung)).any(of)
+    };
+    let restored = RestoredTries {
+        incident: fault.incident,
+        transactions,
+        counter,
+        lifts_lock: state.lock.is_some() && !counter.is_exhausted(policy.pin_try_limit),
+        lifts_step_up: any(&undone, &steps_up) && !any(&still_reached, &steps_up),
+    };
+    let mut effects = vec![Effect::RestoreTries { restored: Box::new(restored) }];
+    // The newest restriction stands for the highest rung that was reached.
+    if state.restriction.is_some() && any(&undone, &restricts) && !any(&still_reached, &restricts) {
+        effects.push(Effect::Unrestrict);
+    }
+    Ok(effects)
 }
 
 /// The effects of an action.

@@ -130,6 +130,13 @@ pub enum Effect {
         #[n(0)]
         key: TransactionKey,
     },
+    /// Tries that a fault had consumed were given back.
+    #[n(17)]
+    RestoreTries {
+        /// Which, and what follows.
+        #[n(0)]
+        restored: Box<RestoredTries>,
+    },
     /// The issuer's staff blocked the card, or lifted the block.
     #[n(12)]
     SetBlock {
@@ -137,6 +144,26 @@ pub enum Effect {
         #[n(0)]
         block: Option<Block>,
     },
+}
+
+/// Tries that were given back, and why they may be.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct RestoredTries {
+    /// The incident in which they were consumed.
+    #[n(0)]
+    pub incident: u64,
+    /// The transactions that had consumed them: one try each.
+    #[n(1)]
+    pub transactions: Vec<TransactionKey>,
+    /// The counter after it.
+    #[n(2)]
+    pub counter: Counter,
+    /// Does the lock end that the last of them had brought?
+    #[n(3)]
+    pub lifts_lock: bool,
+    /// Does the step-up end that they had brought?
+    #[n(4)]
+    pub lifts_step_up: bool,
 }
 
 /// Who or what ended a lock.

@@ -57,6 +57,12 @@ impl Counter {
         Self(self.0.saturating_add(1).min(limit.get()))
     }
 
+    /// Some were consumed by a fault and are given back.
+    #[must_use]
+    pub fn after_restoring(self, given_back: u8) -> Self {
+        Self(self.0.saturating_sub(given_back))
+    }
+
     /// Are all tries used?
     #[must_use]
     pub fn is_exhausted(self, limit: PinTryLimit) -> bool {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     card::{Block, CardRecord},
-    effect::{Effect, Restriction},
+    effect::{Effect, RestoredTries, Restriction},
     forward::{Forward, Forwards, Stage},
     lock::Lock,
     pin_try::Counter,
@@ -62,6 +62,21 @@ pub struct CardState {
     /// our own cards have none.
     #[n(10)]
     pub forwards: Option<Box<Forwards>>,
+    /// The transactions that consumed the tries which count now, oldest first: what may be given back when a fault made
+    /// them. Behind a pointer, because most cards have none.
+    #[n(11)]
+    pub charged: Option<Box<Vec<Charged>>>,
+}
+
+/// A transaction that consumed a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Charged {
+    /// Its identity.
+    #[n(0)]
+    pub key: TransactionKey,
+    /// When it was decided.
+    #[n(1)]
+    pub at: Timestamp,
 }
 
 /// A second proof of identity that the ladder asked for.
@@ -175,6 +190,7 @@ impl CardState {
             held: Amount::ZERO,
             traces: VecDeque::new(),
             forwards: None,
+            charged: None,
         }
     }
 
@@ -185,6 +201,7 @@ impl CardState {
         for effect in effects {
             self.apply_one(effect, journal_seq);
         }
+        self.note_charged(at, effects);
         self.forget_old(at);
     }
 
@@ -211,6 +228,25 @@ impl CardState {
             held: self.held,
             traces: VecDeque::new(),
             forwards: None,
+            charged: None,
+        }
+    }
+
+    /// The transactions that consumed the tries which count now, oldest first.
+    #[must_use]
+    pub fn charged(&self) -> &[Charged] {
+        self.charged.as_ref().map_or(&[], |charged| charged.as_slice())
+    }
+
+    /// A try is counted together with the transaction that consumed it.
+    fn note_charged(&mut self, at: Timestamp, effects: &[Effect]) {
+        let counted = effects.iter().any(|effect| matches!(effect, Effect::CountTry { .. }));
+        let key = effects.iter().find_map(|effect| match effect {
+            Effect::Remember { trace } if matches!(trace.role, Role::Financial(_)) => Some(trace.key),
+            _ => None,
+        });
+        if let Some(key) = key.filter(|_| counted) {
+            self.charged.get_or_insert_default().push(Charged { key, at });
         }
     }
 
@@ -255,6 +291,7 @@ impl CardState {
             Effect::CountTry { counter } => self.tries = *counter,
             Effect::ResetTries => {
                 self.tries = Counter::default();
+                self.charged = None;
                 self.step_up = None;
                 if self.lock.is_none() {
                     self.locks_in_a_row = 0;
@@ -265,6 +302,7 @@ impl CardState {
                 self.locks_in_a_row = *in_a_row;
             }
             Effect::Unlock { .. } => {
+                self.charged = None;
                 self.lock = None;
                 self.step_up = None;
                 self.tries = Counter::default();
@@ -292,6 +330,7 @@ impl CardState {
                     trace.status = *status;
                 }
             }
+            Effect::RestoreTries { restored } => self.restore(restored),
             Effect::SetBlock { block } => self.block = *block,
             Effect::Forward { forward } => self.forwards.get_or_insert_default().push((**forward).clone()),
             Effect::Undo { key, undo } => {
@@ -304,6 +343,21 @@ impl CardState {
                 }
                 self.forwards.take_if(|forwards| forwards.as_slice().is_empty());
             }
+        }
+    }
+
+    fn restore(&mut self, restored: &RestoredTries) {
+        self.tries = restored.counter;
+        if let Some(charged) = &mut self.charged {
+            charged.retain(|charged| !restored.transactions.contains(&charged.key));
+        }
+        self.charged.take_if(|charged| charged.is_empty());
+        if restored.lifts_lock {
+            self.lock = None;
+            self.locks_in_a_row = self.locks_in_a_row.saturating_sub(1);
+        }
+        if restored.lifts_step_up {
+            self.step_up = None;
         }
     }
 

@@ -79,6 +79,9 @@ pub struct TerminalState {
     /// What migrations made of its keys, and which key serial numbers are used up.
     #[n(5)]
     pub key_sets: KeySets,
+    /// Staff want it to sign in again; its answers say so until it has.
+    #[cbor(n(6), default)]
+    pub sign_in_ordered: bool,
 }
 
 /// A reversal that overtook its original.
@@ -205,6 +208,9 @@ pub enum TerminalEffect {
         #[n(0)]
         suspended: bool,
     },
+    /// Staff want it to sign in again.
+    #[n(9)]
+    OrderSignIn,
     /// A step of a migration to other keys.
     #[n(7)]
     KeySet(#[n(0)] KeySetEffect),
@@ -233,8 +239,10 @@ impl TerminalState {
                 });
                 self.session = Some(Session { previous, ..session.clone() });
                 self.batch = *batch;
+                self.sign_in_ordered = false;
             }
             TerminalEffect::SignOut => self.session = None,
+            TerminalEffect::OrderSignIn => self.sign_in_ordered = true,
             TerminalEffect::Settle { batch, .. } => self.batch = batch.next(),
             TerminalEffect::Suspend { suspended } => self.suspended = *suspended,
             TerminalEffect::Bury { original, reversal } => {

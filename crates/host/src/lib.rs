@@ -26,6 +26,7 @@ mod references;
 mod reply;
 mod sandbox;
 pub mod signal;
+pub mod staff;
 mod stages;
 pub mod telemetry;
 mod throttle;

@@ -55,6 +55,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) readable: bool,
     pub(crate) tpdu: Option<Tpdu>,
     pub(crate) header: Option<Header>,
+    /// Have staff told the terminal to sign in again?
+    pub(crate) sign_in_ordered: bool,
 }
 
 /// What an answer is signed with.
@@ -79,7 +81,7 @@ pub(crate) async fn compose(
     let mut frame = Vec::with_capacity(256);
     if asked.link.framing.has_header() {
         frame.extend_from_slice(&asked.tpdu.map_or([0x60, 0, 0, 0, 0], |tpdu| tpdu.swapped().0));
-        frame.extend_from_slice(&header(asked.header, answer).0);
+        frame.extend_from_slice(&header(asked, answer).0);
     }
     match signer {
         None => builder.encode(&asked.link.dialect, &mut frame)?,
@@ -116,10 +118,11 @@ fn code_of(link: &Link, frame: &[u8]) -> Option<MacSlot> {
     Some(MacSlot { covered: start..at, value: at..at + message.raw(field)?.len() })
 }
 
-fn header(asked: Option<Header>, answer: &Answer) -> Header {
+fn header(asked: Asked<'_>, answer: &Answer) -> Header {
     const SIGN_IN_AGAIN: u8 = 3; // 处理要求
-    let header = asked.unwrap_or(Header([0x60, 0, 0, 0, 0, 0]));
-    if answer.sign_in_again { header.with_order(SIGN_IN_AGAIN) } else { header }
+    let header = asked.header.unwrap_or(Header([0x60, 0, 0, 0, 0, 0]));
+    let ordered = asked.sign_in_ordered && asked.link.profile.sign_in_again;
+    if answer.sign_in_again || ordered { header.with_order(SIGN_IN_AGAIN) } else { header }
 }
 
 fn repeat(builder: &mut MessageBuilder, asked: Asked<'_>) {

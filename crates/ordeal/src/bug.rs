@@ -43,6 +43,8 @@ bugs! {
     CountTimeOuts "count-time-outs", "no fault is answered as a wrong PIN";
     /// A reversal gives the try back that its original consumed.
     ReversalGivesTryBack "reversal-gives-try-back", "tries consumed = distinct proven mismatches";
+    /// Who gives back what a fault cost gives back one more.
+    RestoreTooMuch "restore-too-much", "tries consumed = distinct proven mismatches, less what a fault cost";
     /// Locks are kept in memory and nowhere else.
     LockInMemory "lock-in-memory", "never more guesses than the limit";
     /// A number that another host has taken is not looked at: the entry goes in behind it.

@@ -51,6 +51,8 @@ pub struct Rates {
     pub wrong_key: u32,
     /// Somebody types a wrong PIN.
     pub wrong_pin: u32,
+    /// Somebody gives back to a card what a broken till cost it.
+    pub restored: u32,
 }
 
 /// The plan of one seed.
@@ -120,6 +122,7 @@ impl Rates {
             repeat: up_to(8_000),
             wrong_key: up_to(4_000),
             wrong_pin: up_to(25_000),
+            restored: up_to(60_000),
         }
     }
 }

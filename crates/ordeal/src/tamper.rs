@@ -47,6 +47,15 @@ pub fn entry(run: &Run, mut entry: Entry) -> Entry {
     {
         transaction.effects.push(Effect::ResetTries);
     }
+    if run.has(Bug::RestoreTooMuch)
+        && let Event::Desk(action) = &mut entry.event
+    {
+        for effect in &mut action.effects {
+            if let Effect::RestoreTries { restored } = effect {
+                restored.counter = restored.counter.after_restoring(1);
+            }
+        }
+    }
     entry
 }
 

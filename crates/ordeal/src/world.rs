@@ -22,7 +22,7 @@ use crate::{
     module::Module,
     net::Net,
     people::{
-        thief,
+        clerk, thief,
         till::{Till, Who},
     },
     plan::Storage,
@@ -202,7 +202,7 @@ impl Machine {
             let host = Host::start(parts, &[]).await?;
             self.net.up(self.host, host.gate(&Kit::listener())?, Arc::clone(&life));
             self.run.step(format_args!("{name} is up"));
-            self.watch(&life, &*engine).await;
+            self.watch(&life, &engine).await?;
             self.net.down(self.host);
             self.engines.crash();
             drop(host);
@@ -213,19 +213,28 @@ impl Machine {
     }
 
     /// Until it ends: by itself, or because its operator finds that its store takes no more decisions.
-    async fn watch(&mut self, life: &Life, engine: &dyn Engine) {
+    async fn watch(&mut self, life: &Life, engine: &Arc<dyn Engine>) -> anyhow::Result<()> {
         loop {
             let look = Duration::from_millis(self.dice.between(500, 4_000));
             if tokio::time::timeout(look, life.ended()).await.is_ok() {
-                return;
+                return Ok(());
             }
             if self.run.happens(&mut self.dice, self.run.plan.rates.clock_jump) {
                 self.clock.jump(&mut self.dice, self.host);
             }
+            if self.dice.happens(self.run.plan.rates.restored) {
+                let card = self.dice.below(self.run.plan.hot_cards) as usize;
+                let store = Store::new(Arc::clone(engine));
+                tokio::select! {
+                    done = clerk::restore(&self.run, &store, &*self.clock, card) => done?,
+                    () = life.ended() => return Ok(()),
+                }
+            }
             let is_disk = matches!(self.engines, Engines::Disk(_));
             if is_disk && engine.check().await.is_err() && self.dice.happens(30_000) {
                 self.run.step(format_args!("host {} is started anew by its operator", self.host));
-                return life.end();
+                life.end();
+                return Ok(());
             }
         }
     }

@@ -41,6 +41,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// How often a reversal is sent before the terminal prints "call the service desk" and forgets it.
     pub reversal_sends_max: u32,
+    /// Does it sign in again before its next payment, when the host orders it? Otherwise the order is only noted.
+    pub obeys: bool,
 }
 
 impl Default for Settings {
@@ -50,6 +52,7 @@ impl Default for Settings {
             reply_timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(5),
             reversal_sends_max: 3,
+            obeys: true,
         }
     }
 }
@@ -65,6 +68,8 @@ pub struct Terminal {
     habits: Habits,
     lottery: Lottery,
     financial_messages: u32,
+    /// The last answer ordered a sign-in.
+    pub(crate) sign_in_ordered: bool,
     diary: Option<Diary>,
     /// What shall go wrong with the next message; then it is forgotten.
     pub faults: Faults,
@@ -112,6 +117,7 @@ impl Terminal {
             habits: Habits::of(id),
             lottery: Lottery::seeded(id),
             financial_messages: 0,
+            sign_in_ordered: false,
             diary: entry.device.clone().map(Diary::of),
             faults: Faults::default(),
             approved: Vec::new(),
@@ -177,6 +183,7 @@ impl Terminal {
         }
         let stan = self.memory.take_stan()?;
         self.line.keys.sign_out();
+        self.sign_in_ordered = false;
         let message = setting.sign_in(stan, device);
         let (outcome, exchange) = self.network(message, "sign-in", Some(stan)).await?;
         if let Exchange::Believed(reply) = exchange
@@ -384,6 +391,14 @@ impl Terminal {
         self.able_to_pay()?;
         self.connect().await?;
         self.send_owed_reversal().await?;
+        if self.settings.obeys && self.sign_in_ordered {
+            // What was ordered to go wrong is for the payment.
+            let faults = std::mem::take(&mut self.faults);
+            let signed_in = Box::pin(self.sign_in()).await;
+            self.faults = faults;
+            signed_in?;
+            self.able_to_pay()?;
+        }
         let keys = self.line.keys.payment(&mut self.memory, self.faults.replayed_ksn)?;
         let pin_block = entered.map(|entered| match self.faults.wrong_tpk {
             true => keys.pin.another().block(&entered.pin, &entered.pan),

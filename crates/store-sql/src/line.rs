@@ -191,6 +191,7 @@ fn terminal(blank: TransactionRow, event: &TerminalEvent) -> Line {
         TerminalEffect::Noted => ("noted", None, false),
         TerminalEffect::Suspend { suspended: true } => ("suspended", None, false),
         TerminalEffect::Suspend { suspended: false } => ("resumed", None, false),
+        TerminalEffect::OrderSignIn => ("sign-in-ordered", None, false),
         TerminalEffect::KeySet(step) => (key_set_step(step), None, false),
         TerminalEffect::UseKsn { .. } => ("key-serial-number", None, false),
     };
@@ -296,6 +297,7 @@ fn terminal_change(effect: &TerminalEffect) -> Value {
             json!({"bury": {"original": original, "reversal": reversal}})
         }
         TerminalEffect::Noted => json!("noted"),
+        TerminalEffect::OrderSignIn => json!("order-sign-in"),
         TerminalEffect::Suspend { suspended } => json!({"suspend": {"suspended": suspended}}),
         TerminalEffect::KeySet(KeySetEffect::Stage { plan, set }) => {
             json!({"keys-staged": {"plan": plan, "scheme": set.scheme, "check_value": set.check_value}})

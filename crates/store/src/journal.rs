@@ -213,6 +213,9 @@ pub struct DeskAction {
 }
 
 impl DeskAction {
+    /// The fixed name of giving back tries that a fault had consumed.
+    pub const RESTORE_TRIES: &'static str = "restore-tries";
+
     /// The fixed name of an action.
     #[must_use]
     pub fn name(action: Action) -> &'static str {

@@ -1,7 +1,7 @@
 //! A card, its policy and its journal, for the other tests.
 
 use authorization::{
-    CardRecord, CardState, Decision, Effect, Outcome, PinEvidence, Products, Verdict,
+    CardRecord, CardState, Decision, Effect, Outcome, PinEvidence, ProductPolicy, Products, Verdict,
     decide::{Case, References, decide},
     request::{OriginalRef, Request, ReversalRequest},
     reversal::decide_reversal,
@@ -79,6 +79,10 @@ impl Bench {
     pub(crate) fn pointing_at(stan: u32) -> Option<OriginalRef> {
         let key = key(stan);
         Some(OriginalRef { trace: Some((key.batch, key.stan)), ..OriginalRef::default() })
+    }
+
+    pub(crate) fn policy(&self) -> &ProductPolicy {
+        self.products.get(&self.record.product).unwrap()
     }
 
     pub(crate) fn sale(&mut self, stan: u32, minor: i64, pin: Pin) -> Told {

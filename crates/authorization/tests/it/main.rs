@@ -4,3 +4,4 @@ mod bench;
 mod boundary;
 mod counter;
 mod money;
+mod restoring;

@@ -314,6 +314,7 @@ fn terminal_event(event: &TerminalEvent, seen: &Seen<'_>) -> Option<What> {
         TerminalEffect::Noted => seen.report.map(|report| What::Telemetry(report.telemetry)),
         TerminalEffect::SignOut
         | TerminalEffect::Settle { .. }
+        | TerminalEffect::OrderSignIn
         | TerminalEffect::Suspend { .. }
         | TerminalEffect::KeySet(KeySetEffect::Unstage | KeySetEffect::Retire)
         | TerminalEffect::UseKsn { .. } => None,

@@ -138,7 +138,7 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: &Peer, arrived: A
         }
         return Handled { frame: None, delivery: Delivery::Normal, terminal: TerminalId::BLANK };
     };
-    let work = Work {
+    let mut work = Work {
         shared,
         link,
         message,
@@ -149,6 +149,7 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: &Peer, arrived: A
             readable: unreadable.is_none(),
             tpdu: arrived.tpdu,
             header: arrived.header,
+            sign_in_ordered: false,
         },
         received: arrived.received,
         now: shared.now(),
@@ -168,7 +169,7 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: &Peer, arrived: A
             }
             refuse::refuse(&work, None, ReasonCode::FormatError).await
         }
-        (Ok(()), None) => dispatch(&work, &mut delivery).await,
+        (Ok(()), None) => dispatch(&mut work, &mut delivery).await,
     };
     let frame = match answered {
         Answered::Decided(journaled) => {
@@ -205,13 +206,15 @@ fn admit(work: &Work<'_>, peer: &Peer) -> Result<(), ReasonCode> {
 }
 
 /// Sends the message to the stage of its task.
-async fn dispatch(work: &Work<'_>, delivery: &mut Delivery) -> Answered {
+async fn dispatch(work: &mut Work<'_>, delivery: &mut Delivery) -> Answered {
     let terminal = match terminal::find(work).await {
         Ok(terminal) => terminal,
         Err(reason) => return refuse::refuse(work, None, reason).await,
     };
     telemetry::count_unreadable(&work.link.profile, work.message);
     let task = intake::task(&work.link.profile, work.message);
+    work.asked.sign_in_ordered = terminal.state.sign_in_ordered && !matches!(task, Some(Task::SignIn(_)));
+    let work = &*work;
     match task {
         Some(Task::Payment(kind)) => payment::stage(work, kind, delivery).await,
         Some(Task::Reversal) => reversal::stage(work).await,

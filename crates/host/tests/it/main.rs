@@ -21,6 +21,7 @@ mod repeats;
 mod sandbox;
 mod schemes;
 mod secrecy;
+mod staff;
 mod start_stop;
 mod throttles;
 mod tls;

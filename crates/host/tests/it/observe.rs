@@ -257,12 +257,7 @@ async fn a_simulated_terminal_reports() {
     let world = World::new().await;
     let mut terminal = simulated(&world);
     terminal.sign_in().await.unwrap();
-    let card = simulator::sandbox::Card {
-        pan: pan(0).parse().unwrap(),
-        expiry: "9912".parse().unwrap(),
-        pin: model::Secret::new(PIN.to_owned()),
-        product: "debit-standard".to_owned(),
-    };
+    let card = card();
     terminal.note_cancel();
     terminal.typed_in(2_900);
     let amount = model::Amount(1000);
@@ -280,6 +275,16 @@ async fn a_simulated_terminal_reports() {
     assert!(first.rtt_ms.is_some() && second.pin_entry_ms.is_some_and(|ms| ms > 1_000));
 }
 
+/// The first card, for a simulated terminal.
+pub(crate) fn card() -> simulator::sandbox::Card {
+    simulator::sandbox::Card {
+        pan: pan(0).parse().unwrap(),
+        expiry: "9912".parse().unwrap(),
+        pin: model::Secret::new(PIN.to_owned()),
+        product: "debit-standard".to_owned(),
+    }
+}
+
 fn device() -> simulator::Device {
     simulator::Device {
         model: "PW-100".to_owned(),
@@ -290,7 +295,8 @@ fn device() -> simulator::Device {
     }
 }
 
-fn simulated(world: &World) -> simulator::Terminal {
+/// The first terminal, simulated.
+pub(crate) fn simulated(world: &World) -> simulator::Terminal {
     use simulator::sandbox::{KeySet, Listener, MacAlgorithm, Sandbox, TerminalEntry};
     let listener = Listener {
         address: world.host.addresses()[0].to_string(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ::model::{Kind, ReasonCode, TransactionKey, Unverifiable};
-use authorization::{CardState, Effect, PinVerdict, Role, pin_try::Counter};
+use authorization::{CardState, Effect, PinVerdict, Role, effect::RestoredTries, pin_try::Counter};
 use store::{Entry, journal::Transaction};
 
 use super::{Intent, Side, Typed, model::CardModel, refuse_if};
@@ -17,6 +17,8 @@ pub(super) struct CardFile {
     pub(super) answered_up_to: u64,
     /// Wrong PINs that were answered, by interval between resets.
     pub(super) guesses_answered: HashMap<usize, usize>,
+    /// Tries that were given back because a fault had consumed them, by the same interval.
+    pub(super) restored: HashMap<usize, usize>,
     folded: CardState,
     /// With what is queued and not durable yet.
     queued: Option<CardState>,
@@ -36,11 +38,13 @@ impl Default for CardFile {
             held: ::model::Amount::ZERO,
             traces: std::collections::VecDeque::new(),
             forwards: None,
+            charged: None,
         };
         Self {
             model: CardModel::new(OPENING.0),
             answered_up_to: 0,
             guesses_answered: HashMap::new(),
+            restored: HashMap::new(),
             folded,
             queued: None,
         }
@@ -106,6 +110,27 @@ impl CardFile {
         })?;
         let counts = transaction.effects.iter().any(|e| matches!(e, Effect::CountTry { .. }));
         refuse_if(counts != is_mismatch(transaction), || format!("entry {place} counts a try without proof"))
+    }
+
+    /// Tries were given back: what was named was a mismatch of this interval, and the model does the same.
+    pub(super) fn judge_restored(
+        &mut self,
+        place: u64,
+        entry: &Entry,
+        restored: &RestoredTries,
+    ) -> Result<(), String> {
+        refuse_if(entry.seq != self.folded.seq + 1, || format!("entry {place} does not continue its card"))?;
+        let charged: Vec<TransactionKey> = self.folded.charged().iter().map(|charged| charged.key).collect();
+        let all = restored.transactions.iter().all(|key| charged.contains(key));
+        refuse_if(!all, || format!("entry {place} gives back a try that was not consumed"))?;
+        self.folded.apply(entry.seq, place, entry.at, entry.event.card_effects());
+        self.model.restore(restored.transactions.len() as u8);
+        *self.restored.entry(self.model.resets).or_insert(0) += restored.transactions.len();
+        let state = (self.folded.tries.used(), self.folded.lock.is_some());
+        let wanted = (self.model.tries, self.model.locked_until.is_some());
+        refuse_if(state != wanted, || {
+            format!("entry {place}: tries, lock {state:?} and not {wanted:?} after")
+        })
     }
 
     /// An entry is queued.

@@ -1,8 +1,8 @@
 //! The judge hears everything that is said on the lines, sees every entry that becomes durable and every state that an
 //! engine hands out, and says after each of them whether all is as it must be:
 //!
-//! 1. tries consumed = distinct proven mismatches since the last reset;
-//! 2. never more guesses answered than the limit, over all hosts;
+//! 1. tries consumed = distinct proven mismatches since the last reset, less those given back of a fault;
+//! 2. never more guesses answered than the limit and what was given back because a fault had consumed it, over all hosts;
 //! 3. every acknowledged decision is durable, and stays;
 //! 4. posted = approved - reversed, to the fen: in the journal after every entry, in the terminals' books at the end;
 //! 5. one decision and one answer per request, byte for byte;
@@ -17,10 +17,13 @@ pub mod model;
 use std::{collections::HashMap, fmt};
 
 use ::model::{CardId, Kind, ResponseCode, TerminalId, TransactionKey};
-use authorization::terminal::TerminalState;
+use authorization::{Effect, terminal::TerminalState};
 use store::{Card, Entry, Event, Subject, Terminal, journal::TerminalEvent};
 
-use crate::kit::{Kit, OPENING};
+use crate::{
+    kit::{Kit, OPENING, terminal_id},
+    people::clerk::BROKEN_TILL,
+};
 use file::CardFile;
 
 /// A payment, or its reversal: both may have the same key.
@@ -171,7 +174,8 @@ impl Judge {
         {
             let guesses = card.guesses_answered.entry(interval).or_insert(0);
             *guesses += 1;
-            refuse_if(*guesses > model::limit(), || format!("{key:?} is guess {guesses} of one interval"))?;
+            let most = model::limit() + card.restored.get(&interval).copied().unwrap_or(0);
+            refuse_if(*guesses > most, || format!("{key:?} is guess {guesses} of one interval"))?;
         }
         Ok(())
     }
@@ -235,12 +239,25 @@ impl Judge {
                 self.excuse(side, key, intent, excused);
                 judged
             }
+            (Subject::Card(id), Event::Desk(action)) => self.restored(place, entry, id, &action.effects),
             (Subject::Terminal(id), Event::Terminal(event)) => {
                 self.terminal(id, place, entry, event);
                 Ok(())
             }
             _ => Err(format!("entry {place}: an event that is not its subject's")),
         }
+    }
+
+    /// Staff gave tries back: only those that the broken till cost.
+    fn restored(&mut self, place: u64, entry: &Entry, id: CardId, effects: &[Effect]) -> Result<(), String> {
+        let [Effect::RestoreTries { restored }] = effects else {
+            return Err(format!("entry {place}: staff do nothing else here"));
+        };
+        let named = restored.transactions.iter();
+        let others = named.filter(|key| Some(key.terminal) != terminal_id(BROKEN_TILL).ok()).count();
+        refuse_if(others > 0, || format!("entry {place} gives back {others} tries that no fault consumed"))?;
+        let card = self.cards.get_mut(&id).ok_or("a card that is not registered")?;
+        card.judge_restored(place, entry, restored)
     }
 
     /// A terminal that was told "not now" (91, 96) takes a payment for declined. If another copy of the very same frame is

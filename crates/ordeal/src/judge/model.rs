@@ -75,6 +75,11 @@ impl CardModel {
         "00"
     }
 
+    /// So many of the tries were a fault's: the lock that they brought ends with them.
+    pub fn restore(&mut self, tries: u8) {
+        (self.tries, self.locked_until) = (self.tries - tries.min(self.tries), None);
+    }
+
     fn reset(&mut self) {
         (self.tries, self.locked_until) = (0, None);
         self.resets += 1;

@@ -1,4 +1,5 @@
-//! Everybody outside the hosts: [`till`] pays, [`thief`] guesses and replays.
+//! Everybody outside the hosts: [`till`] pays, [`thief`] guesses and replays, [`clerk`] gives back what a fault cost.
 
+pub mod clerk;
 pub mod thief;
 pub mod till;

@@ -61,6 +61,7 @@ impl Teller {
             reply_timeout: Duration::from_secs(20),
             // It never gives a reversal up: what became of each payment is known at the end.
             reversal_sends_max: u32::MAX,
+            obeys: true,
             ..Settings::default()
         };
         let memory = Memory::volatile(Stan::new(1).unwrap());

@@ -122,7 +122,10 @@ impl Terminal {
         };
         let exchange = self.judge(&sending, &body, received.first.as_ref());
         match &received.first {
-            Some(first) => notes.extend(order_note(first.order).map(str::to_owned)),
+            Some(first) => {
+                self.sign_in_ordered = first.order == SIGN_IN_AGAIN;
+                notes.extend(order_note(first.order).map(str::to_owned));
+            }
             None => self.line.link.hang_up(),
         }
         step.note = notes.join("; ");
@@ -232,6 +235,9 @@ struct Transferred {
     first: Option<Received>,
     same_bytes: Option<bool>,
 }
+
+/// The order after which a terminal signs in.
+const SIGN_IN_AGAIN: u8 = 3;
 
 /// The header's 处理要求 (rules F3).
 fn order_note(order: u8) -> Option<&'static str> {

@@ -45,6 +45,15 @@ fn known(visit: &Visit, effect: &Value, currency: Currency) -> Option<String> {
             )
         }
         "unrestrict" => say.t("effect-unrestrict"),
+        "restore-tries" => {
+            let restored = body.get("restored")?;
+            let count = restored.get("transactions")?.as_array()?.len();
+            let incident = restored.get("incident")?.as_i64()?;
+            say.with(
+                "effect-restore-tries",
+                [("count", (count as i64).into()), ("incident", incident.into())],
+            )
+        }
         "post" => say.with("effect-post", [("delta", amount("delta")?.into())]),
         "hold" => say.with("effect-hold", [("delta", amount("delta")?.into())]),
         "remember" => say.t("effect-remember"),
@@ -97,6 +106,7 @@ fn of_desk_or_terminal(visit: &Visit, name: &str, body: &Value) -> Option<String
         "key-serial-number" => say.with("effect-ksn", [("ksn", word("ksn").into())]),
         "suspend" if body.get("suspended")?.as_bool()? => say.t("effect-suspend"),
         "suspend" => say.t("effect-resume"),
+        "order-sign-in" => say.t("effect-order-sign-in"),
         _ => return of_issuer(visit, name, body),
     };
     Some(text.into_owned())

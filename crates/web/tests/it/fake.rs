@@ -9,6 +9,7 @@ use std::sync::{
 use async_trait::async_trait;
 use authorization::{
     Block, CardRecord, CardState, Effect, Products, ReleasedBy, Status,
+    effect::RestoredTries,
     effect::Restriction,
     forward::Undo,
     key_set::{KeySetView, Stage},
@@ -279,6 +280,15 @@ fn every_effect(at: Timestamp) -> Vec<serde_json::Value> {
         Effect::StepUpPassed { until: at },
         Effect::Restrict { restriction },
         Effect::Unrestrict,
+        Effect::RestoreTries {
+            restored: Box::new(RestoredTries {
+                incident: 17,
+                transactions: vec![key],
+                counter: Counter::default(),
+                lifts_lock: true,
+                lifts_step_up: false,
+            }),
+        },
         Effect::Post { delta: Amount(-128_000) },
         Effect::Hold { delta: Amount(100) },
         Effect::Mark { key, status: Status::Reversed },
@@ -300,6 +310,7 @@ fn every_effect(at: Timestamp) -> Vec<serde_json::Value> {
         json!({"refused": {"reason": "mac-invalid"}}),
         json!({"bury": {}}),
         json!("noted"),
+        json!("order-sign-in"),
         json!({"suspend": {"suspended": true}}),
     ];
     [json_of(&hero_effects(at)), json_of(&of_cards), others.to_vec()].concat()
