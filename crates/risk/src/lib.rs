@@ -63,10 +63,13 @@
 //! are rebuilt from the journal: [`RuleEngine::learn`] each payment of the last [`RuleEngine::history_ms`], oldest first,
 //! then [`RuleEngine::apply`] each kept [`Change`].
 
+pub mod backtest;
 pub mod change;
 pub mod event;
 pub mod field;
+pub mod fuzzing;
 pub mod key;
+pub mod register;
 pub mod rule;
 pub mod rule_set;
 pub mod verdict;
@@ -99,6 +102,9 @@ pub use self::{
 };
 
 use crate::counter::Names;
+
+/// The rule set that a new installation begins with: `rules/starter.toml`.
+pub const STARTER: &str = include_str!("../rules/starter.toml");
 
 /// A condition by itself: for editors that check what is being typed, and for tests. In a [`RuleSet`], conditions share
 /// their counters.

@@ -16,6 +16,7 @@ pub(crate) mod key;
 mod load;
 mod migrate;
 mod pos;
+mod rules;
 mod serve;
 mod tail;
 mod trigger;
@@ -40,6 +41,9 @@ pub(crate) enum Command {
     Decode(decode::Options),
     /// What a response code or reason means, and what to do.
     Explain(explain::Options),
+    /// Risk rules: check a file.
+    #[command(subcommand)]
+    Rules(rules::Options),
     /// Who did what: check an export of the audit log.
     #[command(subcommand)]
     Audit(audit::Options),
@@ -106,6 +110,7 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Decode(options) => Ok(decode::run(options)),
         Command::Explain(options) => Ok(explain::run(options)),
         Command::Vectors(options) => Ok(vectors::run(options)),
+        Command::Rules(options) => rules::run(options),
         Command::Audit(options) => audit::run(options),
         Command::Calc(options) => calc::run(options),
         Command::Key(options) => key::run(options, Some(&crate::shared_keys::of_terminals)),

@@ -8,6 +8,7 @@ mod killed;
 mod load;
 mod main_job;
 mod migrate;
+mod rules;
 mod sandbox;
 mod secrets;
 mod teller;

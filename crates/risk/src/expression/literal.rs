@@ -79,7 +79,9 @@ mod tests {
             assert_eq!(duration_ms(text, true), Some(ms), "{text}");
             assert_eq!(spoken(ms), text);
         }
-        for bad in ["", "10", "m", "10s5m", "1h1h", "1.5h", "-1m", "32d", "99999999999999999999s", "1分"] {
+        for bad in
+            ["", "10", "m", "10s5m", "1h1h", "1.5h", "-1m", "32d", "99999999999999999999s", "1\u{5206}"]
+        {
             assert_eq!(duration_ms(bad, true), None, "{bad}");
         }
         assert_eq!(duration_ms("7d", false), None);

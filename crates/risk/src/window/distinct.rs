@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::hash::Folding;
 use crate::{fault::Fault, key::Key};
 
 /// Values with the time when each was last seen. A value stands in the queue once for every time it was seen, until the
 /// queue is tidied; only its newest place counts.
 #[derive(Debug, Default)]
 pub(super) struct Distinct {
-    last: HashMap<Key, i64>,
+    last: HashMap<Key, i64, Folding>,
     queue: VecDeque<(i64, Key)>,
     /// The newest that was forgotten because there were too many.
     cut: Option<i64>,

@@ -9,12 +9,14 @@
 //! Memory is bounded ([`Limits`]); what cannot be kept exactly is a fault, and never a number that is too low.
 
 mod distinct;
+mod hash;
 mod series;
 
 use std::collections::{HashMap, VecDeque, hash_map::Entry as Place};
 
 use self::{
     distinct::{Distinct, Exceptions},
+    hash::Folding,
     series::{Moments, Sums},
 };
 use crate::{
@@ -100,7 +102,7 @@ impl Windows {
 struct Counter {
     spec: CounterSpec,
     limits: Limits,
-    keys: HashMap<Key, Window>,
+    keys: HashMap<Key, Window, Folding>,
     /// Over all keys.
     entries: usize,
     /// Every key once, with the time before which it need not be looked at: how dead keys are found without a search.
@@ -128,7 +130,7 @@ impl Counter {
         Self {
             spec: spec.clone(),
             limits,
-            keys: HashMap::new(),
+            keys: HashMap::default(),
             entries: 0,
             queue: VecDeque::new(),
             last_not_taken: None,
