@@ -145,7 +145,8 @@ impl Office {
         let at = enrolling.iter().position(|e| e.link == link.hash()).ok_or(OfficeError::BadLink)?;
         let secret = enrolling[at].secret.clone();
         let step = totp::accept(secret.as_slice(), code, self.now(), None).ok_or(OfficeError::WrongCode)?;
-        self.put_set_up(&account, password, secret.as_slice(), step).await?;
+        let hash = hash(password.to_owned()).await?;
+        self.put_set_up(&account, hash, secret.as_slice(), step).await?;
         enrolling.remove(at);
         Ok(account.name)
     }
@@ -162,22 +163,20 @@ impl Office {
     ) -> Result<(), OfficeError> {
         let account = self.account_of_link(link).await?;
         password::check(password, &account.name)?;
-        self.put_set_up(&account, password, secret, 0).await
+        // Everybody knows it: hashing it long hides nothing.
+        let hash = PasswordHash::of_public(password, random()?);
+        self.put_set_up(&account, hash, secret, 0).await
     }
 
     async fn put_set_up(
         &self,
         account: &Account,
-        password: &str,
+        password: PasswordHash,
         secret: &[u8],
         step: i64,
     ) -> Result<(), OfficeError> {
         let sealed = self.book.seal(&totp_owner(&account.name), secret)?;
-        let fact = AccountFact::SetUp {
-            password: hash(password.to_owned()).await?,
-            totp_sealed: BASE64.encode(sealed),
-            step,
-        };
+        let fact = AccountFact::SetUp { password, totp_sealed: BASE64.encode(sealed), step };
         self.append_account(&account.name, account.seq, &fact).await?;
         let who = self.actor_of(account, "set-up", "");
         self.note(&who, Noted::done("staff.set-up").about("staff", &account.name)).await

@@ -143,6 +143,17 @@ impl Office {
     }
 }
 
+/// A program has no browser; each of its sessions counts as a device of its own, whose name begins so.
+pub const PROGRAM: &str = "program:";
+
+/// A fresh token, for a browser's own cookie.
+///
+/// # Errors
+/// [`OfficeError::Store`] when there is no randomness.
+pub fn fresh_token() -> Result<staff::Token, OfficeError> {
+    Ok(staff::Token::new(random()?))
+}
+
 /// Random bytes.
 fn random<const N: usize>() -> Result<[u8; N], OfficeError> {
     let mut bytes = [0; N];

@@ -6,7 +6,7 @@ use store::book::{BookError, json};
 use zeroize::Zeroizing;
 
 use crate::{
-    Noted, Office, OfficeError,
+    Noted, Office, OfficeError, PROGRAM,
     accounts::totp_owner,
     random,
     state::{SESSIONS, SessionFact},
@@ -102,18 +102,22 @@ impl Office {
 
     async fn begin(&self, account: &Account, device: &str) -> Result<SignedIn, OfficeError> {
         let token = Token::new(random()?);
+        let device = match device {
+            PROGRAM => format!("{PROGRAM}{}", token.hash().public()),
+            browser => browser.to_owned(),
+        };
         let now = self.now();
         let session = Session {
             token: token.hash(),
             account: account.name.clone(),
-            device: device.to_owned(),
+            device: device.clone(),
             since: now,
             proven: now,
             seen: now,
         };
         self.make_room(account).await?;
         self.append_session(&SessionFact::Begun { session }).await?;
-        let actor = self.actor_of(account, token.hash().public(), device);
+        let actor = self.actor_of(account, token.hash().public(), &device);
         self.note(&actor, Noted::done("session.begin").about("staff", &account.name)).await?;
         Ok(SignedIn { token, actor })
     }
@@ -148,7 +152,8 @@ impl Office {
         Err(OfficeError::Conflict("too many sign in at once"))
     }
 
-    /// Whose token this is, if their session lives; using it keeps it alive.
+    /// Whose token this is, if their session lives; using it keeps it alive. `device` is what the browser says it is, or
+    /// [`PROGRAM`] when the token came from none.
     ///
     /// # Errors
     /// [`OfficeError::NotSignedIn`].
@@ -159,14 +164,18 @@ impl Office {
         let now = self.now();
         let mut state = self.state.lock().await;
         let session = state.sessions.get_mut(&hash).ok_or(OfficeError::NotSignedIn)?;
-        // A token that was carried to another browser is stolen.
-        if session.ended(&self.policy, now).is_some() || session.device != device {
+        // A token that was carried from a browser to another one, or to a program, is stolen.
+        let same_device = match device {
+            PROGRAM => session.device.starts_with(PROGRAM),
+            browser => session.device == browser,
+        };
+        if session.ended(&self.policy, now).is_some() || !same_device {
             return Err(OfficeError::NotSignedIn);
         }
         session.seen = now;
-        let account = session.account.clone();
+        let (account, device) = (session.account.clone(), session.device.clone());
         let account = state.accounts.get(&account).filter(|a| !a.closed).ok_or(OfficeError::NotSignedIn)?;
-        Ok(self.actor_of(account, hash.public(), device))
+        Ok(self.actor_of(account, hash.public(), &device))
     }
 
     /// Ends a session. Ending one that is over is no error.

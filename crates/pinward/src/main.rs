@@ -10,6 +10,7 @@ mod keys;
 mod log;
 mod module;
 mod other_bank;
+mod people;
 mod process;
 mod progress;
 mod runtime;

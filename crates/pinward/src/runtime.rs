@@ -9,7 +9,7 @@ use store::Store;
 use tokio::sync::oneshot;
 
 use crate::{
-    alarms, command::Usage, config::Config, describe::Describer, health::Health, shared_keys,
+    alarms, command::Usage, config::Config, describe::Describer, health::Health, people, seed, shared_keys,
     storage::Storage,
 };
 
@@ -46,8 +46,15 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let health = Health::start(store.clone(), Arc::clone(&module)).await;
     let listener = web::bind(config.console.address).await.map_err(|e| Usage(with_source(&e)))?;
     let console = listener.local_addr()?;
+    let office = Arc::new(people::open_office(storage.book()).await?);
+    let seeded = if config.host.sandbox { seed::read(&config.data)? } else { None };
+    let employees = seeded.map(|seeded| seeded.public.staff).unwrap_or_default();
+    people::employ(&office, &employees).await?;
     let state = web::WebState {
         archive: Arc::clone(&archive),
+        store: Some(store.clone()),
+        office: Some(office),
+        sandbox_staff: people::shown(&employees),
         products: products.clone(),
         describer: Arc::new(Describer),
         sandbox: config.host.sandbox,

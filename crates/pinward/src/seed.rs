@@ -23,6 +23,7 @@ use crate::{
     keys,
     module::ModuleConfig,
     other_bank::OtherBank,
+    people::{self, StaffJson, StaffPlan},
     test_keys::{TerminalKeysJson, TestKeys},
     test_module::{TestHsm, TestModule},
 };
@@ -41,6 +42,9 @@ pub(crate) struct SandboxJson {
     /// Cards of another bank, which the simulator plays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) foreign_cards: Vec<CardJson>,
+    /// Who works here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) staff: Vec<StaffJson>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -108,6 +112,14 @@ struct Plan {
     terminals: TerminalsPlan,
     devices: DevicesPlan,
     listeners: Vec<ListenerPlan>,
+    people: PeoplePlan,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PeoplePlan {
+    password: String,
+    staff: Vec<StaffPlan>,
 }
 
 /// What a sandbox has beyond the plan: load runs want more than people do.
@@ -277,7 +289,8 @@ pub(crate) async fn seed(
     let module = TestModule::open(data, config).await?;
     let keys = TestKeys::new(&module).await?;
     let seeder = Seeder { plan: &plan, module: &module, keys, registrations: Vec::new() };
-    let (seeded, registrations) = seeder.run(config.clone()).await?;
+    let (mut seeded, registrations) = seeder.run(config.clone()).await?;
+    seeded.public.staff = people::invent(&plan.people.staff, &plan.people.password)?;
     engine.register(registrations).await.context("cannot register the sandbox's cards and terminals")?;
     write_private(&seed_path(data), &serde_json::to_vec(&seeded)?)?;
     Ok(seeded)
@@ -402,6 +415,7 @@ impl Seeder<'_> {
             scheme_terminals,
             cards,
             foreign_cards: Vec::new(),
+            staff: Vec::new(),
         };
         let bank = match module {
             ModuleConfig::Soft => Some(OtherBank::make(self.module, foreign_cards()?).await?),

@@ -146,7 +146,6 @@ impl Place {
     }
 
     /// Opens what people decided, beside a host or without one.
-    #[allow(dead_code, reason = "for commands that act beside a running host; none does yet")]
     pub(crate) async fn book(&self) -> anyhow::Result<Arc<dyn Book>> {
         let cannot = || format!("cannot open {self}");
         match &self.url {

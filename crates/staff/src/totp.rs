@@ -61,6 +61,26 @@ pub fn base32(secret: &[u8]) -> String {
     text
 }
 
+/// Reads it again; `None` if it is something else.
+#[must_use]
+pub fn from_base32(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    for sign in text.bytes() {
+        let value = match sign {
+            b'A'..=b'Z' => sign - b'A',
+            b'2'..=b'7' => sign - b'2' + 26,
+            _ => return None,
+        };
+        (bits, held) = ((bits << 5 | u32::from(value)) & 0xFFFF, held + 5);
+        if held >= 8 {
+            held -= 8;
+            bytes.push(u8::try_from(bits >> held & 0xFF).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
 /// What an authenticator app reads from a picture.
 #[must_use]
 pub fn uri(secret: &[u8], issuer: &str, account: &str) -> String {
@@ -127,6 +147,7 @@ mod tests {
             ("foobar", "MZXW6YTBOI"),
         ] {
             assert_eq!(base32(bytes.as_bytes()), text);
+            assert_eq!(from_base32(text).as_deref(), Some(bytes.as_bytes()));
         }
         assert!(
             uri(&[1; 20], "pinward", "li na@bank")

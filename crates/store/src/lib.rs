@@ -10,6 +10,7 @@
 
 pub mod archive;
 pub mod book;
+pub mod desk;
 pub mod engine;
 pub mod journal;
 pub mod memory;
@@ -18,6 +19,7 @@ pub mod unit_of_work;
 
 pub use archive::Archive;
 pub use book::{Book, BookError, Fact};
+pub use desk::DeskWork;
 pub use engine::{AppendError, Card, Engine, Outstanding, Registration, StoreError, Terminal};
 pub use journal::{Entry, Event, Exchange, Subject};
 pub use memory_book::MemoryBook;

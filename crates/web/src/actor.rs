@@ -1,30 +1,202 @@
-//! Who asks for something to be done. Every handler that changes something takes an [`Actor`]; its name goes into what is
-//! recorded.
+//! Who asks. Every request has an [`Actor`] before it reaches a handler; what the address needs stands in [`crate::needs`], and a
+//! handler that changes something takes the actor and writes its name down.
 //!
-//! There are no staff accounts yet: whoever reaches the console, which listens on the loopback address only, is the operator of
-//! this machine and is recorded as `console`.
+//! While there are no accounts, and in a sandbox, whoever reaches the console without signing in is `console`: it listens on the
+//! loopback address only, and the operator of this machine may do whatever one person may do alone. `console` is nobody's
+//! second pair of eyes.
 
 use std::convert::Infallible;
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use office::OfficeError;
+use staff::{Role, Token};
+
+use crate::{
+    error::Failure,
+    needs::{self, Need},
+    router::Shared,
+    visit::{cookie, encode},
+};
+
+/// The cookie of a session.
+pub(crate) const SESSION_COOKIE: &str = "pinward_session";
+/// The cookie that tells one browser from another: two sessions of one browser are one pair of eyes.
+const DEVICE_COOKIE: &str = "pinward_device";
+/// A browser is known for a year.
+const DEVICE_AGE_S: u32 = 31_536_000;
+/// The name of whoever has not signed in where that is allowed.
+const CONSOLE: &str = "console";
 
 /// Whoever asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Actor {
-    name: String,
-}
+pub(crate) struct Actor(pub(crate) staff::Actor);
 
 impl Actor {
     /// The name under which it is recorded.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.0.name
+    }
+
+    /// Did they sign in?
+    pub(crate) fn is_signed_in(&self) -> bool {
+        !self.0.session.is_empty()
+    }
+
+    fn console(device: &str) -> Self {
+        Self(staff::Actor {
+            name: CONSOLE.to_owned(),
+            person: CONSOLE.to_owned(),
+            roles: Role::ALL.to_vec(),
+            session: String::new(),
+            device: device.to_owned(),
+        })
     }
 }
 
 impl<S: Sync> FromRequestParts<S> for Actor {
     type Rejection = Infallible;
 
-    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self { name: "console".to_owned() })
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // The layer below puts it there; without it nobody is anybody.
+        Ok(parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .unwrap_or_else(|| Self(staff::Actor { roles: Vec::new(), ..Self::console("").0 })))
+    }
+}
+
+/// What the browser or program sent to say who it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    /// The session's or token's secret.
+    pub(crate) token: Option<Token>,
+    /// The hash of the browser's own cookie; programs have none.
+    pub(crate) device: String,
+    /// The browser had none: it is given this.
+    fresh: Option<Token>,
+}
+
+impl Sent {
+    fn of(headers: &HeaderMap) -> Result<Self, OfficeError> {
+        let bearer = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.strip_prefix("Bearer "));
+        let token = match bearer {
+            Some(bearer) => Token::sent(bearer),
+            None => cookie(headers, SESSION_COOKIE).and_then(|text| Token::sent(&text)),
+        };
+        let known = cookie(headers, DEVICE_COOKIE).and_then(|text| Token::sent(&text));
+        let fresh = if known.is_none() { Some(office::fresh_token()?) } else { None };
+        let device = known.as_ref().or(fresh.as_ref()).map(|token| token.hash().public().to_owned());
+        // A program sends its token in a header that no other site can make a browser send: it needs no device.
+        let device = if bearer.is_some() { office::PROGRAM.to_owned() } else { device.unwrap_or_default() };
+        Ok(Self { token, device, fresh: fresh.filter(|_| bearer.is_none()) })
+    }
+
+    fn device_cookie(&self) -> Option<HeaderValue> {
+        let fresh = self.fresh.as_ref()?;
+        HeaderValue::from_str(&format!(
+            "{DEVICE_COOKIE}={}; Path=/; Max-Age={DEVICE_AGE_S}; SameSite=Strict; HttpOnly",
+            fresh.reveal()
+        ))
+        .ok()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Sent {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match parts.extensions.get::<Self>() {
+            Some(sent) => Ok(sent.clone()),
+            None => Self::of(&parts.headers).map_err(Failure::from),
+        }
+    }
+}
+
+/// Finds out who asks, and whether the address is for them.
+pub(crate) async fn admit(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
+    let sent = match Sent::of(request.headers()) {
+        Ok(sent) => sent,
+        Err(error) => return Failure::from(error).into_response(),
+    };
+    let need = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or(Need::Nobody, |path| needs::of(request.method(), path.as_str()));
+    let actor = match who(&state, &sent).await {
+        Ok(actor) => actor,
+        Err(failure) => return failure.into_response(),
+    };
+    if let Some(failure) = refused(&state, need, actor.as_ref()) {
+        return turned_away(&request, failure);
+    }
+    if let Some(actor) = actor {
+        request.extensions_mut().insert(actor);
+    }
+    let page = state.web.office.is_some() && !request.uri().path().starts_with("/api/");
+    let cookie = if page { sent.device_cookie() } else { None };
+    request.extensions_mut().insert(sent);
+    let mut response = next.run(request).await;
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Whoever is signed in; `console` where nobody has to be.
+async fn who(state: &Shared, sent: &Sent) -> Result<Option<Actor>, Failure> {
+    let Some(office) = &state.web.office else { return Ok(Some(Actor::console(&sent.device))) };
+    if let Some(token) = &sent.token {
+        match office.actor(token, &sent.device).await {
+            Ok(actor) => return Ok(Some(Actor(actor))),
+            Err(OfficeError::NotSignedIn) => {}
+            Err(other) => return Err(other.into()),
+        }
+    }
+    let open = state.web.sandbox || !office.has_accounts().await;
+    Ok(open.then(|| Actor::console(&sent.device)))
+}
+
+fn refused(state: &Shared, need: Need, actor: Option<&Actor>) -> Option<Failure> {
+    let Some(actor) = actor else {
+        return (need != Need::Nobody).then_some(Failure::NotSignedIn);
+    };
+    match need {
+        Need::Nobody | Need::Anybody => None,
+        Need::Signed => (!actor.is_signed_in()).then_some(Failure::NotSignedIn),
+        Need::May(permission) => {
+            let table = state.web.office.as_ref().map_or(staff::Permissions::builtin(), |o| o.permissions());
+            actor.0.may(table, permission).err().map(|_| Failure::Forbidden(permission.to_string()))
+        }
+    }
+}
+
+/// A person is sent to the page where they sign in, and back; a program is told.
+fn turned_away(request: &Request, failure: Failure) -> Response {
+    let page = !request.uri().path().starts_with("/api/") && *request.method() == axum::http::Method::GET;
+    if page && failure == Failure::NotSignedIn {
+        let here = request.uri().path_and_query().map_or("/", |p| p.as_str());
+        return Redirect::to(&format!("/sign-in?next={}", encode(here))).into_response();
+    }
+    let mut response = failure.clone().into_response();
+    if response.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// The cookie of a session that has just begun; `None` ends it.
+pub(crate) fn session_cookie(token: Option<&Token>) -> String {
+    match token {
+        Some(token) => format!("{SESSION_COOKIE}={}; Path=/; SameSite=Strict; HttpOnly", token.reveal()),
+        None => format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; SameSite=Strict; HttpOnly"),
     }
 }

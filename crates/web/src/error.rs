@@ -7,6 +7,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use office::OfficeError;
 use serde::Serialize;
 use store::StoreError;
 
@@ -29,9 +30,11 @@ pub(crate) enum Failure {
     /// A page from elsewhere tried to change something through the caller's browser.
     #[error("cross-site")]
     CrossSite,
+    /// Nobody signed in, or not with these words.
+    #[error("not signed in")]
+    NotSignedIn,
     /// The caller may not do this.
     #[error("forbidden: {0}")]
-    #[cfg_attr(not(test), expect(dead_code, reason = "the first action is about to use it"))]
     Forbidden(String),
     /// Something else happened meanwhile, or what was asked for does not fit what is: look again.
     #[error("conflict: {0}")]
@@ -70,6 +73,7 @@ impl Failure {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::NotSignedIn => StatusCode::UNAUTHORIZED,
             Self::CrossSite | Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -85,6 +89,7 @@ impl Failure {
             Self::NotFound => "not-found",
             Self::Misdirected => "misdirected",
             Self::CrossSite => "cross-site",
+            Self::NotSignedIn => "not-signed-in",
             Self::Forbidden(_) => "forbidden",
             Self::Conflict(_) => "conflict",
             Self::MethodNotAllowed => "method-not-allowed",
@@ -98,11 +103,12 @@ impl Failure {
 
     /// One of each, for tests of texts.
     #[cfg(test)]
-    pub(crate) fn all() -> [Self; 11] {
+    pub(crate) fn all() -> [Self; 12] {
         [
             Self::NotFound,
             Self::Misdirected,
             Self::CrossSite,
+            Self::NotSignedIn,
             Self::Forbidden(String::new()),
             Self::Conflict(String::new()),
             Self::MethodNotAllowed,
@@ -131,6 +137,24 @@ impl From<Refused> for Failure {
             Refused::Conflict(why) => Self::Conflict(why),
             Refused::NotUnderstood { part, expected } => Self::not_understood(part, expected),
             Refused::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OfficeError> for Failure {
+    fn from(error: OfficeError) -> Self {
+        match error {
+            OfficeError::NotSignedIn => Self::NotSignedIn,
+            OfficeError::Forbidden(forbidden) => Self::Forbidden(forbidden.permission.to_string()),
+            OfficeError::NotApproved(staff::proposal::NotApproved::Role) => {
+                Self::Forbidden(error.to_string())
+            }
+            OfficeError::NotApproved(_) | OfficeError::Conflict(_) => Self::Conflict(error.to_string()),
+            OfficeError::BadLink | OfficeError::Unknown(_) => Self::NotFound,
+            OfficeError::Weak(_) => Self::not_understood("password", &error.to_string()),
+            OfficeError::WrongCode => Self::not_understood("totp", &error.to_string()),
+            OfficeError::Invalid(why) => Self::not_understood("request", why),
+            OfficeError::Store(error) => error.into(),
         }
     }
 }

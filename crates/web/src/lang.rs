@@ -17,6 +17,7 @@ static EN: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/en/pages.ftl"),
             include_str!("../locales/en/errors.ftl"),
             include_str!("../locales/en/alarms.ftl"),
+            include_str!("../locales/en/office.ftl"),
         ],
     )
 });
@@ -29,6 +30,7 @@ static ZH: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/zh-CN/pages.ftl"),
             include_str!("../locales/zh-CN/errors.ftl"),
             include_str!("../locales/zh-CN/alarms.ftl"),
+            include_str!("../locales/zh-CN/office.ftl"),
         ],
     )
 });

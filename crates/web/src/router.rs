@@ -19,7 +19,7 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use crate::{api, assets, error, error::Failure, state::WebState, views, visit};
+use crate::{actor, api, assets, error, error::Failure, state::WebState, views, visit};
 
 /// A request's body is at most so long: a set of rules.
 const BODY_MAX: usize = 256 * 1024;
@@ -90,6 +90,19 @@ actions! {
     post "/api/v1/webhooks/{webhook}/test" => api::webhooks::test,
     post "/api/v1/webhooks/{webhook}/rotate" => api::webhooks::rotate,
     post "/api/v1/webhooks/{webhook}/enable" => api::webhooks::enable,
+    post "/sign-in" => views::sign_in::sign_in,
+    post "/sign-out" => views::sign_in::sign_out,
+    post "/set-up" => views::sign_in::set_up,
+    post "/cards/{id}/actions" => views::office::act_on_card,
+    post "/proposals/{id}/approve" => views::office::approve,
+    post "/proposals/{id}/decline" => views::office::decline,
+    post "/proposals/{id}/withdraw" => views::office::withdraw,
+    post "/api/v1/session" => api::session::begin,
+    delete "/api/v1/session" => api::session::end,
+    post "/api/v1/cards/{id}/actions" => api::cards::act,
+    post "/api/v1/proposals/{id}/approve" => api::office::approve,
+    post "/api/v1/proposals/{id}/decline" => api::office::decline,
+    post "/api/v1/proposals/{id}/withdraw" => api::office::withdraw,
 }
 
 routes! {
@@ -109,6 +122,13 @@ routes! {
     "/cards" => views::cards::page,
     "/cards/{id}" => views::card::page,
     "/terminals" => views::terminals::page,
+    "/sign-in" => views::sign_in::page,
+    "/set-up" => views::sign_in::set_up_page,
+    "/account" => views::sign_in::account,
+    "/proposals" => views::office::proposals,
+    "/staff" => views::office::staff,
+    "/audit" => views::office::audit_log,
+    "/audit/export" => views::office::export,
     "/codes" => views::codes::list,
     "/codes/{code}" => views::codes::page,
     "/about" => views::about::page,
@@ -133,6 +153,10 @@ routes! {
     "/api/v1/silences" => api::alerts::silences,
     "/api/v1/webhooks" => api::webhooks::list,
     "/api/v1/webhooks/{webhook}/deliveries" => api::webhooks::deliveries,
+    "/api/v1/session" => api::session::show,
+    "/api/v1/permissions" => api::session::permissions,
+    "/api/v1/proposals" => api::office::proposals,
+    "/api/v1/audit" => api::office::audit_log,
     "/api/v1/events" => api::events::events,
     "/api/v1/health" => api::health::health,
     "/api/openapi.json" => api::openapi::document,
@@ -159,6 +183,7 @@ impl Console {
             .fold(Router::new(), |router, (path, handler)| router.route(path, handler))
             .fallback(async || Failure::NotFound)
             .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
+            .layer(from_fn_with_state(shared.clone(), actor::admit))
             .with_state(shared.clone())
             .layer(from_fn(give_up))
             .layer(from_fn(own_pages_only))

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use authorization::Products;
+use office::Office;
 use serde::Serialize;
-use store::Archive;
+use store::{Archive, Store};
 
 use crate::{format::Zone, insight::Insight};
 
@@ -13,6 +14,12 @@ use crate::{format::Zone, insight::Insight};
 pub struct WebState {
     /// The read side of the store.
     pub archive: Arc<dyn Archive>,
+    /// The door through which staff act on cards; without it the console only shows.
+    pub store: Option<Store>,
+    /// Who works here; without it nobody signs in.
+    pub office: Option<Arc<Office>>,
+    /// Sandbox: the staff that stand in its file, for the sign-in page.
+    pub sandbox_staff: Vec<SandboxStaff>,
     /// The policies of the card products.
     pub products: Products,
     /// Reads messages for people.
@@ -31,6 +38,19 @@ pub struct WebState {
     pub version: String,
     /// The zone in which times are shown.
     pub zone: Zone,
+}
+
+/// Somebody of a sandbox, whose words everybody may read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SandboxStaff {
+    /// What they are.
+    pub role: String,
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+    /// The secret of the one-time codes, Base32.
+    pub totp_secret: String,
 }
 
 /// Writes the metrics in Prometheus' text format.

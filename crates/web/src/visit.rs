@@ -142,7 +142,7 @@ fn query_value(uri: &Uri, name: &str) -> Option<String> {
         .map(|(_, v)| v.to_owned())
 }
 
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -3,7 +3,6 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use async_trait::async_trait;
 use authorization::{
     Products,
     desk::{self, Action},
@@ -12,7 +11,7 @@ use authorization::{
 use clap::Subcommand;
 use model::{CardId, Timestamp};
 use store::{
-    Archive, Card, CardWork, Entry, Event, Step, Store, Subject, WorkError,
+    Archive, DeskWork, Store, WorkError,
     archive::{CardQuery, CardView, TransactionQuery, TransactionRow},
     journal::DeskAction,
 };
@@ -165,7 +164,12 @@ async fn change(options: &Options, wanted: &Change, action: Action) -> anyhow::R
     }
     let storage = Place::of_data(&options.data)?.open_beside_no_host().await?;
     let store = Store::new(storage.engine());
-    let mut work = Acting { action, why: wanted.reason.clone(), now: now() };
+    let mut work = DeskWork {
+        action,
+        actor: "operator at the command line".to_owned(),
+        why: wanted.reason.clone(),
+        now: now(),
+    };
     let done = store.with_card(&card.id, &mut work).await;
     storage.close().await?;
     match done {
@@ -182,34 +186,6 @@ fn not_applicable(pan: &model::MaskedPan, error: desk::NotApplicable) -> ExitCod
     const CONFLICT: u8 = 5;
     eprintln!("pinward: {pan}: {error}");
     ExitCode::from(CONFLICT)
-}
-
-struct Acting {
-    action: Action,
-    why: String,
-    now: Timestamp,
-}
-
-#[async_trait]
-impl CardWork for Acting {
-    type Error = desk::NotApplicable;
-
-    async fn decide(&mut self, card: &Card) -> Result<Step, desk::NotApplicable> {
-        let effects = desk::act(&card.state, self.action, self.now)?;
-        let action = DeskAction {
-            action: DeskAction::name(self.action).to_owned(),
-            actor: "operator at the command line".to_owned(),
-            why: self.why.clone(),
-            effects,
-        };
-        Ok(Step::Append(Box::new(Entry {
-            subject: Subject::Card(card.id),
-            seq: card.state.seq + 1,
-            at: self.now,
-            event: Event::Desk(action),
-            exchange: None,
-        })))
-    }
 }
 
 async fn archive(options: &Options) -> anyhow::Result<Arc<dyn Archive>> {

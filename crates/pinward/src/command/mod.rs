@@ -18,6 +18,7 @@ mod migrate;
 mod pos;
 mod rules;
 mod serve;
+mod staff;
 mod tail;
 mod trigger;
 mod vectors;
@@ -44,9 +45,11 @@ pub(crate) enum Command {
     /// Risk rules: check a file.
     #[command(subcommand)]
     Rules(rules::Options),
-    /// Who did what: check an export of the audit log.
+    /// Who did what: export the audit log, check an export.
     #[command(subcommand)]
     Audit(audit::Options),
+    /// Accounts of staff: open, renew the link, close, list.
+    Staff(staff::Options),
     /// Cards: find, show, unlock, block.
     Card(card::Options),
     /// Move terminals to another key scheme: plan, progress, fall-back, finish.
@@ -111,7 +114,8 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Explain(options) => Ok(explain::run(options)),
         Command::Vectors(options) => Ok(vectors::run(options)),
         Command::Rules(options) => rules::run(options),
-        Command::Audit(options) => audit::run(options),
+        Command::Audit(options) => wait(audit::run(options)),
+        Command::Staff(options) => wait(staff::run(options)),
         Command::Calc(options) => calc::run(options),
         Command::Key(options) => key::run(options, Some(&crate::shared_keys::of_terminals)),
         Command::Bench(options) => bench::run(options),

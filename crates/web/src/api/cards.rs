@@ -3,11 +3,18 @@
 use axum::{
     Json,
     extract::{Path, State},
+    http::StatusCode,
 };
+use serde::{Deserialize, Serialize};
 
-use super::{query::ApiQuery, schema};
+use super::{
+    query::{ApiJson, ApiQuery},
+    schema,
+};
 use crate::{
+    actor::Actor,
     error::{Failure, Problem},
+    perform::{self, Action, Asked},
     router::Shared,
     service::{self, CardFilter},
 };
@@ -50,4 +57,67 @@ pub(crate) async fn one(
 ) -> Result<Json<schema::Card>, Failure> {
     let card = service::card(&state, &id).await?;
     Ok(Json(schema::Card::new(card, &state.web.products)))
+}
+
+/// An action of staff on a card.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CardAction {
+    /// `unlock`, `unrestrict`, `pass-step-up`, `block`, `block-lost`, `block-stolen` or `unblock`.
+    #[schema(value_type = String)]
+    action: authorization::desk::Action,
+    /// Why, in a sentence.
+    #[schema(min_length = 1, max_length = 500)]
+    why: String,
+}
+
+/// What became of it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Answered {
+    /// `done` or `waits-for-second-person`.
+    status: &'static str,
+    /// What came of it, when it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+    /// The proposal's id, when it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposal: Option<String>,
+}
+
+impl From<Asked> for (StatusCode, Json<Answered>) {
+    fn from(asked: Asked) -> Self {
+        let (code, status, result, proposal) = match asked {
+            Asked::Done(result) => (StatusCode::OK, "done", Some(result), None),
+            Asked::Waits(id) => (StatusCode::ACCEPTED, "waits-for-second-person", None, Some(id)),
+        };
+        (code, Json(Answered { status, result, proposal }))
+    }
+}
+
+/// Acts on a card, or asks for it where a second person is needed.
+#[utoipa::path(
+    post,
+    path = "/api/v1/cards/{id}/actions",
+    tag = "cards",
+    params(("id" = String, Path, description = "The card's id, 32 hexadecimal digits; never its number.")),
+    request_body = CardAction,
+    responses(
+        (status = 200, description = "Done.", body = Answered),
+        (status = 202, description = "It waits for a second person.", body = Answered),
+        (status = 401, description = "Not signed in.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not a role that may.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such card.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It does not fit the card's state.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The body is not understood.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn act(
+    State(state): State<Shared>,
+    Path(id): Path<String>,
+    actor: Actor,
+    ApiJson(wanted): ApiJson<CardAction>,
+) -> Result<(StatusCode, Json<Answered>), Failure> {
+    let card = service::card(&state, &id).await?;
+    let action = Action::Card { card: card.id, pan: card.record.pan.to_string(), what: wanted.action };
+    Ok(perform::ask(&state, &actor, action, &wanted.why).await?.into())
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use utoipa::OpenApi;
 
 use super::{
-    alerts, cards, codes, diagnosis, events, health, incidents, overview, register, schema, terminals,
-    transactions, webhooks,
+    alerts, cards, codes, diagnosis, events, health, incidents, office, overview, register, schema, session,
+    terminals, transactions, webhooks,
 };
 use crate::{error::Problem, router::Shared};
 
@@ -18,7 +18,7 @@ use crate::{error::Problem, router::Shared};
     info(
         title = "pinward",
         description = "Read what happened to PIN-protected payments: every transaction with its reason, every card's \
-                       PIN state, every terminal. Card numbers are masked; PINs and keys never appear. Any address may also answer 405, 421, 500 or 503 \
+                       PIN state, every terminal. Card numbers are masked; PINs and keys never appear. Any address may also answer 401, 403, 405, 421, 500 or 503 \
                        with a Problem.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
@@ -29,6 +29,7 @@ use crate::{error::Problem, router::Shared};
         (name = "terminals", description = "Terminals and their sessions."),
         (name = "alarms", description = "What somebody should look at, who is told, and what is held back."),
         (name = "handbook", description = "What response codes and reasons mean, and what to do."),
+        (name = "staff", description = "Signing in, who may do what, what waits for a second person, who did what."),
         (name = "host", description = "How this host is."),
     ),
     paths(
@@ -50,6 +51,7 @@ use crate::{error::Problem, router::Shared};
         events::events,
         cards::list,
         cards::one,
+        cards::act,
         terminals::list,
         codes::list,
         codes::one,
@@ -66,6 +68,15 @@ use crate::{error::Problem, router::Shared};
         webhooks::rotate,
         webhooks::enable,
         webhooks::remove,
+        session::begin,
+        session::show,
+        session::end,
+        session::permissions,
+        office::proposals,
+        office::approve,
+        office::decline,
+        office::withdraw,
+        office::audit_log,
         health::health,
         health::livez,
         health::readyz,

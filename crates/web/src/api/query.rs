@@ -1,8 +1,9 @@
-//! The query of an API request: a name that the API does not have is refused, so that a misspelt filter does not
-//! silently mean "everything".
+//! The query and the body of an API request. A name that the API does not have is refused, so that a misspelt filter does not
+//! silently mean "everything"; a body is JSON and says so, which no form of another site can.
 
 use axum::{
-    extract::{FromRequestParts, Query},
+    Json,
+    extract::{FromRequest, FromRequestParts, Query, Request},
     http::request::Parts,
 };
 use serde::de::DeserializeOwned;
@@ -25,5 +26,19 @@ impl<T: DeserializeOwned + IntoParams> FromRequestParts<Shared> for ApiQuery<T> 
         Query::try_from_uri(&parts.uri)
             .map(|Query(query)| Self(query))
             .map_err(|e| Failure::not_understood("query", &e.body_text()))
+    }
+}
+
+/// A body in JSON.
+pub(crate) struct ApiJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for ApiJson<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &Shared) -> Result<Self, Failure> {
+        match Json::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(error) => Err(Failure::not_understood("body", &error.body_text())),
+        }
     }
 }

@@ -30,8 +30,39 @@ pub(crate) async fn page(
             (account(&visit, &card))
         }
         (ladder(&visit, &card, policy))
+        @if state.web.store.is_some() { (actions(&visit, &card)) }
         (recent(&visit, &card, &attempts))
     }))
+}
+
+/// What staff may do about it. Each needs a reason; some wait for a second person.
+fn actions(visit: &Visit, card: &CardView) -> Markup {
+    let say = visit.say;
+    let s = &card.state;
+    let mut fitting = Vec::new();
+    if s.lock.is_some() || s.tries.used() > 0 {
+        fitting.push(("unlock", "card-action-unlock"));
+    }
+    if s.restriction.is_some() {
+        fitting.push(("unrestrict", "card-action-unrestrict"));
+    }
+    fitting.push(if s.block.is_some() {
+        ("unblock", "card-action-unblock")
+    } else {
+        ("block", "card-action-block")
+    });
+    html! {
+        section class="card" aria-labelledby="actions-title" {
+            h2 id="actions-title" { (say.t("card-actions")) }
+            @if fitting.len() == 1 { p class="quiet" { (say.t("card-action-nothing")) } }
+            form method="post" action=(format!("/cards/{}/actions", card.id)) {
+                p { label for="why" { (say.t("why-label")) } " " input id="why" name="why" required maxlength="500"; }
+                div class="buttons" {
+                    @for (action, key) in fitting { button class="button" type="submit" name="action" value=(action) { (say.t(key)) } }
+                }
+            }
+        }
+    }
 }
 
 /// Can this card pay: the strictest thing that stands in its way, or that nothing does.

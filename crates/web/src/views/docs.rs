@@ -8,10 +8,11 @@ use super::layout::{Frame, Nav};
 use crate::{api::openapi, router::Shared, visit::Visit};
 
 /// The codes of problems, which the `type` of a problem leads to.
-const PROBLEMS: [&str; 11] = [
+const PROBLEMS: [&str; 12] = [
     "not-found",
     "misdirected",
     "cross-site",
+    "not-signed-in",
     "forbidden",
     "conflict",
     "method-not-allowed",

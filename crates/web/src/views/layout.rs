@@ -18,6 +18,9 @@ pub(crate) enum Nav {
     Alarms,
     Cards,
     Terminals,
+    Proposals,
+    Audit,
+    Staff,
     Codes,
     Docs,
     About,
@@ -28,7 +31,7 @@ pub(crate) enum Nav {
 type Entry = (Nav, &'static str, &'static str);
 
 /// The groups of the navigation: heading, then entries with address and text.
-const GROUPS: [(&str, &[Entry]); 3] = [
+const GROUPS: [(&str, &[Entry]); 4] = [
     (
         "nav-operate",
         &[
@@ -40,6 +43,14 @@ const GROUPS: [(&str, &[Entry]); 3] = [
         ],
     ),
     ("nav-records", &[(Nav::Cards, "/cards", "nav-cards"), (Nav::Terminals, "/terminals", "nav-terminals")]),
+    (
+        "nav-office",
+        &[
+            (Nav::Proposals, "/proposals", "nav-proposals"),
+            (Nav::Audit, "/audit", "nav-audit"),
+            (Nav::Staff, "/staff", "nav-staff"),
+        ],
+    ),
     (
         "nav-reference",
         &[
@@ -186,6 +197,7 @@ fn choices(visit: &Visit) -> Markup {
         a class="choice" href=(visit.here_with("lang", &other.to_string())) lang=(other.tag()) hreflang=(other.tag()) {
             (Say(other).t("lang-own-name"))
         }
+        a class="choice" href="/account" { (visit.say.t("nav-account")) }
         button class="choice js" type="button" commandfor="help" command="show-modal" aria-label=(visit.say.t("help-open")) { "?" }
     }
 }

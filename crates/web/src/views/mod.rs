@@ -3,6 +3,7 @@
 pub(crate) mod layout;
 pub(crate) mod parts;
 
+pub(crate) mod office;
 pub(crate) mod overview;
 pub(crate) mod transactions;
 
@@ -29,4 +30,5 @@ pub(crate) mod codes;
 pub(crate) mod docs;
 pub(crate) mod effects;
 pub(crate) mod error;
+pub(crate) mod sign_in;
 pub(crate) mod terminals;

@@ -644,6 +644,9 @@ pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
     WebState {
         insight: Arc::new(crate::fake_insight::FakeInsight::new(archive.now)),
         archive,
+        store: None,
+        office: None,
+        sandbox_staff: Vec::new(),
         products: Products::builtin(),
         describer: Arc::new(FakeDescriber),
         sandbox,

@@ -8,6 +8,7 @@ mod api;
 mod api_diagnosis;
 mod incidents;
 mod pages;
+mod staff;
 mod texts;
 
 use std::sync::{Arc, atomic::Ordering};

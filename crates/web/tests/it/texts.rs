@@ -6,11 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FILES: [&str; 4] = ["console", "pages", "errors", "alarms"];
+const FILES: [&str; 5] = ["console", "pages", "errors", "alarms", "office"];
 
 /// Keys that are put together from data, by their beginning.
-const FROM_DATA: [&str; 9] =
-    ["kind-", "attention-", "error-", "scheme-", "stage-", "scope-", "step-", "severity-", "delivery-"];
+const FROM_DATA: [&str; 10] = [
+    "role-", "kind-", "attention-", "error-", "scheme-", "stage-", "scope-", "step-", "severity-", "delivery-",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -1,0 +1,163 @@
+//! What each address needs of whoever asks. A test holds this table against the router's: an address without a row is a failure,
+//! and so is a row without an address.
+
+use axum::http::Method;
+use staff::Permission;
+
+/// What an address needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing: signing in itself, probes, style sheets.
+    Nobody,
+    /// Whoever may be here at all.
+    Anybody,
+    /// Somebody who signed in.
+    Signed,
+    /// This permission.
+    May(Permission),
+}
+
+use Need::{Anybody, May, Nobody, Signed};
+use Permission::{
+    ForceSignIn, HandleIncidents, JudgeVerdicts, ManageAlarms, ManageStaff, RestoreTries, SuspendTerminal,
+    ViewAudit, ViewCards, ViewIncidents, ViewOverview, ViewTerminals, ViewTransactions,
+};
+
+/// Method in small letters, address, need.
+const TABLE: &[(&str, &str, Need)] = &[
+    ("get", "/", May(ViewOverview)),
+    ("get", "/transactions", May(ViewTransactions)),
+    ("get", "/transactions/{rrn}", May(ViewTransactions)),
+    ("get", "/cards", May(ViewCards)),
+    ("get", "/cards/{id}", May(ViewCards)),
+    ("get", "/terminals", May(ViewTerminals)),
+    ("get", "/why/{rrn}", May(ViewIncidents)),
+    ("get", "/why/{rrn}/evidence.json", May(ViewIncidents)),
+    ("post", "/why/{rrn}/wrong", May(JudgeVerdicts)),
+    ("get", "/incidents", May(ViewIncidents)),
+    ("get", "/incidents/{incident}", May(ViewIncidents)),
+    ("post", "/incidents/{incident}/restore", May(RestoreTries)),
+    ("post", "/incidents/{incident}/handle", May(HandleIncidents)),
+    ("post", "/incidents/{incident}/answer", May(HandleIncidents)),
+    ("get", "/register", May(ViewIncidents)),
+    ("get", "/register/incidents.csv", May(ViewIncidents)),
+    ("get", "/register/incidents.json", May(ViewIncidents)),
+    ("post", "/terminals/{terminal}/suspend", May(SuspendTerminal)),
+    ("post", "/terminals/{terminal}/sign-in", May(ForceSignIn)),
+    ("get", "/codes", Anybody),
+    ("get", "/codes/{code}", Anybody),
+    ("get", "/about", Anybody),
+    ("get", "/docs", Anybody),
+    ("get", "/assets/{hash}/{*name}", Nobody),
+    ("get", "/sign-in", Nobody),
+    ("post", "/sign-in", Nobody),
+    ("post", "/sign-out", Nobody),
+    ("get", "/set-up", Nobody),
+    ("post", "/set-up", Nobody),
+    ("get", "/account", Anybody),
+    ("get", "/staff", May(ManageStaff)),
+    ("get", "/proposals", Anybody),
+    ("post", "/proposals/{id}/approve", Signed),
+    ("post", "/proposals/{id}/decline", Signed),
+    ("post", "/proposals/{id}/withdraw", Anybody),
+    ("get", "/audit", May(ViewAudit)),
+    ("get", "/audit/export", May(ViewAudit)),
+    ("get", "/api/v1/overview", May(ViewOverview)),
+    ("get", "/api/v1/transactions", May(ViewTransactions)),
+    ("get", "/api/v1/transactions/{rrn}", May(ViewTransactions)),
+    ("get", "/api/v1/cards", May(ViewCards)),
+    ("get", "/api/v1/cards/{id}", May(ViewCards)),
+    ("post", "/cards/{id}/actions", Anybody),
+    ("post", "/api/v1/cards/{id}/actions", Anybody),
+    ("get", "/api/v1/terminals", May(ViewTerminals)),
+    ("get", "/api/v1/transactions/{rrn}/diagnosis", May(ViewIncidents)),
+    ("post", "/api/v1/transactions/{rrn}/diagnosis/feedback", May(JudgeVerdicts)),
+    ("get", "/api/v1/causes", Anybody),
+    ("get", "/api/v1/incidents", May(ViewIncidents)),
+    ("get", "/api/v1/incidents/{incident}", May(ViewIncidents)),
+    ("post", "/api/v1/incidents/{incident}/status", May(HandleIncidents)),
+    ("post", "/api/v1/incidents/{incident}/restore-tries", May(RestoreTries)),
+    ("post", "/api/v1/incidents/{incident}/answers", May(HandleIncidents)),
+    ("get", "/api/v1/register", May(ViewIncidents)),
+    ("get", "/api/v1/register.csv", May(ViewIncidents)),
+    ("post", "/api/v1/terminals/{terminal}/suspend", May(SuspendTerminal)),
+    ("post", "/api/v1/terminals/{terminal}/force-sign-in", May(ForceSignIn)),
+    ("get", "/api/v1/alerts", May(ViewIncidents)),
+    ("post", "/api/v1/alerts/{alarm}/ack", May(ManageAlarms)),
+    ("get", "/api/v1/silences", May(ViewIncidents)),
+    ("post", "/api/v1/silences", May(ManageAlarms)),
+    ("delete", "/api/v1/silences/{silence}", May(ManageAlarms)),
+    ("get", "/api/v1/webhooks", May(ManageAlarms)),
+    ("post", "/api/v1/webhooks", May(ManageAlarms)),
+    ("delete", "/api/v1/webhooks/{webhook}", May(ManageAlarms)),
+    ("get", "/api/v1/webhooks/{webhook}/deliveries", May(ManageAlarms)),
+    ("post", "/api/v1/webhooks/{webhook}/test", May(ManageAlarms)),
+    ("post", "/api/v1/webhooks/{webhook}/rotate", May(ManageAlarms)),
+    ("post", "/api/v1/webhooks/{webhook}/enable", May(ManageAlarms)),
+    ("get", "/api/v1/codes", Anybody),
+    ("get", "/api/v1/codes/{code}", Anybody),
+    ("get", "/api/v1/reasons", Anybody),
+    ("get", "/api/v1/events", May(ViewTransactions)),
+    ("get", "/api/v1/health", Anybody),
+    ("get", "/api/v1/permissions", Anybody),
+    ("get", "/api/v1/session", Anybody),
+    ("post", "/api/v1/session", Nobody),
+    ("delete", "/api/v1/session", Nobody),
+    ("get", "/api/v1/proposals", Anybody),
+    ("post", "/api/v1/proposals/{id}/approve", Signed),
+    ("post", "/api/v1/proposals/{id}/decline", Signed),
+    ("post", "/api/v1/proposals/{id}/withdraw", Anybody),
+    ("get", "/api/v1/audit", May(ViewAudit)),
+    ("get", "/api/openapi.json", Anybody),
+    ("get", "/livez", Nobody),
+    ("get", "/readyz", Nobody),
+    ("get", "/healthz", Nobody),
+    ("get", "/metrics", Nobody),
+];
+
+/// The need of an address. What is not in the table needs a permission that nobody has alone: a forgotten row locks out, it
+/// does not let in.
+pub(crate) fn of(method: &Method, path: &str) -> Need {
+    let method = match method.as_str() {
+        "HEAD" | "GET" => "get",
+        "POST" => "post",
+        "DELETE" => "delete",
+        "PUT" => "put",
+        _ => return Need::Nobody,
+    };
+    let row = TABLE.iter().find(|(m, p, _)| *m == method && *p == path);
+    row.map_or(May(ManageStaff), |(_, _, need)| *need)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{ACTIONS, ROUTES};
+
+    #[test]
+    fn every_address_says_what_it_needs() {
+        let routed: BTreeSet<(&str, &str)> =
+            ROUTES.iter().map(|path| ("get", *path)).chain(ACTIONS.iter().copied()).collect();
+        let listed: BTreeSet<(&str, &str)> = TABLE.iter().map(|(method, path, _)| (*method, *path)).collect();
+        assert_eq!(
+            routed.difference(&listed).collect::<Vec<_>>(),
+            Vec::<&(&str, &str)>::new(),
+            "need no row"
+        );
+        assert_eq!(
+            listed.difference(&routed).collect::<Vec<_>>(),
+            Vec::<&(&str, &str)>::new(),
+            "lead nowhere"
+        );
+        assert_eq!(listed.len(), TABLE.len(), "a row stands twice");
+    }
+
+    #[test]
+    fn what_changes_something_is_not_for_nobody() {
+        let open: Vec<_> =
+            TABLE.iter().filter(|(m, _, need)| *m != "get" && *need == Nobody).map(|(_, p, _)| *p).collect();
+        assert_eq!(open, ["/sign-in", "/sign-out", "/set-up", "/api/v1/session", "/api/v1/session"]);
+    }
+}

@@ -1,0 +1,150 @@
+//! Doing what one person may do alone, and what two decided: the one place that every action of pages and API goes through.
+//!
+//! An [`Action`] is data. It is shown in words before it is done, kept as JSON while it waits for a second person, and read again
+//! from there, so that what happens is what was shown.
+
+use authorization::desk;
+use model::CardId;
+use office::{Noted, Proposed, Request};
+use serde::{Deserialize, Serialize};
+use staff::Permission;
+use store::{DeskWork, WorkError, journal::DeskAction};
+
+use crate::{actor::Actor, error::Failure, format::now, router::Shared};
+
+/// The longest reason.
+const WHY_MAX: usize = 500;
+
+/// Something that changes the world outside the office.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub(crate) enum Action {
+    /// Staff act on a card.
+    Card {
+        /// Which.
+        card: CardId,
+        /// Its masked number, for people.
+        pan: String,
+        /// What.
+        what: desk::Action,
+    },
+}
+
+/// What became of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// It was done.
+    Done(String),
+    /// It waits for a second person, under this id.
+    Waits(String),
+}
+
+impl Action {
+    /// What is needed to do it, or to ask for it.
+    fn permission(&self) -> Permission {
+        match self {
+            Self::Card { what, .. } => match what {
+                desk::Action::Unlock | desk::Action::PassStepUp | desk::Action::Unrestrict => {
+                    Permission::UnlockCard
+                }
+                desk::Action::Block | desk::Action::BlockLost | desk::Action::BlockStolen => {
+                    Permission::BlockCard
+                }
+                desk::Action::Unblock => Permission::UnblockCard,
+            },
+        }
+    }
+
+    /// To what.
+    fn object(&self) -> (&'static str, String) {
+        match self {
+            Self::Card { card, .. } => ("card", card.to_string()),
+        }
+    }
+
+    /// What it is called, for the log.
+    fn verb(&self) -> String {
+        match self {
+            Self::Card { what, .. } => format!("card.{}", DeskAction::name(*what)),
+        }
+    }
+
+    /// What it will do, in words.
+    pub(crate) fn consequence(&self) -> String {
+        match self {
+            Self::Card { pan, what, .. } => format!("{} {pan}", DeskAction::name(*what)),
+        }
+    }
+
+    async fn perform(&self, state: &Shared, actor: &str, why: &str) -> Result<String, Failure> {
+        match self {
+            Self::Card { card, what, .. } => {
+                let store = state
+                    .web
+                    .store
+                    .as_ref()
+                    .ok_or_else(|| Failure::Conflict("this console only shows".to_owned()))?;
+                let mut work =
+                    DeskWork { action: *what, actor: actor.to_owned(), why: why.to_owned(), now: now() };
+                match store.with_card(card, &mut work).await {
+                    Ok(_) => Ok(self.consequence()),
+                    Err(WorkError::Decide(error)) => Err(Failure::Conflict(error.to_string())),
+                    Err(WorkError::UnknownSubject) => Err(Failure::NotFound),
+                    Err(WorkError::Store(error)) => Err(error.into()),
+                    Err(WorkError::Unknown(why)) => Err(Failure::StoreAway(why)),
+                }
+            }
+        }
+    }
+}
+
+/// Does an action, or keeps it until a second person has decided.
+pub(crate) async fn ask(state: &Shared, by: &Actor, action: Action, why: &str) -> Result<Asked, Failure> {
+    let why = why.trim();
+    if why.is_empty() || why.chars().count() > WHY_MAX {
+        return Err(Failure::not_understood("why", "a reason in a sentence, at most 500 characters"));
+    }
+    if let Some(office) = &state.web.office {
+        let request = Request {
+            permission: action.permission(),
+            action: serde_json::to_string(&action).map_err(|e| Failure::Internal(e.to_string()))?,
+            consequence: action.consequence(),
+            why: why.to_owned(),
+        };
+        // In a sandbox where nobody signed in there is no second person to ask.
+        let alone = !by.is_signed_in();
+        match office.propose(&by.0, &request, alone).await? {
+            Proposed::Waits(id) => return Ok(Asked::Waits(id)),
+            Proposed::DoIt => {}
+        }
+    }
+    let done = action.perform(state, by.name(), why).await;
+    note(state, by, &action, why, done.is_ok()).await?;
+    done.map(Asked::Done)
+}
+
+/// Approves what was shown, and does it.
+pub(crate) async fn approve(state: &Shared, by: &Actor, id: &str, shown: &str) -> Result<String, Failure> {
+    let office = state.web.office.as_deref().ok_or(Failure::NotFound)?;
+    let proposal = office.approve(&by.0, id, shown).await?;
+    let action: Action = proposal
+        .read(|text| serde_json::from_str(text).ok())
+        .ok_or_else(|| Failure::Conflict("this program does not know the action".to_owned()))?;
+    let actor = format!("{}, approved by {}", proposal.maker.name, by.name());
+    let done = action.perform(state, &actor, &proposal.why).await;
+    note(state, by, &action, &proposal.why, done.is_ok()).await?;
+    let result = match &done {
+        Ok(result) => result.clone(),
+        Err(failure) => format!("not done: {failure}"),
+    };
+    office.done(&by.0, id, &result).await?;
+    done
+}
+
+async fn note(state: &Shared, by: &Actor, action: &Action, why: &str, done: bool) -> Result<(), Failure> {
+    let Some(office) = &state.web.office else { return Ok(()) };
+    let (kind, id) = action.object();
+    let verb = action.verb();
+    let noted = if done { Noted::done(&verb) } else { Noted::refused(&verb) };
+    Ok(office.note(&by.0, noted.about(kind, &id).because(why)).await?)
+}

@@ -1,0 +1,298 @@
+//! Signing in, what it opens, and everything that must not open it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode},
+};
+use model::Timestamp;
+use office::{NewAccount, Office};
+use serde_json::{Value, json};
+use staff::{Actor, Role, SessionPolicy, totp};
+use store::MemoryBook;
+use tower::ServiceExt;
+
+use crate::{archive, fake};
+
+const PASSWORD: &str = "correct horse battery";
+const SECRET: [u8; totp::SECRET_LEN] = [5; totp::SECRET_LEN];
+
+struct World {
+    console: Router,
+    office: Arc<Office>,
+    now: Arc<AtomicI64>,
+}
+
+impl World {
+    async fn new(sandbox: bool) -> Self {
+        let now = Arc::new(AtomicI64::new(1_700_000_000_000));
+        let clock = {
+            let now = now.clone();
+            Arc::new(move || Timestamp(now.load(Ordering::SeqCst)))
+        };
+        let office = Arc::new(
+            Office::open(Arc::new(MemoryBook::default()), clock, SessionPolicy::default()).await.unwrap(),
+        );
+        let mut state = fake::state(archive(), sandbox);
+        state.office = Some(office.clone());
+        Self { console: web::Console::new(state), office, now }
+    }
+
+    async fn account(&self, name: &str, role: Role) {
+        let by = Actor {
+            name: "system".into(),
+            person: "system".into(),
+            roles: vec![Role::Administrator],
+            session: String::new(),
+            device: String::new(),
+        };
+        let new =
+            NewAccount { name: name.into(), display: name.into(), person: name.into(), roles: vec![role] };
+        let link = self.office.open_account(&by, &new).await.unwrap();
+        self.office.set_up_with(&link, PASSWORD, &SECRET).await.unwrap();
+    }
+
+    fn code(&self) -> String {
+        let now = self.now.fetch_add(31_000, Ordering::SeqCst) + 31_000;
+        totp::code(&SECRET, totp::step(Timestamp(now)))
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Said {
+        let mut request = Request::builder().method(method).uri(path).header("accept-language", "en");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.console.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 4 << 20).await.unwrap();
+        let cookies =
+            parts.headers.get_all("set-cookie").iter().map(|v| v.to_str().unwrap().to_owned()).collect();
+        let location = parts.headers.get("location").map_or("", |v| v.to_str().unwrap()).to_owned();
+        Said { status: parts.status, cookies, location, text: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+
+    async fn token(&self, name: &str) -> String {
+        let words = json!({ "username": name, "password": PASSWORD, "totp": self.code() });
+        let said = self.ask("POST", "/api/v1/session", &[JSON], words.to_string()).await;
+        assert_eq!(said.status, StatusCode::OK, "{}", said.text);
+        said.json()["token"].as_str().unwrap().to_owned()
+    }
+
+    async fn with(&self, token: &str, path: &str) -> StatusCode {
+        let bearer = format!("Bearer {token}");
+        self.ask("GET", path, &[("authorization", &bearer)], String::new()).await.status
+    }
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+struct Said {
+    status: StatusCode,
+    cookies: Vec<String>,
+    location: String,
+    text: String,
+}
+
+impl Said {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.iter().find(|c| c.starts_with(name)).map(|c| c.split(';').next().unwrap().to_owned())
+    }
+}
+
+#[tokio::test]
+async fn without_accounts_the_console_is_open_and_with_them_it_is_not() {
+    let world = World::new(false).await;
+    assert_eq!(world.ask("GET", "/cards", &[], String::new()).await.status, StatusCode::OK);
+    world.account("li.na", Role::Agent).await;
+    let page = world.ask("GET", "/cards?locked=1", &[], String::new()).await;
+    assert_eq!(
+        (page.status, page.location.as_str()),
+        (StatusCode::SEE_OTHER, "/sign-in?next=%2Fcards%3Flocked%3D1")
+    );
+    let api = world.ask("GET", "/api/v1/cards", &[], String::new()).await;
+    assert_eq!((api.status, api.json()["code"].as_str()), (StatusCode::UNAUTHORIZED, Some("not-signed-in")));
+    for open in ["/sign-in", "/livez", "/readyz"] {
+        assert_eq!(world.ask("GET", open, &[], String::new()).await.status, StatusCode::OK, "{open}");
+    }
+    let act = world.ask("POST", "/api/v1/cards/x/actions", &[JSON], "{}".into()).await;
+    assert_eq!(act.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_sandbox_stays_open_for_reading_but_nobody_is_their_own_second_person() {
+    let world = World::new(true).await;
+    world.account("li.na", Role::Agent).await;
+    assert_eq!(world.ask("GET", "/cards", &[], String::new()).await.status, StatusCode::OK);
+    let approve =
+        world.ask("POST", "/api/v1/proposals/x/approve", &[JSON], json!({"shown": "x"}).to_string()).await;
+    assert_eq!(approve.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn each_role_sees_what_the_table_says() {
+    let world = World::new(false).await;
+    for (name, role) in [("agent", Role::Agent), ("admin", Role::Administrator), ("audit", Role::Auditor)] {
+        world.account(name, role).await;
+    }
+    let (agent, admin, auditor) =
+        (world.token("agent").await, world.token("admin").await, world.token("audit").await);
+    for (token, path, expected) in [
+        (&agent, "/api/v1/cards", StatusCode::OK),
+        (&agent, "/api/v1/audit", StatusCode::FORBIDDEN),
+        (&agent, "/audit", StatusCode::FORBIDDEN),
+        (&agent, "/staff", StatusCode::FORBIDDEN),
+        (&admin, "/api/v1/cards", StatusCode::FORBIDDEN),
+        (&admin, "/cards", StatusCode::FORBIDDEN),
+        (&admin, "/staff", StatusCode::OK),
+        (&auditor, "/api/v1/audit", StatusCode::OK),
+        (&auditor, "/audit/export", StatusCode::OK),
+    ] {
+        assert_eq!(world.with(token, path).await, expected, "{path}");
+    }
+    let bearer = format!("Bearer {admin}");
+    let block = json!({ "action": "block", "why": "test" }).to_string();
+    let refused = world
+        .ask(
+            "POST",
+            "/api/v1/cards/a05e170009080706050403020100ffee/actions",
+            &[JSON, ("authorization", &bearer)],
+            block,
+        )
+        .await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+}
+
+#[tokio::test]
+async fn a_browser_signs_in_by_form_and_its_cookie_is_its_own() {
+    let world = World::new(false).await;
+    world.account("li.na", Role::Agent).await;
+    let page = world.ask("GET", "/sign-in?next=/cards", &[], String::new()).await;
+    let device = page.cookie("pinward_device").unwrap();
+    assert!(page.cookies[0].contains("HttpOnly") && page.cookies[0].contains("SameSite=Strict"));
+    let words = |password: &str, code: &str| {
+        format!("username=li.na&password={}&totp={code}&next=%2Fcards", password.replace(' ', "+"))
+    };
+    let wrong = world
+        .ask("POST", "/sign-in", &[FORM, ("cookie", &device)], words("wrong horse battery", "000000"))
+        .await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    assert!(wrong.text.contains("value=\"li.na\""), "what was typed stays");
+    assert!(wrong.cookie("pinward_session").is_none());
+    let right =
+        world.ask("POST", "/sign-in", &[FORM, ("cookie", &device)], words(PASSWORD, &world.code())).await;
+    assert_eq!((right.status, right.location.as_str()), (StatusCode::SEE_OTHER, "/cards"));
+    let session = right.cookie("pinward_session").unwrap();
+    let both = format!("{device}; {session}");
+    assert_eq!(world.ask("GET", "/cards", &[("cookie", &both)], String::new()).await.status, StatusCode::OK);
+    let stolen = world.ask("GET", "/cards", &[("cookie", &session)], String::new()).await;
+    assert_eq!(stolen.status, StatusCode::SEE_OTHER, "a session without its browser is no session");
+    let token = session.split_once('=').unwrap().1.to_owned();
+    assert_eq!(world.with(&token, "/api/v1/cards").await, StatusCode::UNAUTHORIZED, "nor is it a program's");
+    let foreign = [("cookie", both.as_str()), ("sec-fetch-site", "cross-site"), FORM];
+    assert_eq!(world.ask("POST", "/sign-out", &foreign, String::new()).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(world.ask("GET", "/cards", &[("cookie", &both)], String::new()).await.status, StatusCode::OK);
+    let out = world.ask("POST", "/sign-out", &[("cookie", &both), FORM], String::new()).await;
+    assert!(out.cookies.iter().any(|c| c.starts_with("pinward_session=;") && c.contains("Max-Age=0")));
+    assert_eq!(
+        world.ask("GET", "/cards", &[("cookie", &both)], String::new()).await.status,
+        StatusCode::SEE_OTHER
+    );
+}
+
+#[tokio::test]
+async fn two_people_lift_a_block_and_one_does_not() {
+    let world = World::new(false).await;
+    for (name, role) in [("boss", Role::Supervisor), ("risk", Role::RiskAnalyst), ("agent", Role::Agent)] {
+        world.account(name, role).await;
+    }
+    let card = "/api/v1/cards/a05e170009080706050403020100ffee/actions";
+    let (boss, risk, agent) =
+        (world.token("boss").await, world.token("risk").await, world.token("agent").await);
+    let post = async |token: &str, path: &str, body: Value| {
+        let bearer = format!("Bearer {token}");
+        world.ask("POST", path, &[JSON, ("authorization", &bearer)], body.to_string()).await
+    };
+    let asked = post(&boss, card, json!({ "action": "unblock", "why": "found again" })).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.text);
+    let id = asked.json()["proposal"].as_str().unwrap().to_owned();
+    let list = world
+        .ask("GET", "/api/v1/proposals", &[("authorization", &format!("Bearer {risk}"))], String::new())
+        .await
+        .json();
+    let shown = list["data"][0]["shown"].as_str().unwrap().to_owned();
+    let approve = format!("/api/v1/proposals/{id}/approve");
+    for (token, shown, expected) in [
+        (&agent, shown.as_str(), StatusCode::FORBIDDEN),
+        (&boss, shown.as_str(), StatusCode::CONFLICT),
+        (&risk, "something else", StatusCode::CONFLICT),
+    ] {
+        assert_eq!(post(token, &approve, json!({ "shown": shown })).await.status, expected);
+    }
+    let done = post(&risk, &approve, json!({ "shown": shown })).await;
+    assert_eq!(done.status, StatusCode::CONFLICT, "approved, but this console has no store to do it with");
+    let again = post(&risk, &approve, json!({ "shown": shown })).await;
+    assert!(again.text.contains("not open"), "{}", again.text);
+    let silent = post(&boss, card, json!({ "action": "unblock", "why": " " })).await;
+    assert_eq!(silent.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let odd = post(&boss, card, json!({ "action": "explode", "why": "x" })).await;
+    assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn a_link_sets_up_an_account_once() {
+    let world = World::new(false).await;
+    let by = Actor {
+        name: "system".into(),
+        person: "system".into(),
+        roles: vec![],
+        session: String::new(),
+        device: String::new(),
+    };
+    let new = NewAccount {
+        name: "li.na".into(),
+        display: "Li Na".into(),
+        person: "p1".into(),
+        roles: vec![Role::Administrator],
+    };
+    let link = world.office.open_account(&by, &new).await.unwrap();
+    let path = format!("/set-up?link={}", link.reveal());
+    let page = world.ask("GET", &path, &[], String::new()).await;
+    assert_eq!(page.status, StatusCode::OK);
+    let secret = page.text.split("secret=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    let secret = totp::from_base32(&secret).unwrap();
+    let code = totp::code(&secret, totp::step(Timestamp(world.now.load(Ordering::SeqCst))));
+    let form = |password: &str, again: &str, code: &str| {
+        format!(
+            "link={}&password={}&again={}&totp={code}",
+            link.reveal(),
+            password.replace(' ', "+"),
+            again.replace(' ', "+")
+        )
+    };
+    for (password, again, code, why) in [
+        ("short", "short", "000000", "fewer than 12"),
+        (PASSWORD, "something else", "000000", "differ"),
+        (PASSWORD, PASSWORD, "abcdef", "code is wrong"),
+    ] {
+        let said = world.ask("POST", "/set-up", &[FORM], form(password, again, code)).await;
+        assert_eq!(said.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(said.text.contains(why), "{why}");
+    }
+    let done = world.ask("POST", "/set-up", &[FORM], form(PASSWORD, PASSWORD, &code)).await;
+    assert_eq!((done.status, done.location.as_str()), (StatusCode::SEE_OTHER, "/sign-in"));
+    assert_eq!(world.ask("GET", &path, &[], String::new()).await.status, StatusCode::NOT_FOUND, "used");
+    assert_eq!(
+        world.ask("GET", "/set-up?link=nonsense", &[], String::new()).await.status,
+        StatusCode::NOT_FOUND
+    );
+}
