@@ -10,7 +10,16 @@ const FILES: [&str; 5] = ["console", "pages", "errors", "alarms", "office"];
 
 /// Keys that are put together from data, by their beginning.
 const FROM_DATA: [&str; 10] = [
-    "role-", "kind-", "attention-", "error-", "scheme-", "stage-", "scope-", "step-", "severity-", "delivery-",
+    "role-",
+    "kind-",
+    "attention-",
+    "error-",
+    "scheme-",
+    "stage-",
+    "scope-",
+    "step-",
+    "severity-",
+    "delivery-",
 ];
 
 fn root() -> PathBuf {
