@@ -1,5 +1,6 @@
 //! The program as its users run it: arguments in, output, files and exit code out.
 
+mod alarms;
 mod database;
 mod fleet;
 mod hosts;
