@@ -54,4 +54,7 @@ pub enum Block {
     /// Blocked by staff (62).
     #[n(2)]
     Staff,
+    /// Blocked by a risk rule (62), until somebody looks at it.
+    #[n(3)]
+    Rule,
 }

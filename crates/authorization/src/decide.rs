@@ -32,6 +32,7 @@ use crate::{
     policy::{Consequence, ProductPolicy},
     request::{OriginalRef, Request, Sandbox},
     reversal::negative,
+    rules::RiskVerdict,
     settlement::Movement,
     state::{CardState, Role, Status, Trace},
 };
@@ -154,6 +155,8 @@ pub struct Case<'a> {
     pub request: &'a Request,
     /// References for the answer.
     pub references: References,
+    /// What the risk rules say; [`RiskVerdict::Pass`] before they are asked.
+    pub risk: RiskVerdict,
     /// The time of the decision.
     pub now: Timestamp,
 }
@@ -309,8 +312,13 @@ impl Case<'_> {
         if released { crate::pin_try::Counter::default() } else { self.state.tries }
     }
 
-    /// Money, holds and originals.
+    /// Money, holds and originals, unless a rule refuses it.
     fn posting(&self) -> Result<Posting, ReasonCode> {
+        let posting = self.posting_without_rules()?;
+        self.risk.refusal(self.request.kind, self.state).map_or(Ok(posting), Err)
+    }
+
+    fn posting_without_rules(&self) -> Result<Posting, ReasonCode> {
         let amount = self.request.amount;
         match self.request.kind {
             Kind::Balance => Ok(Posting::none()),
@@ -415,7 +423,9 @@ impl Case<'_> {
         let (pin, proof) = match evidence {
             PinEvidence::NotAsked => (PinVerdict::NotAsked, None),
             PinEvidence::Asked(PinOutcome::Unverifiable(cause)) => (PinVerdict::Unverifiable(*cause), None),
-            PinEvidence::Asked(PinOutcome::Verified(proof)) if effects_reach_the_pin(&posting) => {
+            PinEvidence::Asked(PinOutcome::Verified(proof))
+                if effects_reach_the_pin(&posting) || self.is_refused_by_rule(&posting) =>
+            {
                 (PinVerdict::Verified, Some(proof))
             }
             PinEvidence::Asked(_) => (PinVerdict::Discarded, None),
@@ -433,6 +443,12 @@ impl Case<'_> {
         }
     }
 
+    /// A rule's refusal comes after the PIN was looked at.
+    fn is_refused_by_rule(&self, posting: &Result<Posting, ReasonCode>) -> bool {
+        let refusal = self.risk.refusal(self.request.kind, self.state);
+        posting.as_ref().err().is_some_and(|reason| Some(*reason) == refusal)
+    }
+
     /// Every decided request is remembered in the same entry that decides it, so that a repeat meets it.
     fn remember<'e>(
         &self,
@@ -445,6 +461,7 @@ impl Case<'_> {
         let approved = matches!(verdict, Verdict::Approved(_));
         let original = posting.original;
         effects.extend(posting.effects);
+        effects.extend(self.risk.effects(reason, self.policy, self.state));
         effects.push(Effect::Remember {
             trace: Trace {
                 key: self.request.key,

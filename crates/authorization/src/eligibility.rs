@@ -19,7 +19,7 @@ pub(crate) fn card(
     match state.block {
         Some(Block::Lost) => return Err(ReasonCode::LostCard),
         Some(Block::Stolen) => return Err(ReasonCode::StolenCard),
-        Some(Block::Staff) => return Err(ReasonCode::BlockedCard),
+        Some(Block::Staff | Block::Rule) => return Err(ReasonCode::BlockedCard),
         None => {}
     }
     if is_expired(record, now) {

@@ -283,7 +283,7 @@ impl ForwardCase<'_> {
         match self.state.block {
             Some(Block::Lost) => return Err(ReasonCode::LostCard),
             Some(Block::Stolen) => return Err(ReasonCode::StolenCard),
-            Some(Block::Staff) => return Err(ReasonCode::BlockedCard),
+            Some(Block::Staff | Block::Rule) => return Err(ReasonCode::BlockedCard),
             None => {}
         }
         if request.kind.needs_amount() && request.amount <= Amount::ZERO {

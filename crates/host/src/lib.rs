@@ -24,6 +24,7 @@ pub mod profile;
 mod recent_keys;
 mod references;
 mod reply;
+pub mod rules;
 mod sandbox;
 pub mod signal;
 pub mod staff;
@@ -81,6 +82,7 @@ pub(crate) struct Shared {
     pub(crate) in_flight: in_flight::InFlight,
     pub(crate) recent_keys: recent_keys::RecentKeys,
     pub(crate) signals: signal::Outbox,
+    pub(crate) rules: Arc<rules::Rules>,
     pub(crate) refusals: stages::refuse::Throttle,
     pub(crate) throttles: throttle::Throttles,
     pub(crate) tally: throttle::causes::Tally,
@@ -146,6 +148,7 @@ impl Host {
             in_flight: in_flight::InFlight::default(),
             recent_keys: recent_keys::RecentKeys::default(),
             signals: signal::Outbox::new(start),
+            rules: Arc::default(),
             refusals: stages::refuse::Throttle::default(),
         });
         let (stop, stopped) = watch::channel(false);
@@ -200,6 +203,12 @@ impl Host {
     /// `pinward_edge_refused_total`.
     pub fn edge_refusals(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.shared.tally.counts()
+    }
+
+    /// The risk rules: none until a rule set is published.
+    #[must_use]
+    pub fn rules(&self) -> Arc<rules::Rules> {
+        Arc::clone(&self.shared.rules)
     }
 
     /// What happens beside the journal, for one [`signal::Keeper`]; `None` after the first call. While nobody takes it,

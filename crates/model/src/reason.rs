@@ -139,6 +139,19 @@ reasons! {
     /// The issuer's answer came when nobody waited any more; the terminal never saw it.
     IssuerLateReply = 77 "issuer-late-reply" Sys,
 
+    /// A risk rule takes it for fraud.
+    SuspectedFraud = 80 "suspected-fraud" Bad,
+    /// A risk rule restricts the card.
+    RestrictedByRule = 81 "restricted-by-rule" Bad,
+    /// A risk rule limits the amount.
+    AmountLimitByRule = 82 "amount-limit-by-rule" Neutral,
+    /// A risk rule limits how often.
+    TooOftenByRule = 83 "too-often-by-rule" Neutral,
+    /// A risk rule does not permit it.
+    NotPermittedByRule = 84 "not-permitted-by-rule" Neutral,
+    /// A risk rule sees a violation of security.
+    SecurityViolationByRule = 85 "security-violation-by-rule" Bad,
+
     /// A sandbox amount asked for this answer.
     SandboxForced = 90 "sandbox-forced" Neutral,
 }

@@ -3,7 +3,8 @@
 //! Entries are CBOR with numbered fields, so that old journals stay readable when fields are added.
 
 use authorization::{
-    Effect, Forwarded, PinVerdict, desk::Action, settlement::Movement, state::Role, terminal::TerminalEffect,
+    Effect, Forwarded, PinVerdict, RuleHits, desk::Action, settlement::Movement, state::Role,
+    terminal::TerminalEffect,
 };
 use minicbor::{Decode, Encode};
 use model::{
@@ -127,6 +128,9 @@ pub struct Transaction {
     /// How the card's issuer knows it, when it was forwarded.
     #[n(17)]
     pub forwarded: Option<Forwarded>,
+    /// The risk rules that spoke about it.
+    #[n(18)]
+    pub rules: Option<Box<RuleHits>>,
 }
 
 /// A step of a transaction that was forwarded to its card's issuer.

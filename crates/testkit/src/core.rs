@@ -426,6 +426,7 @@ impl Paying<'_> {
             state: &card.state,
             request: &self.request,
             references: self.references,
+            risk: authorization::RiskVerdict::Pass,
             now: self.now,
         }
     }
@@ -484,6 +485,7 @@ impl CardWork for Paying<'_> {
             movement: decision.movement,
             original: decision.original,
             forwarded: None,
+            rules: None,
         };
         Ok(append(card, self.now, transaction))
     }
@@ -527,6 +529,7 @@ impl CardWork for Reversing<'_> {
             movement: decision.movement,
             original: decision.original,
             forwarded: None,
+            rules: None,
         };
         Ok(append(card, self.now, transaction))
     }

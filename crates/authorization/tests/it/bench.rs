@@ -1,7 +1,8 @@
 //! A card, its policy and its journal, for the other tests.
 
 use authorization::{
-    CardRecord, CardState, Decision, Effect, Outcome, PinEvidence, ProductPolicy, Products, Verdict,
+    CardRecord, CardState, Decision, Effect, Outcome, PinEvidence, ProductPolicy, Products, RiskVerdict,
+    Verdict,
     decide::{Case, References, decide},
     request::{OriginalRef, Request, ReversalRequest},
     reversal::decide_reversal,
@@ -40,6 +41,8 @@ pub(crate) struct Bench {
     /// Effects of the last decision.
     pub(crate) effects: Vec<Effect>,
     answers: Vec<ReasonCode>,
+    /// What the rules say from now on.
+    pub(crate) risk: RiskVerdict,
 }
 
 impl Bench {
@@ -57,7 +60,15 @@ impl Bench {
         };
         let state = CardState::new(&record);
         let now = Timestamp(1_795_000_000_000);
-        Self { products, record, state, now, effects: Vec::new(), answers: Vec::new() }
+        Self {
+            products,
+            record,
+            state,
+            now,
+            effects: Vec::new(),
+            answers: Vec::new(),
+            risk: RiskVerdict::Pass,
+        }
     }
 
     pub(crate) fn request(kind: Kind, stan: u32, minor: i64) -> Request {
@@ -108,6 +119,7 @@ impl Bench {
             state: &state,
             request,
             references: references(request.key.stan.get()),
+            risk: self.risk,
             now: self.now,
         };
         let first = decide(&case, PinEvidence::NotAsked);

@@ -173,6 +173,7 @@ fn a_card_is_refused_for_what_it_is_before_its_pin_is_asked_for() {
         (Block::Lost, ReasonCode::LostCard),
         (Block::Stolen, ReasonCode::StolenCard),
         (Block::Staff, ReasonCode::BlockedCard),
+        (Block::Rule, ReasonCode::BlockedCard),
     ] {
         assert_eq!(refused(&|bench, _| bench.state.block = Some(block), Kind::Sale), reason);
     }

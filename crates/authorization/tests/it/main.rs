@@ -5,3 +5,4 @@ mod boundary;
 mod counter;
 mod money;
 mod restoring;
+mod rules;

@@ -50,7 +50,7 @@ pub(super) fn read<'a>(
 
 /// DE 22. In 1987 the first two digits say how the number was read; UnionPay terminals say 80 for a stripe that was swiped
 /// because the chip failed, or 02 with chip condition 2 in DE 60.5. In 1993 it is the seventh character (22-7).
-fn entry(message: &Message<'_>) -> Entry {
+pub(crate) fn entry(message: &Message<'_>) -> Entry {
     let Some(mode) = message.short(22) else { return Entry::Unknown };
     if mode.len() == 12 {
         return match mode.as_bytes()[6] {

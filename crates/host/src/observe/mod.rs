@@ -32,6 +32,7 @@ use store::{
 };
 
 use self::message::Seen;
+pub(crate) use self::message::entry;
 pub use self::names::Names;
 use crate::{
     Profile,

@@ -327,6 +327,7 @@ impl Passing<'_> {
             movement: decision.movement,
             original: decision.original,
             forwarded: sent.map(|sent| Forwarded { code: reply.map(|reply| reply.code), ..sent }),
+            rules: None,
         };
         Ok(self.work.card_step(card, transaction, frame))
     }

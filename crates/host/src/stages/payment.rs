@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use authorization::{
-    Decision, Outcome, PinEvidence, ProductPolicy, Role, Verdict,
+    Decision, Outcome, PinEvidence, ProductPolicy, RiskVerdict, Role, RuleHits, Verdict,
     card::FOREIGN,
     decide::{Case, References, decide},
 };
@@ -24,7 +24,7 @@ use super::{
     authenticate::{self, Keys, Under},
     count, forward, key_set,
     refuse::refuse,
-    silence, terminal,
+    risk, silence, terminal,
 };
 use crate::{
     intake, metrics,
@@ -95,8 +95,17 @@ async fn decided_here(
         Ok(references) => references,
         Err(reason) => return refuse(work, Some(terminal), reason).await,
     };
-    let mut decision =
-        Deciding { work, payment, keys, references, pin: None, rounds: 0, repeated: false, said: None };
+    let mut decision = Deciding {
+        work,
+        payment,
+        keys,
+        references,
+        pin: None,
+        rounds: 0,
+        repeated: false,
+        said: None,
+        asked: None,
+    };
     let decided = work.shared.store.with_card(&card, &mut decision).await;
     if decided.is_ok() {
         work.shared.recent_keys.note(decision.payment.request.key, card);
@@ -106,6 +115,7 @@ async fn decided_here(
         Ok(journaled) => {
             if let Some((code, reason)) = decision.said {
                 count(work, code, reason);
+                decision.asked.iter().for_each(|asked| risk::settled(work, asked, reason));
             }
             Answered::Decided(journaled)
         }
@@ -164,6 +174,8 @@ struct Deciding<'a> {
     repeated: bool,
     /// What the last round's entry says; counted when it is durable.
     said: Option<(ResponseCode, ReasonCode)>,
+    /// What the rules were asked in the last round, and said.
+    asked: Option<risk::Asked>,
 }
 
 #[async_trait]
@@ -178,19 +190,21 @@ impl CardWork for Deciding<'_> {
         let product = &card.record.product;
         let shared = self.work.shared;
         let policy = shared.products.get(product).ok_or_else(|| Failure::NoPolicy(product.clone()))?;
-        if self.pin.is_none() && self.outcome(card, policy) == Outcome::NeedsPin {
+        if self.pin.is_none() && self.outcome(card, policy, RiskVerdict::Pass) == Outcome::NeedsPin {
             self.pin = Some(self.ask_module(card).await);
         }
-        match self.outcome(card, policy) {
+        match self.outcome(card, policy, RiskVerdict::Pass) {
             Outcome::Repeat { journal_seq } => {
                 metrics::repeated();
                 self.repeated = true;
                 Ok(Step::Repeat(journal_seq))
             }
             Outcome::Decided(decision) => {
+                let (decision, asked) = self.under_rules(card, policy, decision);
                 let said = (self.code(policy, &decision), decision.reason);
-                let step = self.entry(card, policy, decision).await?;
-                self.said = Some(said);
+                let hits = asked.as_ref().and_then(|asked| asked.said.hits.clone());
+                let step = self.entry(card, policy, decision, hits).await?;
+                (self.said, self.asked) = (Some(said), asked);
                 Ok(step)
             }
             Outcome::NeedsPin => unreachable!("the module was asked, so there is an outcome"),
@@ -199,7 +213,28 @@ impl CardWork for Deciding<'_> {
 }
 
 impl Deciding<'_> {
-    fn outcome(&self, card: &Card, policy: &ProductPolicy) -> Outcome<'_> {
+    /// The decision as the rules leave it.
+    fn under_rules<'s>(
+        &'s self,
+        card: &Card,
+        policy: &ProductPolicy,
+        decision: Decision<'s>,
+    ) -> (Decision<'s>, Option<risk::Asked>) {
+        let left = card.state.tries.left(policy.pin_try_limit);
+        let Some(asked) = risk::ask(self.work, &self.payment, card, &decision, left) else {
+            return (decision, None);
+        };
+        if asked.verdict() == RiskVerdict::Pass {
+            return (decision, Some(asked));
+        }
+        // Nothing that was found out is found out again: only what the rules say is new.
+        match self.outcome(card, policy, asked.verdict()) {
+            Outcome::Decided(decision) => (decision, Some(asked)),
+            Outcome::Repeat { .. } | Outcome::NeedsPin => (decision, Some(asked)),
+        }
+    }
+
+    fn outcome(&self, card: &Card, policy: &ProductPolicy, risk: RiskVerdict) -> Outcome<'_> {
         let case = Case {
             card: card.id,
             policy,
@@ -207,6 +242,7 @@ impl Deciding<'_> {
             state: &card.state,
             request: &self.payment.request,
             references: self.references,
+            risk,
             now: self.work.now,
         };
         decide(&case, self.pin.as_ref().map_or(PinEvidence::NotAsked, PinEvidence::Asked))
@@ -231,6 +267,7 @@ impl Deciding<'_> {
         card: &Card,
         policy: &ProductPolicy,
         decision: Decision<'_>,
+        rules: Option<Box<RuleHits>>,
     ) -> Result<Step, Failure> {
         let request = &self.payment.request;
         let code = self.code(policy, &decision);
@@ -273,6 +310,7 @@ impl Deciding<'_> {
             movement: decision.movement,
             original: decision.original,
             forwarded: None,
+            rules,
         };
         Ok(self.work.card_step(card, transaction, reply))
     }

@@ -166,6 +166,7 @@ impl CardWork for Undoing<'_> {
             movement: decision.movement,
             original: decision.original,
             forwarded: None,
+            rules: None,
         };
         Ok(self.work.card_step(card, transaction, reply))
     }

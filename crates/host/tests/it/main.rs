@@ -18,6 +18,7 @@ mod module_away;
 mod observe;
 mod refusals;
 mod repeats;
+mod rules;
 mod sandbox;
 mod schemes;
 mod secrecy;

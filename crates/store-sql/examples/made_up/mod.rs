@@ -89,6 +89,7 @@ pub(crate) fn sale(id: CardId, card: &Card, n: u32) -> Result<Entry, model::Inva
         movement: Movement { debit_count: 1, debit_sum: Amount(1), ..Movement::default() },
         original: None,
         forwarded: None,
+        rules: None,
     };
     Ok(Entry {
         subject: Subject::Card(id),

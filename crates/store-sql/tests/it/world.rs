@@ -206,6 +206,7 @@ pub(crate) fn sale(card: &Card, tx: Tx) -> Entry {
         movement: if approved { debit } else { Movement::default() },
         original: None,
         forwarded: None,
+        rules: None,
     };
     Entry {
         subject: Subject::Card(card.id),

@@ -132,6 +132,7 @@ impl World {
             movement: Movement::default(),
             original: None,
             forwarded: None,
+            rules: None,
         };
         if pin != PinVerdict::Verified {
             let charged = ChargedTry { key: transaction.key, rrn: Some(rrn), at: Timestamp(at) };

@@ -142,6 +142,7 @@ free = Can pay
 block-lost = Reported lost
 block-stolen = Reported stolen
 block-staff = Blocked by staff
+block-rule = Blocked by a risk rule
 
 # Kinds of transactions and of other lines.
 kind-balance = Balance inquiry

@@ -141,6 +141,7 @@ free = 可正常支付
 block-lost = 已挂失
 block-stolen = 被盗卡
 block-staff = 工作人员止付
+block-rule = 风险规则止付
 
 # 交易类型及其他记录。
 kind-balance = 余额查询

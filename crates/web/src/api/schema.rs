@@ -345,6 +345,7 @@ pub(crate) fn block_name(block: Block) -> &'static str {
         Block::Lost => "lost",
         Block::Stolen => "stolen",
         Block::Staff => "staff",
+        Block::Rule => "rule",
     }
 }
 

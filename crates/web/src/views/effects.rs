@@ -157,6 +157,7 @@ pub(crate) fn block_words(visit: &Visit, block: &str) -> String {
         "lost" => say.t("block-lost"),
         "stolen" => say.t("block-stolen"),
         "staff" => say.t("block-staff"),
+        "rule" => say.t("block-rule"),
         other => other.to_owned().into(),
     }
     .into_owned()
