@@ -60,6 +60,8 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         sandbox: config.host.sandbox,
         insight: Arc::new(web::insight::NoInsight),
         alarms: alarms.clone(),
+        // Nobody carries rules out yet: what people decide about them is kept.
+        rules: Arc::new(web::rules::RuleDesk::new(storage.book(), Arc::new(web::rules::NoRuleWork))),
         health: Arc::clone(&health) as Arc<dyn web::HealthCheck>,
         metrics: Arc::new(move || metrics.render()),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -6,6 +6,9 @@ mod fake;
 #[path = "../tests/it/fake_insight.rs"]
 #[allow(dead_code, missing_docs, unreachable_pub, reason = "shared with the tests")]
 mod fake_insight;
+#[path = "../tests/it/fake_rules.rs"]
+#[allow(dead_code, missing_docs, unreachable_pub, reason = "shared with the tests")]
+mod fake_rules;
 
 use std::{sync::Arc, time::Duration};
 

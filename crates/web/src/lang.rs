@@ -15,6 +15,7 @@ static EN: LazyLock<Bundle> = LazyLock::new(|| {
         &[
             include_str!("../locales/en/console.ftl"),
             include_str!("../locales/en/pages.ftl"),
+            include_str!("../locales/en/rules.ftl"),
             include_str!("../locales/en/errors.ftl"),
             include_str!("../locales/en/alarms.ftl"),
             include_str!("../locales/en/office.ftl"),
@@ -28,6 +29,7 @@ static ZH: LazyLock<Bundle> = LazyLock::new(|| {
         &[
             include_str!("../locales/zh-CN/console.ftl"),
             include_str!("../locales/zh-CN/pages.ftl"),
+            include_str!("../locales/zh-CN/rules.ftl"),
             include_str!("../locales/zh-CN/errors.ftl"),
             include_str!("../locales/zh-CN/alarms.ftl"),
             include_str!("../locales/zh-CN/office.ftl"),

@@ -19,6 +19,7 @@ mod needs;
 mod perform;
 mod register;
 mod router;
+pub mod rules;
 mod serve;
 mod service;
 mod state;

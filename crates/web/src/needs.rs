@@ -19,8 +19,9 @@ pub(crate) enum Need {
 
 use Need::{Anybody, May, Nobody, Signed};
 use Permission::{
-    ForceSignIn, HandleIncidents, JudgeVerdicts, ManageAlarms, ManageStaff, RestoreTries, SuspendTerminal,
-    ViewAudit, ViewCards, ViewIncidents, ViewOverview, ViewTerminals, ViewTransactions,
+    DraftRules, ForceSignIn, HandleIncidents, JudgeVerdicts, ManageAlarms, ManageStaff, PublishRules,
+    RestoreTries, SuspendTerminal, ViewAudit, ViewCards, ViewIncidents, ViewOverview, ViewTerminals,
+    ViewTransactions,
 };
 
 /// Method in small letters, address, need.
@@ -40,8 +41,24 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("post", "/incidents/{incident}/handle", May(HandleIncidents)),
     ("post", "/incidents/{incident}/answer", May(HandleIncidents)),
     ("get", "/register", May(ViewIncidents)),
-    ("get", "/register/incidents.csv", May(ViewIncidents)),
-    ("get", "/register/incidents.json", May(ViewIncidents)),
+    ("get", "/rules", May(ViewIncidents)),
+    ("get", "/rules/edit", May(DraftRules)),
+    ("post", "/rules/edit", May(DraftRules)),
+    ("get", "/rules/{digest}", May(ViewIncidents)),
+    ("post", "/rules/{digest}/{step}", May(DraftRules)),
+    ("post", "/rules/{digest}/activate", May(PublishRules)),
+    ("post", "/rules/restore", May(PublishRules)),
+    ("post", "/rules/lists", May(DraftRules)),
+    ("post", "/rules/snoozes", May(DraftRules)),
+    ("post", "/rules/members/{kind}/{name}/{member}/end", May(DraftRules)),
+    ("get", "/api/v1/rules", May(ViewIncidents)),
+    ("post", "/api/v1/rules", May(DraftRules)),
+    ("get", "/api/v1/rules/{digest}", May(ViewIncidents)),
+    ("post", "/api/v1/rules/check", May(DraftRules)),
+    ("post", "/api/v1/rules/backtest", May(DraftRules)),
+    ("get", "/api/v1/rules/backtests", May(ViewIncidents)),
+    ("post", "/api/v1/rules/{digest}/publish", May(PublishRules)),
+    ("post", "/api/v1/rules/{digest}/demote", May(DraftRules)),
     ("post", "/terminals/{terminal}/suspend", May(SuspendTerminal)),
     ("post", "/terminals/{terminal}/sign-in", May(ForceSignIn)),
     ("get", "/alarms", May(ViewIncidents)),

@@ -7,7 +7,7 @@ use office::Office;
 use serde::Serialize;
 use store::{Archive, Store};
 
-use crate::{format::Zone, insight::Insight};
+use crate::{format::Zone, insight::Insight, rules::RuleDesk};
 
 /// Everything that the console shows comes from here.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ pub struct WebState {
     pub insight: Arc<dyn Insight>,
     /// What somebody should look at, and who is told.
     pub alarms: alarm::AlarmService,
+    /// The rules' desk.
+    pub rules: Arc<RuleDesk>,
     /// How the host is.
     pub health: Arc<dyn HealthCheck>,
     /// The figures for a metrics collector.

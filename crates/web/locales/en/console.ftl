@@ -14,6 +14,7 @@ nav-overview = Overview
 nav-transactions = Transactions
 nav-incidents = Incidents
 nav-register = Incident register
+nav-rules = Risk rules
 nav-cards = Cards & PINs
 nav-terminals = Terminals
 nav-codes = Response codes

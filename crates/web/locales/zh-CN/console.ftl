@@ -14,6 +14,7 @@ nav-overview = 总览
 nav-transactions = 交易
 nav-incidents = 事件
 nav-register = 事件台账
+nav-rules = 风险规则
 nav-cards = 卡与密码
 nav-terminals = 终端
 nav-codes = 应答码

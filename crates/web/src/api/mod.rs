@@ -17,6 +17,7 @@ pub(crate) mod health;
 pub(crate) mod office;
 pub(crate) mod openapi;
 pub(crate) mod query;
+pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod session;
 pub(crate) mod terminals;

@@ -8,8 +8,8 @@ use serde_json::Value;
 use utoipa::OpenApi;
 
 use super::{
-    alerts, cards, codes, diagnosis, events, health, incidents, office, overview, register, schema, session,
-    terminals, transactions, webhooks,
+    alerts, cards, codes, diagnosis, events, health, incidents, office, overview, register, rules, schema,
+    session, terminals, transactions, webhooks,
 };
 use crate::{error::Problem, router::Shared};
 
@@ -28,6 +28,7 @@ use crate::{error::Problem, router::Shared};
         (name = "cards", description = "PIN state of cards."),
         (name = "terminals", description = "Terminals and their sessions."),
         (name = "alarms", description = "What somebody should look at, who is told, and what is held back."),
+        (name = "rules", description = "Risk rules: versions, checks, backtests, and the steps on the way to being live."),
         (name = "handbook", description = "What response codes and reasons mean, and what to do."),
         (name = "staff", description = "Signing in, who may do what, what waits for a second person, who did what."),
         (name = "host", description = "How this host is."),
@@ -77,6 +78,14 @@ use crate::{error::Problem, router::Shared};
         office::decline,
         office::withdraw,
         office::audit_log,
+        rules::list,
+        rules::one,
+        rules::draft,
+        rules::check,
+        rules::publish,
+        rules::demote,
+        rules::backtest,
+        rules::backtests,
         health::health,
         health::livez,
         health::readyz,

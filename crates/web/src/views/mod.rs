@@ -19,6 +19,10 @@ pub(crate) mod incidents;
 pub(crate) mod lanes;
 pub(crate) mod register;
 pub(crate) mod register_charts;
+pub(crate) mod rule_deeds;
+pub(crate) mod rule_edit;
+pub(crate) mod rule_set;
+pub(crate) mod rules;
 
 pub(crate) mod alarm_deeds;
 pub(crate) mod alarms;

@@ -136,7 +136,8 @@ pub(crate) fn table(say: Say, caption: &str, cols: &[Col<'_>], rows: &[Vec<Marku
                 @for row in rows {
                     tr role="row" {
                         @for (cell, c) in row.iter().zip(cols) {
-                            td role="cell" class=(c.class) data-label=(say.t(c.key)) { (cell) }
+                            // One child, so that a narrow screen sets label and cell side by side.
+                            td role="cell" class=(c.class) data-label=(say.t(c.key)) { @if !cell.0.is_empty() { div { (cell) } } }
                         }
                     }
                 }

@@ -3,16 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json,
-    extract::{Query, State},
-    http::{HeaderValue, header},
-    response::{IntoResponse, Response},
-};
+use axum::extract::{Query, State};
 use maud::{Markup, html};
 use model::{Amount, Currency, Timestamp};
 use serde::Deserialize;
-use serde_json::json;
 
 use super::{
     incidents,
@@ -82,8 +76,8 @@ pub(crate) async fn page(
             div class="line" {
                 h2 id="list-title" { (say.t("register-list")) }
                 span {
-                    a href={ "/register/incidents.csv?window=" (days) } download { "CSV" } " "
-                    a href={ "/register/incidents.json?window=" (days) } download { "JSON" }
+                    a href={ "/api/v1/register.csv?from=" (since.0) } download { "CSV" } " "
+                    a href={ "/api/v1/register?from=" (since.0) } download="incident-register.json" { "JSON" }
                 }
             }
             @if list.is_empty() {
@@ -191,124 +185,6 @@ fn trend(visit: &Visit, key: &str, list: &[IncidentView], of: &dyn Fn(&IncidentV
                     }
                 }
             }
-        }
-    }
-}
-
-/// `GET /register/incidents.json`.
-pub(crate) async fn json(
-    State(state): State<Shared>,
-    visit: Visit,
-    Query(filter): Query<Filter>,
-) -> Result<Response, Failure> {
-    let list = of_window(&state, filter.since(visit.clock.now)?).await?;
-    let data: Vec<_> = list.iter().map(|i| row(&visit, i)).collect();
-    let body: Vec<serde_json::Value> = data
-        .iter()
-        .map(|values| COLUMNS.iter().zip(values).map(|(k, v)| ((*k).to_owned(), v.clone())).collect())
-        .collect();
-    Ok((attached("incidents.json"), Json(json!({ "data": body }))).into_response())
-}
-
-/// `GET /register/incidents.csv` (RFC 4180).
-pub(crate) async fn csv(
-    State(state): State<Shared>,
-    visit: Visit,
-    Query(filter): Query<Filter>,
-) -> Result<Response, Failure> {
-    let list = of_window(&state, filter.since(visit.clock.now)?).await?;
-    let mut text = COLUMNS.join(",") + "\r\n";
-    for incident in &list {
-        let cells: Vec<String> = row(&visit, incident).iter().map(cell).collect();
-        text.push_str(&cells.join(","));
-        text.push_str("\r\n");
-    }
-    let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"))];
-    Ok((attached("incidents.csv"), kind, text).into_response())
-}
-
-fn attached(name: &str) -> [(header::HeaderName, HeaderValue); 1] {
-    let value = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
-    [(header::CONTENT_DISPOSITION, value.unwrap_or_else(|_| HeaderValue::from_static("attachment")))]
-}
-
-const COLUMNS: [&str; 20] = [
-    "id",
-    "cause",
-    "cause_zh",
-    "cause_en",
-    "scope_kind",
-    "scope",
-    "onset",
-    "detected",
-    "ended",
-    "confidence",
-    "status",
-    "handling",
-    "cards",
-    "refused",
-    "refused_sum_minor",
-    "to_restore",
-    "merchant",
-    "model",
-    "firmware",
-    "region",
-];
-
-fn row(visit: &Visit, i: &IncidentView) -> [serde_json::Value; 20] {
-    let text = handbook::cause_text(i.cause);
-    let at = |at: Timestamp| visit.clock.machine(at);
-    [
-        json!(i.id),
-        json!(i.cause),
-        json!(text.name(handbook::Lang::Zh)),
-        json!(text.name(handbook::Lang::En)),
-        json!(i.scope.kind),
-        json!(i.scope.name),
-        json!(at(i.onset)),
-        json!(at(i.detected)),
-        json!(i.ended.map(at)),
-        json!((f64::from(i.confidence) * 1000.0).round() / 1000.0),
-        json!(i.status),
-        json!(i.handling.name()),
-        json!(i.cards),
-        json!(i.refused.0),
-        json!(i.refused.1.0),
-        json!(i.to_restore),
-        json!(i.belongs.merchant),
-        json!(i.belongs.model),
-        json!(i.belongs.firmware),
-        json!(i.belongs.region),
-    ]
-}
-
-/// A cell. What a spreadsheet would take for a formula gets an apostrophe in front.
-fn cell(value: &serde_json::Value) -> String {
-    let text = match value {
-        serde_json::Value::Null => String::new(),
-        serde_json::Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
-            format!("'{text}")
-        }
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_is_no_formula_and_keeps_its_quotes() {
-        for (value, text) in [
-            (json!(null), ""),
-            (json!(9), "9"),
-            (json!("=1+1"), "'=1+1"),
-            (json!("a,b"), "\"a,b\""),
-            (json!("a\"b"), "\"a\"\"b\""),
-        ] {
-            assert_eq!(cell(&value), text);
         }
     }
 }

@@ -643,6 +643,7 @@ impl HealthCheck for FakeHealth {
 pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
     WebState {
         insight: Arc::new(crate::fake_insight::FakeInsight::new(archive.now)),
+        rules: crate::fake_rules::desk(),
         archive,
         store: None,
         office: None,

@@ -2,12 +2,14 @@
 
 mod fake;
 mod fake_insight;
+mod fake_rules;
 
 mod alarms;
 mod api;
 mod api_diagnosis;
 mod incidents;
 mod pages;
+mod rules;
 mod staff;
 mod texts;
 
@@ -85,6 +87,7 @@ fn filled(route: &str) -> String {
         .replace("{id}", card)
         .replace("{code}", "75")
         .replace("{incident}", "17")
+        .replace("{digest}", &fake_rules::digest())
         .replace("{terminal}", fake_insight::TERMINAL)
 }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FILES: [&str; 5] = ["console", "pages", "errors", "alarms", "office"];
+const FILES: [&str; 6] = ["console", "pages", "rules", "errors", "alarms", "office"];
 
 /// Keys that are put together from data, by their beginning.
 const FROM_DATA: [&str; 10] = [
