@@ -44,6 +44,9 @@ pub(crate) struct Config {
     /// Ports.
     #[serde(default)]
     pub(crate) listener: Vec<host::ListenerConfig>,
+    /// The diagnosis of refusals.
+    #[serde(default)]
+    pub(crate) diagnosis: watch::Settings,
     /// Other issuers, whose cards are forwarded to them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) route: Vec<host::RouteConfig>,
@@ -95,6 +98,7 @@ impl Config {
                 .push("[database] and store_password_file belong to a `store`, and there is none".to_owned());
         }
         problems.extend(self.alarms.problems());
+        problems.extend(self.diagnosis.problems());
         problems.extend(self.module.problems(self.host.module_timeout_ms));
         if let Err(error) = self.products() {
             problems.push(error);

@@ -7,6 +7,7 @@ use std::{
 
 use hsm::SecurityModule;
 use store::Store;
+use watch::Watch;
 use web::{Check, HealthCheck};
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -15,6 +16,7 @@ const EVERY: Duration = Duration::from_secs(2);
 pub(crate) struct Health {
     checks: Mutex<Vec<Check>>,
     upstream: OnceLock<Upstream>,
+    watch: OnceLock<Arc<Watch>>,
 }
 
 /// Asks how the links to other issuers are, and how many cards have reversals under way there.
@@ -27,6 +29,7 @@ impl HealthCheck for Health {
             let (routes, undoing) = upstream();
             checks.extend(routes.iter().map(|route| of_route(route, undoing)));
         }
+        checks.extend(self.watch.get().map(|watch| of_watch(watch)));
         checks
     }
 }
@@ -44,7 +47,20 @@ fn of_route(route: &host::RouteStatus, undoing: usize) -> Check {
     Check { name: format!("route {}", route.name), ok: true, detail, took_us: 0 }
 }
 
+/// A diagnosis that lags or has stopped is said to: payments go on without it, so the host stays ready.
+fn of_watch(watch: &Watch) -> Check {
+    let started = Instant::now();
+    let detail = watch.progress().sentence(watch.now());
+    let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    Check { name: "diagnosis".to_owned(), ok: true, detail, took_us }
+}
+
 impl Health {
+    /// From now on the diagnosis is among the checks.
+    pub(crate) fn also_watch(&self, watch: Arc<Watch>) {
+        let _ = self.watch.set(watch);
+    }
+
     /// From now on routes are among the checks.
     pub(crate) fn also_ask(
         &self,
@@ -55,8 +71,8 @@ impl Health {
 
     /// Asks once, then keeps asking until the program ends.
     pub(crate) async fn start(store: Store, module: Arc<dyn SecurityModule>) -> Arc<Self> {
-        let health =
-            Arc::new(Self { checks: Mutex::new(ask(&store, &*module).await), upstream: OnceLock::new() });
+        let checks = Mutex::new(ask(&store, &*module).await);
+        let health = Arc::new(Self { checks, upstream: OnceLock::new(), watch: OnceLock::new() });
         let keep = Arc::clone(&health);
         tokio::spawn(async move {
             loop {

@@ -2,6 +2,7 @@
 //! `command/`, [`config`] is what an operator sets, [`runtime`] starts what the configuration says.
 
 mod alarms;
+mod asking;
 mod command;
 mod config;
 mod describe;
@@ -20,6 +21,7 @@ mod storage;
 mod store_url;
 mod test_keys;
 mod test_module;
+mod watching;
 
 use std::process::ExitCode;
 

@@ -2,15 +2,25 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
-use host::signal::{Book, Keeper};
+use host::{
+    Clock,
+    signal::{Book, Keeper},
+};
 use hsm::soft::KeyPolicy;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use store::Store;
 use tokio::sync::oneshot;
+use watch::Watch;
 
 use crate::{
-    alarms, command::Usage, config::Config, describe::Describer, health::Health, people, seed, shared_keys,
+    alarms,
+    command::Usage,
+    config::Config,
+    describe::Describer,
+    health::Health,
+    people, seed, shared_keys,
     storage::Storage,
+    watching::{self, Live, Watching, insight::Door},
 };
 
 /// How often the values that were measured are put into their buckets.
@@ -26,6 +36,7 @@ pub(crate) struct Running {
     health: Arc<Health>,
     signals: Option<Keeper>,
     alarms: alarm::AlarmService,
+    watch: Arc<Watch>,
 }
 
 /// Starts everything; if one part cannot start, nothing runs.
@@ -50,15 +61,33 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let seeded = if config.host.sandbox { seed::read(&config.data)? } else { None };
     let employees = seeded.map(|seeded| seeded.public.staff).unwrap_or_default();
     people::employ(&office, &employees).await?;
+    let since = host::SystemClock.now();
+    let parts = host::Parts {
+        references_start: archive.progress().await.map(|p| p.journal).unwrap_or(0),
+        store: store.clone(),
+        module,
+        products: products.clone(),
+        clock: Arc::new(host::SystemClock),
+        settings: config.host.clone(),
+        routes: config.route.clone(),
+    };
+    let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
+    health.also_ask(host.watch_upstream());
+    let signals = host.signals().map(|inbox| Keeper::start(inbox, book(&config.data)));
+    let live = signals.as_ref().map(|signals| Live { signals: signals.subscribe(), since });
+    let Watching { watch, known } = watching::start(config, &storage, live)?;
+    health.also_watch(Arc::clone(&watch));
+    watching::alarming::start(&watch, alarms.clone());
+    let door = Door::new(Arc::clone(&watch), known, Arc::clone(&archive), store.clone());
     let state = web::WebState {
-        archive: Arc::clone(&archive),
-        store: Some(store.clone()),
+        archive,
+        store: Some(store),
         office: Some(office),
         sandbox_staff: people::shown(&employees),
-        products: products.clone(),
+        products,
         describer: Arc::new(Describer),
         sandbox: config.host.sandbox,
-        insight: Arc::new(web::insight::NoInsight),
+        insight: Arc::new(door),
         alarms: alarms.clone(),
         // Nobody carries rules out yet: what people decide about them is kept.
         rules: Arc::new(web::rules::RuleDesk::new(storage.book(), Arc::new(web::rules::NoRuleWork))),
@@ -67,30 +96,23 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         version: env!("CARGO_PKG_VERSION").to_owned(),
         zone: zone(&config.host.time_zone)?,
     };
-    let parts = host::Parts {
-        references_start: archive.progress().await.map(|p| p.journal).unwrap_or(0),
-        store,
-        module,
-        products,
-        clock: Arc::new(host::SystemClock),
-        settings: config.host.clone(),
-        routes: config.route.clone(),
-    };
-    let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
-    health.also_ask(host.watch_upstream());
-    let signals = host.signals().map(|inbox| Keeper::start(inbox, book(&config.data)));
     let (stop_console, stopped) = oneshot::channel();
     let router = web::Console::new(state);
     let served = tokio::spawn(web::serve(listener, router, async move {
         let _ = stopped.await;
     }));
-    Ok(Running { host, console, stop_console, served, storage, health, signals, alarms })
+    Ok(Running { host, console, stop_console, served, storage, health, signals, alarms, watch })
 }
 
 impl Running {
     /// Where the host listens.
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         self.host.addresses()
+    }
+
+    /// The diagnosis.
+    pub(crate) fn watch(&self) -> &Arc<Watch> {
+        &self.watch
     }
 
     /// Where the console is.
@@ -116,6 +138,7 @@ impl Running {
         self.host.shutdown().await;
         let _ = self.stop_console.send(());
         let _ = self.served.await;
+        self.watch.stop().await;
         if let Some(signals) = self.signals {
             signals.stop().await;
         }

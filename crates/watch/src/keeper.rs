@@ -32,6 +32,8 @@ pub(crate) struct Keeper {
     pub(crate) names: Arc<dyn Names>,
     pub(crate) now: Now,
     pub(crate) incidents: watch::Receiver<Arc<Vec<Incident>>>,
+    /// The incidents that the picture shows.
+    pub(crate) laid_out: Arc<watch::Sender<Option<Arc<Vec<Incident>>>>>,
     pub(crate) picture: Arc<RwLock<Arc<Picture>>>,
     pub(crate) news: broadcast::Sender<News>,
     /// Numbers of the diagnosis' incidents in the register.
@@ -99,6 +101,7 @@ impl Keeper {
         }
         self.last = live;
         self.lay_out().await?;
+        self.laid_out.send_replace(Some(incidents));
         for one in news {
             // Nobody may be listening.
             let _ = self.news.send(one);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use diagnosis::{Cause, Diagnose, Verdict};
+use diagnosis::{Cause, Diagnose, Incident, Verdict};
 use model::{CardId, Rrn, Timestamp};
 use serde::Serialize;
 use store::{Book, Engine, StoreError};
@@ -131,6 +131,8 @@ pub struct Watch {
     picture: Arc<RwLock<Arc<Picture>>>,
     news: broadcast::Sender<News>,
     revised: broadcast::Sender<Rrn>,
+    incidents: watch::Receiver<Arc<Vec<Incident>>>,
+    laid_out: Arc<watch::Sender<Option<Arc<Vec<Incident>>>>>,
     names: Arc<dyn Names>,
     /// Tries are given back by one at a time.
     restoring: tokio::sync::Mutex<()>,
@@ -151,6 +153,7 @@ impl Watch {
         let (news, revised) = (broadcast::Sender::new(NEWS), broadcast::Sender::new(NEWS));
         let worker = worker::start(diagnose, Outlets { incidents: found, revised: revised.clone() })?;
         let progress = Arc::new(watch::Sender::new(Progress::default()));
+        let laid_out = Arc::new(watch::Sender::new(None));
         let (picture, shelf) = (Arc::default(), Arc::new(Shelf::new(book.clone())));
         let reader = Reader {
             engine: engine.clone(),
@@ -165,7 +168,8 @@ impl Watch {
             shelf: Arc::clone(&shelf),
             names: Arc::clone(&names),
             now: Arc::clone(&now),
-            incidents,
+            incidents: incidents.clone(),
+            laid_out: Arc::clone(&laid_out),
             picture: Arc::clone(&picture),
             news: news.clone(),
             numbers: HashMap::new(),
@@ -186,6 +190,8 @@ impl Watch {
             picture,
             news,
             revised,
+            incidents,
+            laid_out,
             names,
             restoring: tokio::sync::Mutex::default(),
             stop,
@@ -242,6 +248,24 @@ impl Watch {
     pub async fn caught_up(&self) {
         let mut progress = self.progress.subscribe();
         let _ = progress.wait_for(|progress| progress.caught_up || progress.stopped).await;
+    }
+
+    /// Waits until everything that was in the journal was read, and what was found in it is laid out; a few seconds at most
+    /// after it was read.
+    pub async fn settled(&self) {
+        self.caught_up().await;
+        // The worker tells what it found after each question: when it answers a second one, the first is behind it.
+        for _ in 0..2 {
+            let (answer, answered) = oneshot::channel();
+            if self.worker.send(Message::Wait(answer)).await.is_err() || answered.await.is_err() {
+                return;
+            }
+        }
+        let found = self.incidents.borrow().clone();
+        let mut laid_out = self.laid_out.subscribe();
+        let is_there =
+            |shown: &Option<Arc<Vec<Incident>>>| shown.as_ref().is_some_and(|s| Arc::ptr_eq(s, &found));
+        let _ = tokio::time::timeout(PATIENCE, laid_out.wait_for(is_there)).await;
     }
 
     /// What is known about a refusal. One that was just answered is waited for, a moment only.

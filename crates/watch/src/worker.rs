@@ -18,6 +18,8 @@ pub(crate) enum Message {
     Advance(Timestamp),
     /// What is known about a refusal?
     Ask(Rrn, oneshot::Sender<Option<Verdict>>),
+    /// Say when everything before this was taken.
+    Wait(oneshot::Sender<()>),
 }
 
 /// Where what changed is laid out.
@@ -47,6 +49,7 @@ fn run(mut diagnose: Box<dyn Diagnose>, mut inbox: mpsc::Receiver<Message>, outl
                 // Whoever asked may have gone.
                 let _ = answer.send(diagnose.verdict(&rrn));
             }
+            Message::Wait(answer) => drop(answer.send(())),
         }
         for change in diagnose.changes() {
             match change {

@@ -26,6 +26,7 @@ mod state;
 mod views;
 mod visit;
 
+pub use api::told;
 pub use format::{UnknownZone, Zone};
 pub use router::{ACTIONS, Console, ROUTES};
 pub use serve::{BindError, bind, serve};

@@ -58,6 +58,7 @@ fn default_text() -> anyhow::Result<String> {
             tls: None,
             limits: host::ListenerLimits::default(),
         }],
+        diagnosis: watch::Settings::default(),
         route: Vec::new(),
     };
     Ok(toml::to_string(&config)?)

@@ -87,6 +87,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         host: host::Settings { sandbox: true, limits: limits(), ..host::Settings::default() },
         module: seeded.module.clone(),
         listener: seed::listeners(options.listen, &seeded.module)?,
+        diagnosis: watch::Settings::default(),
         route,
     };
     // The store's URL may hold a password.
@@ -112,7 +113,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         banner(&place, &config.module, &sandbox, &path, is_new, started);
         let opening = with_addresses(&seeded.opening, &listening, running.console());
         if is_new {
-            play(&opening, running.console()).await;
+            play(&opening, &running).await;
         }
         next_steps(&options.data);
     }
@@ -356,14 +357,28 @@ fn banner(
     );
 }
 
-/// Plays "error 75" with a card and a terminal of its own.
-async fn play(opening: &SandboxJson, console: SocketAddr) {
+/// Plays "error 75" with a card and a terminal of its own, and says why.
+async fn play(opening: &SandboxJson, running: &runtime::Running) {
     println!("playing error-75 …");
     match super::trigger::play_opening(opening).await {
-        Ok(Some(rrn)) => println!("why? http://{console}/transactions/{rrn}"),
+        Ok(Some(rrn)) => {
+            println!("why? http://{}/transactions/{rrn}", running.console());
+            if let Some(said) = why(&rrn, running.watch()).await {
+                println!("{said}");
+            }
+        }
         Ok(None) => {}
         Err(error) => eprintln!("the opening story stopped: {error:#}"),
     }
+}
+
+/// The verdict in a line; none if there is none yet.
+async fn why(rrn: &str, watch: &watch::Watch) -> Option<String> {
+    let watch::Told::Verdict(verdict, _) = watch.verdict(&rrn.parse().ok()?).await.ok()? else { return None };
+    let lang = super::explain::lang_of_environment();
+    let text = handbook::cause_text(verdict.cause);
+    let sentence = text.sentence(lang, &handbook::CauseFacts::default());
+    Some(format!("diagnosis: {} ({:.0} %). {sentence}", text.name(lang), verdict.confidence * 100.0))
 }
 
 fn next_steps(data: &Path) {
@@ -373,5 +388,6 @@ fn next_steps(data: &Path) {
     println!("  pinward pos --data {data}");
     println!("  pinward tail --data {data}");
     println!("  pinward explain 75");
+    println!("  pinward incidents --data {data}");
     println!("Ctrl-C stops");
 }

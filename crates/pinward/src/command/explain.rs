@@ -62,7 +62,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
 }
 
 /// The first of the three variables that is set decides, as in POSIX.
-fn lang_of_environment() -> Lang {
+pub(crate) fn lang_of_environment() -> Lang {
     ["LC_ALL", "LC_MESSAGES", "LANG"]
         .iter()
         .filter_map(|name| std::env::var(name).ok())

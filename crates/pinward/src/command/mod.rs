@@ -12,6 +12,7 @@ mod demo;
 mod explain;
 mod fleet;
 mod hsm;
+mod incidents;
 pub(crate) mod key;
 mod load;
 mod migrate;
@@ -22,6 +23,7 @@ mod staff;
 mod tail;
 mod trigger;
 mod vectors;
+mod why;
 
 use std::{io, process::ExitCode};
 
@@ -50,6 +52,10 @@ pub(crate) enum Command {
     Audit(audit::Options),
     /// Accounts of staff: open, renew the link, close, list.
     Staff(staff::Options),
+    /// Why a payment was refused: the cause, how sure that is, the evidence, what to do.
+    Why(why::Options),
+    /// Incidents: what was found behind many refusals.
+    Incidents(incidents::Options),
     /// Cards: find, show, unlock, block.
     Card(card::Options),
     /// Move terminals to another key scheme: plan, progress, fall-back, finish.
@@ -105,6 +111,8 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Pos(options) => wait(pos::run(options)),
         Command::Trigger(options) => wait(trigger::run(options)),
         Command::Load(options) => wait(load::run(options)),
+        Command::Why(options) => wait(why::run(options)),
+        Command::Incidents(options) => wait(incidents::run(options)),
         Command::Card(options) => wait(card::run(options)),
         Command::Fleet(options) => wait(fleet::run(options)),
         Command::Hsm(options) => wait(hsm::run(options)),

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod database;
+mod diagnosis;
 mod fleet;
 mod hosts;
 mod key;

@@ -6,6 +6,7 @@ use axum::{
 };
 use diagnosis::Cause;
 use serde::Deserialize;
+use store::{Archive, StoreError};
 use utoipa::ToSchema;
 
 use super::{body::ApiBody, incident_schema as schema, incidents::words};
@@ -13,9 +14,8 @@ use crate::{
     actor::Actor,
     error::{Failure, Problem},
     format::now,
-    insight::Deed,
+    insight::{Deed, Insight},
     router::Shared,
-    service,
 };
 
 /// Why a payment was refused: the cause with its probability, the evidence, what everybody does now, and the incident behind it.
@@ -38,14 +38,18 @@ pub(crate) async fn one(
 }
 
 async fn diagnosis(state: &Shared, rrn: &str) -> Result<schema::Diagnosis, Failure> {
-    let verdict = state.web.insight.verdict(rrn).await?.ok_or(Failure::NotFound)?;
+    of(&*state.web.insight, &*state.web.archive, rrn).await?.ok_or(Failure::NotFound)
+}
+
+pub(super) async fn of(
+    insight: &dyn Insight,
+    archive: &dyn Archive,
+    rrn: &str,
+) -> Result<Option<schema::Diagnosis>, StoreError> {
+    let Some(verdict) = insight.verdict(rrn).await? else { return Ok(None) };
     // The look-up tables may be a moment behind; the verdict stands without them.
-    let row = match service::transaction(state, rrn).await {
-        Ok(found) => Some(found.row),
-        Err(Failure::NotFound) => None,
-        Err(error) => return Err(error),
-    };
-    Ok(schema::Diagnosis::new(rrn, &verdict, row.as_ref()))
+    let row = archive.transaction(rrn).await?.map(|found| found.row);
+    Ok(Some(schema::Diagnosis::new(rrn, &verdict, row.as_ref())))
 }
 
 /// What somebody says about a verdict.

@@ -5,6 +5,7 @@ use axum::{
     extract::{Path, State},
 };
 use serde::Deserialize;
+use store::StoreError;
 use utoipa::ToSchema;
 
 use super::{body::ApiBody, incident_schema as schema, query::ApiQuery, register};
@@ -12,7 +13,7 @@ use crate::{
     actor::Actor,
     error::{Failure, Problem},
     format::now,
-    insight::{AnswerKind, Deed, Handling, IncidentDetail},
+    insight::{AnswerKind, Deed, Handling, IncidentDetail, Insight},
     router::Shared,
     service,
 };
@@ -38,17 +39,23 @@ pub(crate) async fn list(
     State(state): State<Shared>,
     ApiQuery(filter): ApiQuery<register::IncidentFilter>,
 ) -> Result<Json<schema::IncidentPage>, Failure> {
-    let wanted = filter.check()?;
-    let mut rows = wanted.choose(state.web.insight.incidents().await?);
+    Ok(Json(page(&*state.web.insight, &filter.check()?).await?))
+}
+
+pub(super) async fn page(
+    insight: &dyn Insight,
+    wanted: &register::Wanted,
+) -> Result<schema::IncidentPage, StoreError> {
+    let mut rows = wanted.choose(insight.incidents().await?);
     let has_more = rows.len() > wanted.limit;
     rows.truncate(wanted.limit);
     let next = rows.last().filter(|_| has_more).map(|row| row.id);
     let mut data = Vec::with_capacity(rows.len());
     for row in rows {
-        let evidence = state.web.insight.evidence(row.id).await?;
+        let evidence = insight.evidence(row.id).await?;
         data.push(schema::Incident::new(&row, &evidence));
     }
-    Ok(Json(schema::IncidentPage { data, next, has_more }))
+    Ok(schema::IncidentPage { data, next, has_more })
 }
 
 /// One incident: its cards, transactions and history.

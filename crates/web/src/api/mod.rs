@@ -21,4 +21,5 @@ pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod session;
 pub(crate) mod terminals;
+pub mod told;
 pub(crate) mod webhooks;

@@ -69,6 +69,11 @@ pub(crate) struct Wanted {
 }
 
 impl IncidentFilter {
+    /// Those that stand somewhere, so many.
+    pub(super) fn standing(status: &str, limit: u32) -> Self {
+        Self { status: status.to_owned(), limit: limit.to_string(), ..Self::default() }
+    }
+
     pub(super) fn check(&self) -> Result<Wanted, Failure> {
         let status = match self.status.as_str() {
             "" => None,

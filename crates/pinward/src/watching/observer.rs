@@ -1,0 +1,125 @@
+//! What the journal's entries and the signals beside it show, in one order: a signal comes after the entry that was the
+//! newest when it was told.
+
+use std::{collections::VecDeque, iter::Peekable, sync::Arc};
+
+use async_trait::async_trait;
+use diagnosis::Observation;
+use host::{
+    observe::Observer,
+    signal::{Signal, Signals},
+};
+use model::Timestamp;
+use store::{Engine, Entry, StoreError};
+use tokio::sync::broadcast;
+use watch::{Names, Observe};
+
+use super::Known;
+
+/// Signals that wait for their place; older ones go first.
+const WAITING_MAX: usize = 16_384;
+
+/// Signals of a running host.
+pub(crate) struct Live {
+    /// As they come.
+    pub(crate) signals: broadcast::Receiver<Arc<Signal>>,
+    /// When that began: what is kept from then on comes here too.
+    pub(crate) since: Timestamp,
+}
+
+/// Tells the diagnosis what happened.
+pub(crate) struct Observing {
+    observer: Observer,
+    engine: Arc<dyn Engine>,
+    known: Arc<Known>,
+    kept: Option<Peekable<Signals>>,
+    live: Option<Live>,
+    waiting: VecDeque<Arc<Signal>>,
+}
+
+impl Observing {
+    pub(crate) fn new(
+        observer: Observer,
+        engine: Arc<dyn Engine>,
+        known: Arc<Known>,
+        kept: Option<Signals>,
+        live: Option<Live>,
+    ) -> Self {
+        Self { observer, engine, known, kept: kept.map(Iterator::peekable), live, waiting: VecDeque::new() }
+    }
+
+    /// Signals that belong before the entry at `place`.
+    fn signals_before(&mut self, place: u64, shown: &mut Vec<Observation>) {
+        let since = self.live.as_ref().map(|live| live.since);
+        while let Some(signal) = self.kept.as_mut().and_then(|kept| {
+            kept.next_if(|signal| signal.place < place && since.is_none_or(|since| signal.at < since))
+        }) {
+            shown.extend(self.observer.observe_signal(&signal));
+        }
+        self.take_live();
+        while self.waiting.front().is_some_and(|signal| signal.place < place) {
+            if let Some(signal) = self.waiting.pop_front() {
+                shown.extend(self.observer.observe_signal(&signal));
+            }
+        }
+    }
+
+    fn take_live(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        loop {
+            match live.signals.try_recv() {
+                Ok(signal) => {
+                    if self.waiting.len() >= WAITING_MAX {
+                        self.waiting.pop_front();
+                    }
+                    self.waiting.push_back(signal);
+                }
+                Err(broadcast::error::TryRecvError::Lagged(missed)) => {
+                    tracing::debug!(missed, "signals came faster than they were looked at");
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Brings what is registered about the terminal to hand.
+    async fn learn(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let Some(id) = Observer::terminal_of(entry) else { return Ok(()) };
+        if self.observer.knows(&id) {
+            return Ok(());
+        }
+        if let Some(terminal) = self.engine.terminal(&id).await? {
+            self.observer.learn(&terminal.record);
+            self.known.take_record(&terminal.record);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Observe for Observing {
+    async fn observe(
+        &mut self,
+        place: u64,
+        entry: &Entry,
+        shown: &mut Vec<Observation>,
+    ) -> Result<(), StoreError> {
+        self.learn(entry).await?;
+        self.signals_before(place, shown);
+        if let Some(observation) = self.observer.observe(place, entry) {
+            self.known.take_names(self.observer.names());
+            self.known.take_device(&observation.device);
+            shown.push(observation);
+        }
+        Ok(())
+    }
+
+    fn beside(&mut self, place: u64, shown: &mut Vec<Observation>) {
+        self.signals_before(place.saturating_add(1), shown);
+        self.known.take_names(self.observer.names());
+    }
+
+    fn names(&self) -> Arc<dyn Names> {
+        Arc::clone(&self.known) as Arc<dyn Names>
+    }
+}

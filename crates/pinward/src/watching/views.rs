@@ -1,0 +1,171 @@
+//! What the diagnosis knows, in the console's words.
+
+use std::collections::HashSet;
+
+use diagnosis::Verdict;
+use model::{Amount, CardId, Timestamp};
+use watch::{Judgement, Rates, Record, Restored, Standing};
+use web::insight::{
+    Answer, AnswerKind, Belongs, Handling, IncidentView, Piece, ScopeView, Step, VerdictView,
+};
+
+use super::{Known, names::Seen};
+
+pub(super) fn verdict(
+    verdict: &Verdict,
+    evidence: &[watch::Piece],
+    said: &[(Timestamp, Judgement)],
+) -> VerdictView {
+    let against = said.iter().filter(|(_, said)| !said.right);
+    VerdictView {
+        cause: verdict.cause,
+        confidence: verdict.confidence,
+        others: verdict.others.clone(),
+        evidence: pieces(evidence),
+        incident: verdict.incident,
+        revised: verdict.revised,
+        contradicted: against.map(|(at, said)| (*at, said.by.clone(), said.really)).collect(),
+    }
+}
+
+pub(super) fn pieces(evidence: &[watch::Piece]) -> Vec<Piece> {
+    let piece = |piece: &watch::Piece| Piece {
+        name: piece.name.clone(),
+        weight: piece.weight,
+        values: piece.values.clone(),
+    };
+    evidence.iter().map(piece).collect()
+}
+
+pub(super) fn view(record: &Record, known: &Known) -> IncidentView {
+    let found = &record.found;
+    let belongs = belongs(record, known);
+    let name = match found.scope.kind.as_str() {
+        "merchant" if !belongs.merchant.is_empty() => belongs.merchant.clone(),
+        _ => found.scope.id.clone(),
+    };
+    let harmed = found.harmed.len();
+    IncidentView {
+        id: record.number,
+        cause: found.cause,
+        second: found.second,
+        scope: ScopeView { kind: kind(&found.scope.kind), id: found.scope.id.clone(), name },
+        onset: found.onset,
+        detected: found.detected,
+        last_seen: found.last_seen,
+        ended: found.ended,
+        confidence: found.confidence,
+        status: match record.standing() {
+            Standing::Over => diagnosis::Status::Over,
+            _ => found.status,
+        },
+        handling: match record.handling.decided {
+            Some(Standing::Closed) => Handling::Closed,
+            Some(_) => Handling::Seen,
+            None => Handling::New,
+        },
+        cards: found.cards,
+        refused: (found.refused, Amount(found.refused_sum)),
+        to_restore: u32::try_from(harmed.saturating_sub(answered(record).len())).unwrap_or(u32::MAX),
+        belongs,
+    }
+}
+
+/// The fixed names of kinds of scopes.
+fn kind(name: &str) -> &'static str {
+    const KINDS: [&str; 9] =
+        ["terminal", "merchant", "card", "bin", "zone", "firmware", "network", "instance", "agent"];
+    KINDS.into_iter().find(|kind| *kind == name).unwrap_or("terminal")
+}
+
+/// What the scope's terminals have in common.
+fn belongs(record: &Record, known: &Known) -> Belongs {
+    let scope = &record.found.scope;
+    let terminals = match scope.kind.as_str() {
+        "terminal" => scope.id.parse().ok().and_then(|id| known.terminal(&id)).into_iter().collect(),
+        "merchant" => known.find(|seen| seen.merchant == scope.id),
+        "firmware" => known.find(|seen| seen.firmware == scope.id),
+        _ => Vec::new(),
+    };
+    let common = |part: fn(&Seen) -> &String| {
+        let first = terminals.first().map(part).cloned().unwrap_or_default();
+        if terminals.iter().all(|seen| *part(seen) == first) { first } else { String::new() }
+    };
+    Belongs {
+        merchant: common(|seen| &seen.merchant_name),
+        model: common(|seen| &seen.model),
+        firmware: common(|seen| &seen.firmware),
+        region: common(|seen| &seen.region),
+    }
+}
+
+/// Cards to which tries were given back.
+pub(super) fn given_back(record: &Record) -> HashSet<CardId> {
+    results(record).filter(|(_, result)| *result == Restored::Restored).map(|(card, _)| card).collect()
+}
+
+/// Cards of which it is known what became of them.
+fn answered(record: &Record) -> HashSet<CardId> {
+    results(record).map(|(card, _)| card).collect()
+}
+
+fn results(record: &Record) -> impl Iterator<Item = (CardId, Restored)> + '_ {
+    record.handling.requests.iter().flat_map(|request| request.results.iter()).map(|(card, r)| (*card, *r))
+}
+
+/// How many there are now that were not there before.
+pub(super) fn more(before: Option<usize>, after: Option<usize>) -> u32 {
+    let more = after.unwrap_or_default().saturating_sub(before.unwrap_or_default());
+    u32::try_from(more).unwrap_or(u32::MAX)
+}
+
+/// What became of it, oldest first.
+pub(super) fn history(record: &Record) -> Vec<Step> {
+    let found = &record.found;
+    let said = Some((found.cause, found.confidence));
+    let by_us =
+        |at, what: &str, cause| Step { at, what: what.to_owned(), by: None, cause, note: String::new() };
+    let mut steps = vec![by_us(found.detected, "opened", said)];
+    let end = match found.status {
+        diagnosis::Status::Over => Some("ended"),
+        diagnosis::Status::Retracted => Some("retracted"),
+        diagnosis::Status::Absorbed => Some("absorbed"),
+        diagnosis::Status::Provisional | diagnosis::Status::Open => None,
+    };
+    if let Some(what) = end {
+        steps.push(by_us(found.until(), what, None));
+    }
+    steps.extend(record.handling.notes.iter().map(|note| {
+        let what = match note.what.as_str() {
+            "restore-tries" => "restored",
+            "answered" => "answered",
+            _ => "handled",
+        };
+        let text = match (what, note.text.as_str()) {
+            ("handled", "") => note.what.clone(),
+            ("handled", text) => format!("{}: {text}", note.what),
+            (_, text) => text.to_owned(),
+        };
+        Step { at: note.at, what: what.to_owned(), by: Some(note.by.clone()), cause: None, note: text }
+    }));
+    steps.sort_by_key(|step| step.at);
+    steps
+}
+
+pub(super) fn answers(record: &Record, rates: &[Rates]) -> Vec<Answer> {
+    let one = |(answer, rates): (&watch::Answer, &Rates)| Answer {
+        kind: match answer.kind {
+            watch::AnswerKind::Rule => AnswerKind::Rule,
+            watch::AnswerKind::Firmware => AnswerKind::Firmware,
+            watch::AnswerKind::Training => AnswerKind::Training,
+            watch::AnswerKind::Other => AnswerKind::Other,
+        },
+        name: answer.reference.clone(),
+        at: answer.at,
+        by: answer.by.clone(),
+        before: rates.before_per_week,
+        after: rates.after_per_week,
+        days: rates.days,
+    };
+    record.handling.answers.iter().zip(rates).map(one).collect()
+}
