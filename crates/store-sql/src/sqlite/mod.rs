@@ -53,6 +53,7 @@ mod outstanding;
 mod packed;
 mod pool;
 mod queue;
+mod recent_keys;
 mod registers;
 mod replay;
 mod shelf;
@@ -184,7 +185,7 @@ impl Engine for SqliteEngine {
     }
 
     async fn card_of(&self, key: &TransactionKey) -> Result<Option<CardId>, StoreError> {
-        if let Some(card) = self.core.states.recent_card_of(key) {
+        if let Some(card) = self.core.states.keys.get(key) {
             return Ok(Some(card));
         }
         let key = *key;

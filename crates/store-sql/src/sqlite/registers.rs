@@ -28,7 +28,6 @@ pub(crate) struct Checkpoint {
     pub(crate) mark: u64,
     pub(crate) terminals: Vec<(TerminalId, Arc<Terminal>)>,
     pub(crate) sums: Vec<((TerminalId, BatchNumber), Arc<BatchSum>)>,
-    pub(crate) keys: Vec<(TransactionKey, CardId)>,
 }
 
 pub(crate) fn card(conn: &Connection, sealer: &Sealer, id: &CardId) -> Result<Option<Card>, StoreError> {
@@ -113,6 +112,17 @@ pub(crate) fn save_cards(conn: &mut Connection, cards: &[(CardId, Arc<Card>)]) -
     tx.commit().map_err(store_error)
 }
 
+/// Writes whose cards transactions were about, in one transaction.
+pub(crate) fn save_keys(conn: &mut Connection, keys: &[(TransactionKey, CardId)]) -> Result<(), StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
+    let mut save = tx.prepare_cached(sql::SAVE_KEY).map_err(store_error)?;
+    for (key, card) in keys {
+        save.execute(params![transaction_key(key), card.0]).map_err(store_error)?;
+    }
+    drop(save);
+    tx.commit().map_err(store_error)
+}
+
 /// Writes the end of a checkpoint in one transaction.
 pub(crate) fn save(conn: &mut Connection, checkpoint: &Checkpoint) -> Result<(), StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(store_error)?;
@@ -129,10 +139,6 @@ fn save_rows(conn: &Connection, checkpoint: &Checkpoint) -> Result<(), StoreErro
     for ((terminal, batch), sum) in &checkpoint.sums {
         let row = params![terminal.as_bytes(), batch.get(), encode(&sum.totals)?, column(sum.upto)];
         sums.execute(row).map_err(store_error)?;
-    }
-    let mut keys = conn.prepare_cached(sql::SAVE_KEY).map_err(store_error)?;
-    for (key, card) in &checkpoint.keys {
-        keys.execute(params![transaction_key(key), card.0]).map_err(store_error)?;
     }
     conn.execute(sql::SAVE_MARK, [column(checkpoint.mark)]).map(drop).map_err(store_error)
 }

@@ -1,21 +1,20 @@
 //! The states at hand and how an entry is folded into them. The one place that moves a state, whether the entry was
 //! just made durable or is read again after a restart.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 
 use authorization::{
     Role,
     settlement::{Movement, Totals},
 };
-use model::{BatchNumber, CardId, TerminalId, TransactionKey};
+use model::{BatchNumber, CardId, TerminalId};
 use rusqlite::Connection;
 use store::{Card, Entry, Event, StoreError, Subject, Terminal};
 
 use super::{
-    Limits, registers,
+    Limits,
+    recent_keys::RecentKeys,
+    registers,
     shelf::{Pack, Shelf},
 };
 use crate::seal::Sealer;
@@ -33,7 +32,7 @@ pub(crate) struct States {
     pub(crate) terminals: Shelf<TerminalId, Terminal>,
     pub(crate) sums: Shelf<(TerminalId, BatchNumber), BatchSum>,
     /// Keys of transactions since the last checkpoint.
-    keys: Mutex<HashMap<TransactionKey, (CardId, u64)>>,
+    pub(crate) keys: RecentKeys,
 }
 
 /// What came of folding an entry.
@@ -91,7 +90,7 @@ impl States {
             cards: Shelf::new(limits.cards_cached, limits.cards_open),
             terminals: Shelf::new(limits.terminals_cached, usize::MAX),
             sums: Shelf::new(limits.terminals_cached, usize::MAX),
-            keys: Mutex::default(),
+            keys: RecentKeys::new(),
         }
     }
 
@@ -152,11 +151,6 @@ impl States {
         }
     }
 
-    /// Whose card a transaction since the last checkpoint was about.
-    pub(crate) fn recent_card_of(&self, key: &TransactionKey) -> Option<CardId> {
-        self.keys().get(key).map(|(card, _)| *card)
-    }
-
     /// Folds an entry of the journal. Its subject and batch must be at hand.
     pub(crate) fn fold(&self, journal_seq: u64, entry: &Entry) -> Result<(), FoldError> {
         let what = match self.fold_next(journal_seq, entry) {
@@ -215,29 +209,8 @@ impl States {
         if let (Event::Transaction(t), Subject::Card(card)) = (&entry.event, entry.subject)
             && t.role != Role::Reversal
         {
-            self.keys().insert(t.key, (card, journal_seq));
+            self.keys.insert(t.key, card);
         }
-    }
-
-    /// The keys up to a journal place, in their order.
-    pub(crate) fn keys_up_to(&self, mark: u64) -> Vec<(TransactionKey, CardId)> {
-        let mut keys: Vec<_> = self
-            .keys()
-            .iter()
-            .filter(|(_, (_, seq))| *seq <= mark)
-            .map(|(key, (card, _))| (*key, *card))
-            .collect();
-        keys.sort_by_cached_key(|(key, _)| crate::body::transaction_key(key));
-        keys
-    }
-
-    /// Those keys are in the registers now.
-    pub(crate) fn forget_keys_up_to(&self, mark: u64) {
-        self.keys().retain(|_, (_, seq)| *seq > mark);
-    }
-
-    fn keys(&self) -> MutexGuard<'_, HashMap<TransactionKey, (CardId, u64)>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

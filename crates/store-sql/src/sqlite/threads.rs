@@ -13,7 +13,12 @@ use std::{
 
 use journal_log::Preparer;
 
-use super::{archive::fill::Filler, checkpoint, core::Core, writer::Writer};
+use super::{
+    archive::fill::Filler,
+    checkpoint::{self, Pace},
+    core::Core,
+    writer::Writer,
+};
 
 /// Everybody waits for the journal's writer. On a machine whose processors are busy it would be woken from its fsync only at
 /// the scheduler's next tick, 4 ms later at 250 Hz.
@@ -85,7 +90,7 @@ impl Threads {
         let _ = self.preparer.join();
         self.filler.join();
         self.checkpoint.join();
-        if let Err(error) = checkpoint::save(&self.core) {
+        if let Err(error) = checkpoint::save(&self.core, Pace::Alone) {
             tracing::warn!(%error, "states not saved at the end; the next start reads the journal instead");
         }
         drop(self.lock);

@@ -34,6 +34,11 @@ use crate::{
 /// How often it looks for new entries when nobody is in a hurry. People do not see the difference, and a host under
 /// load is not woken for every batch.
 const PACE: Duration = Duration::from_millis(20);
+/// With so many payments a second it stands back: for each moment of work it rests so many.
+const BUSY: u64 = 5_000;
+const REST_WHEN_BUSY: u32 = 4;
+/// But not any more when so many entries wait for it: half a minute of its whole work.
+const LAG_LIMIT: u64 = 2_000_000;
 /// And it never rests longer between two rounds of much work.
 const BREATH_LIMIT: Duration = Duration::from_secs(1);
 /// After a failure it tries again: the archive decides nothing, so waiting is safe.
@@ -47,6 +52,8 @@ pub(crate) struct Filler {
     journal: Option<Cursor>,
     filled: u64,
     lines: broadcast::Sender<Arc<TransactionRow>>,
+    /// When it last looked how far the journal is, and how far it was.
+    looked: (Instant, u64),
 }
 
 impl Filler {
@@ -56,7 +63,7 @@ impl Filler {
         filled: u64,
         lines: broadcast::Sender<Arc<TransactionRow>>,
     ) -> Self {
-        Self { archive, reader, journal: None, filled, lines }
+        Self { archive, reader, journal: None, filled, lines, looked: (Instant::now(), filled) }
     }
 
     /// Runs until `end` is set, and then only as far as the round it is in: the next start goes on from there.
@@ -80,9 +87,18 @@ impl Filler {
         }
     }
 
-    /// Far behind and in no hurry, it leaves half of the time to payments.
-    fn breath(&self, core: &Core, worked: Duration) -> Duration {
-        if core.hurry.load(Ordering::Acquire) { Duration::ZERO } else { worked.min(BREATH_LIMIT) }
+    /// Far behind and in no hurry, it leaves half of the time to payments, and most of it while there are many of them; then
+    /// it catches up later, unless it is very far behind.
+    fn breath(&mut self, core: &Core, worked: Duration) -> Duration {
+        let (now, end) = (Instant::now(), core.published());
+        let (since, before) = std::mem::replace(&mut self.looked, (now, end));
+        let a_second =
+            (end.saturating_sub(before) as f64 / now.duration_since(since).as_secs_f64().max(0.001)) as u64;
+        if core.hurry.load(Ordering::Acquire) {
+            return Duration::ZERO;
+        }
+        let stands_back = a_second >= BUSY && end.saturating_sub(self.filled) < LAG_LIMIT;
+        (worked * if stands_back { REST_WHEN_BUSY } else { 1 }).min(BREATH_LIMIT)
     }
 
     /// One round. Says whether there may be more to do at once.
