@@ -1,47 +1,40 @@
-//! Scores a diagnosis on the days of some seeds, without the rest of the program: `cargo run -p drill --profile sim --example evaluate --
-//! 0..4`. For whoever tunes one: seeds below 1000 are for that.
+//! Scores the diagnosis on the days of some seeds, without the rest of the program, for whoever tunes it (seeds below 1000 are
+//! for that):
+//!
+//! ```text
+//! cargo run -p drill --profile sim --example evaluate -- 0..4 --notes
+//! ```
 
-use drill::{Day, Kit, Tally, play, score};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use diagnosis::{Diagnosis, Tuning};
 
 fn main() -> anyhow::Result<()> {
     let seeds = std::env::args().nth(1).unwrap_or_else(|| "0..1".to_owned());
     let (from, to) = seeds.split_once("..").ok_or_else(|| anyhow::anyhow!("seeds are A..B"))?;
-    let kit = Kit::new()?;
-    let mut all = Tally::default();
-    for seed in from.parse::<u64>()?..to.parse()? {
-        let began = std::time::Instant::now();
-        let mut recorded = play(&kit, Day::new(seed)?, &mut |_| {})?;
-        let took = began.elapsed().as_secs_f64();
-        let labels = &recorded.labels;
-        eprintln!(
-            "seed {seed}: {} sessions, {} observations, {} refusals, {} truths, {:.0} sessions/s",
-            labels.sessions,
-            recorded.observations.len(),
-            labels.refusals.len(),
-            labels.truths().len(),
-            labels.sessions as f64 / took
-        );
-        all.add(score(&mut recorded, Silent));
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let steps = AtomicU64::new(0);
+    let progress = |made| {
+        let done = steps.fetch_add(made, Ordering::Relaxed) + made;
+        if done.is_multiple_of(drill::evaluate::run::STEPS) {
+            eprintln!("{} days", done / drill::evaluate::run::STEPS);
+        }
+    };
+    let tally = drill::evaluate::run(
+        from.parse()?..to.parse()?,
+        threads,
+        || Diagnosis::new(Tuning::default()),
+        progress,
+    )?;
+    if std::env::args().any(|argument| argument == "--notes") {
+        tally.notes.iter().for_each(|line| eprintln!("{line}"));
     }
-    println!("{}", serde_json::to_string_pretty(&all.score(&seeds))?);
+    let score = tally.score(&seeds);
+    println!("{}", serde_json::to_string_pretty(&score)?);
+    if std::env::args().any(|argument| argument == "--check") {
+        let short = score.shortcomings();
+        anyhow::ensure!(short.is_empty(), "{}", short.join("; "));
+        eprintln!("{} passed, 0 failed", drill::evaluate::Score::PROMISES);
+    }
     Ok(())
-}
-
-struct Silent;
-
-impl diagnosis::Diagnose for Silent {
-    fn observe(&mut self, _: &diagnosis::Observation) {}
-    fn advance(&mut self, _: model::Timestamp) {}
-    fn changes(&mut self) -> Vec<diagnosis::Change> {
-        Vec::new()
-    }
-    fn verdict(&self, _: &model::Rrn) -> Option<diagnosis::Verdict> {
-        None
-    }
-    fn incident(&self, _: u64) -> Option<&diagnosis::Incident> {
-        None
-    }
-    fn incidents(&self) -> Vec<&diagnosis::Incident> {
-        Vec::new()
-    }
 }

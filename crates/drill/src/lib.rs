@@ -14,6 +14,7 @@ pub mod data;
 pub mod day;
 pub mod evaluate;
 pub mod play;
+pub mod practice;
 
 pub use day::Day;
 pub use evaluate::{Score, Tally, score};

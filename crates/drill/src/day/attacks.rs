@@ -71,9 +71,8 @@ impl Day {
         let step = (draft.until - draft.from) / guesses.max(1);
         for guess in 0..guesses {
             let at = draft.from + guess * step + (chance.between(0.0, 0.5) * step as f64) as i64;
-            let city = chance.below(CITIES.len());
             let visit = Visit {
-                terminal: self.fleet.terminal_in(city, chance),
+                terminal: self.fleet.terminal_in(home, chance),
                 card,
                 who: Who::Guesser,
                 kind: Kind::Balance,

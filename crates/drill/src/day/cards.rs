@@ -13,6 +13,8 @@ pub const OWN: u32 = 24_000;
 pub const RESERVED: u32 = 240;
 /// Cards of other issuers.
 pub const FOREIGN: u32 = 3_000;
+/// Of these, the last ones are only used where their holders travel to.
+pub const TRAVELLERS: u32 = 600;
 /// All of them; numbers behind are not registered anywhere.
 pub const ALL: u32 = OWN + FOREIGN;
 

@@ -30,12 +30,17 @@ impl Negative {
 impl Day {
     pub(super) fn decoys(&mut self, chance: &mut Chance) {
         let count = (normal().negatives.per_day + chance.unit()) as usize;
+        let mut zones: Vec<usize> = (0..cards::ZONES.len()).collect();
         for _ in 0..count {
             let bin = chance.pick(&cards::BINS).unwrap_or(cards::BINS[0]);
             let kind = match chance.below(5) {
                 0 => Negative::Payday,
                 1 => Negative::NewPins(bin),
-                2 => Negative::Tourists(chance.below(cards::ZONES.len()), chance.below(CITIES.len())),
+                // One crowd of each zone a day, in one city.
+                2 if !zones.is_empty() => Negative::Tourists(
+                    zones.swap_remove(chance.below(zones.len())),
+                    chance.below(CITIES.len()),
+                ),
                 3 => Negative::PinPolicy(bin),
                 _ => Negative::Holiday,
             };
@@ -54,8 +59,10 @@ impl Day {
         let changes = Negative::Tourists(zone, city).changes();
         for _ in 0..changes.visits as usize {
             let at = chance.between(from as f64, until as f64) as i64;
-            let of_zone = cards::FOREIGN as usize / cards::ZONES.len();
-            let card = cards::OWN + (chance.below(of_zone) * cards::ZONES.len() + zone) as u32;
+            // They are nowhere else on that day: nobody travels within minutes.
+            let of_zone = cards::TRAVELLERS as usize / cards::ZONES.len();
+            let first = cards::ALL - cards::TRAVELLERS;
+            let card = first + (chance.below(of_zone) * cards::ZONES.len() + zone) as u32;
             let visit = Visit {
                 terminal: self.fleet.terminal_in(city, chance),
                 card,

@@ -80,8 +80,10 @@ pub struct Till {
 /// A cardholder.
 #[derive(Debug, Clone, Copy)]
 pub struct Holder {
-    /// Place in [`CITIES`].
+    /// Where the holder is today: place in [`CITIES`].
     pub city: u8,
+    /// And lives there.
+    pub at_home: bool,
     /// Has no money.
     pub poor: bool,
     /// The card's date is over.
@@ -208,6 +210,7 @@ fn holder(day: &Normal, by_city: &[(Vec<u32>, Weighted)], chance: &mut Chance) -
     let (merchants, weights) = &by_city[city];
     Holder {
         city: city as u8,
+        at_home: chance.happens(day.stays_in_town),
         poor: chance.happens(day.poor),
         expired: chance.happens(day.expired),
         entry_ms: chance.log_normal(day.entry_ms, day.entry_sigma) as f32,

@@ -150,10 +150,12 @@ impl Day {
         )
     }
 
+    /// One of the busier terminals with a key for each transaction.
     fn dukpt_terminal(&self, chance: &mut Chance) -> u32 {
-        let all = 0..self.fleet.terminals.len() as u32;
-        let dukpt: Vec<u32> = all.filter(|t| self.fleet.terminals[*t as usize].dukpt).collect();
-        chance.pick(&dukpt).unwrap_or(0)
+        const BUSIER: usize = 5;
+        let is_dukpt = |terminal: &u32| self.fleet.terminals[*terminal as usize].dukpt;
+        let busier: Vec<u32> = self.fleet.busiest().into_iter().filter(is_dukpt).take(BUSIER).collect();
+        chance.pick(&busier).unwrap_or(0)
     }
 
     fn carrier(&mut self, draft: &Draft, chance: &mut Chance) {

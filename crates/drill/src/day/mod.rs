@@ -47,6 +47,8 @@ pub struct Day {
     pub acts: Vec<Act>,
     /// Ordinary visits, as a share of the usual.
     pub traffic: f64,
+    /// Only these terminals are open, if some are named.
+    pub open: Option<Vec<u32>>,
     /// What is played of the day, in milliseconds since 1970; terminals sign in before that.
     pub played: (i64, i64),
 }
@@ -164,6 +166,7 @@ impl Day {
             decoys: Vec::new(),
             acts,
             traffic: 1.0,
+            open: None,
             played: (START_MS, END_MS),
         })
     }
@@ -193,6 +196,12 @@ impl Day {
         self.played = ((from - before_ms).max(START_MS), (until + after_ms).min(END_MS));
         self.traffic = traffic;
         self
+    }
+
+    /// Is it open at all?
+    #[must_use]
+    pub fn is_open(&self, terminal: u32) -> bool {
+        self.open.as_ref().is_none_or(|open| open.contains(&terminal))
     }
 
     fn sort(&mut self) {

@@ -55,12 +55,11 @@ impl Visits<'_> {
     fn visit(&mut self, at: i64) -> Visit {
         let chance = &mut self.chance;
         let own = cards::OWN - cards::RESERVED;
-        let drawn = chance.below((own + cards::FOREIGN) as usize) as u32;
+        let drawn = chance.below((own + cards::FOREIGN - cards::TRAVELLERS) as usize) as u32;
         let card = if drawn < own { drawn } else { drawn + cards::RESERVED };
         let holder = &self.fleet.holders[card as usize];
-        let at_home = chance.happens(self.day.stays_in_town);
-        let city = if at_home { usize::from(holder.city) } else { chance.below(super::fleet::CITIES.len()) };
-        let terminal = if at_home && chance.happens(self.day.usual_shop) {
+        let city = usize::from(holder.city);
+        let terminal = if holder.at_home && chance.happens(self.day.usual_shop) {
             let usual = chance.pick(&holder.usual).unwrap_or_default();
             self.fleet.terminal_at(u32::from(usual), chance)
         } else {

@@ -5,7 +5,9 @@
 //! counts over many days; [`report`] makes the figures.
 
 pub mod matching;
+mod notes;
 pub mod report;
+pub mod run;
 pub mod tally;
 pub mod watch;
 
@@ -13,6 +15,7 @@ use diagnosis::Diagnose;
 
 use crate::play::Recorded;
 pub use report::Score;
+pub use run::run;
 pub use tally::Tally;
 pub use watch::Heard;
 

@@ -99,6 +99,8 @@ pub struct Tally {
     pub calibration: Calibration,
     /// Verdicts.
     pub verdicts: Verdicts,
+    /// What was and what was said, for people who tune.
+    pub notes: Vec<String>,
 }
 
 impl Calibration {
@@ -133,6 +135,7 @@ impl Tally {
         let known: Vec<Known> =
             labels.truths().iter().map(|truth| Known::new(truth, labels, names)).collect();
         let matched = matched(heard, &known);
+        tally.notes = super::notes::notes(heard, labels, names, &matched);
         tally.truths(heard, labels, &known, &matched);
         tally.alarms_of(heard, labels, &matched);
         tally.specificity(heard, labels, &matched);
@@ -291,6 +294,7 @@ impl Tally {
         self.events += other.events;
         self.nanos += other.nanos;
         self.lingering += other.lingering;
+        self.notes.extend(other.notes);
         for pair in [
             (&mut self.top_two, other.top_two),
             (&mut self.exact, other.exact),

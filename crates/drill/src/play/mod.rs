@@ -22,7 +22,10 @@ pub use record::{Labels, Locked, Recorded, Refusal};
 use self::player::Player;
 use crate::Day;
 
-/// Plays a day from its first to its last payment. `heard` is told now and then how many sessions it was.
+/// Steps that a day makes progress by.
+pub const STEPS: u64 = 96;
+
+/// Plays a day from its first to its last payment. `heard` is told of steps as they are made, [`STEPS`] in all.
 ///
 /// # Errors
 /// When the host does not start or does not answer.

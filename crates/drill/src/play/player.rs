@@ -146,7 +146,7 @@ impl Player {
         };
         let mut acts = plan.acts.iter().filter(is_played).cloned().peekable();
         let mut visits: std::iter::Peekable<Visits<'_>> = plan.visits().peekable();
-        const TELLS: u64 = 1_000;
+        let step_ms = ((until - from) / super::STEPS as i64).max(1);
         let mut told = 0;
         loop {
             let act = acts.peek().map(|act| act.at);
@@ -163,12 +163,13 @@ impl Player {
             } else if let Some((at, visit)) = visits.next() {
                 self.deed(at, Deed::Visit(visit)).await?;
             }
-            if self.labels.sessions >= told + TELLS {
-                heard(self.labels.sessions - told);
-                told = self.labels.sessions;
+            let steps = (next - from).max(0) as u64 / step_ms as u64;
+            if steps.min(super::STEPS) > told {
+                heard(steps.min(super::STEPS) - told);
+                told = steps.min(super::STEPS);
             }
         }
-        heard(self.labels.sessions - told);
+        heard(super::STEPS - told);
         Ok(())
     }
 
@@ -191,6 +192,8 @@ impl Player {
 
     async fn deed(&mut self, at: i64, deed: Deed) -> anyhow::Result<()> {
         match deed {
+            Deed::Visit(visit) if !self.labels.day.is_open(visit.terminal) => Ok(()),
+            Deed::SignIn(terminal) if !self.labels.day.is_open(terminal) => Ok(()),
             Deed::Visit(visit) => {
                 let attempt = Attempt { visit, number: 1, visits: 0, copied: false };
                 self.attempt(at, attempt).await
@@ -228,6 +231,9 @@ impl Player {
 
     /// Somebody enters a PIN.
     async fn attempt(&mut self, at: i64, attempt: Attempt) -> anyhow::Result<()> {
+        if !self.labels.day.is_open(attempt.visit.terminal) {
+            return Ok(());
+        }
         let Visit { terminal, card, truth, .. } = attempt.visit;
         let faults = self.faults(at, terminal);
         let (answer, touched) = if self.gives_up(at, terminal, &faults, attempt) {

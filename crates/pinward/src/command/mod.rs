@@ -9,6 +9,7 @@ mod card;
 mod config;
 mod decode;
 mod demo;
+mod drill;
 mod explain;
 mod fleet;
 mod hsm;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Pos(pos::Options),
     /// Play a named story against a running sandbox.
     Trigger(trigger::Options),
+    /// Practise on incidents, and score the diagnosis on labelled days.
+    Drill(drill::Options),
     /// Decode an ISO 8583 message.
     Decode(decode::Options),
     /// What a response code or reason means, and what to do.
@@ -124,6 +127,7 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Rules(options) => rules::run(options),
         Command::Audit(options) => wait(audit::run(options)),
         Command::Staff(options) => wait(staff::run(options)),
+        Command::Drill(options) => drill::run(options),
         Command::Calc(options) => calc::run(options),
         Command::Key(options) => key::run(options, Some(&crate::shared_keys::of_terminals)),
         Command::Bench(options) => bench::run(options),

@@ -3,6 +3,7 @@
 mod alarms;
 mod database;
 mod diagnosis;
+mod drill;
 mod fleet;
 mod hosts;
 mod key;

@@ -70,7 +70,7 @@ impl Terminal {
     }
 
     /// DE 39 of a reply that is not judged any further.
-    fn answer_in(&self, body: &[u8]) -> Answer {
+    pub(super) fn answer_in(&self, body: &[u8]) -> Answer {
         match self.line.dialect.decode(body) {
             Ok(reply) => reply
                 .text(39)

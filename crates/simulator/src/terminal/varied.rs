@@ -2,7 +2,8 @@
 //! terminals. The keys and the MAC are the terminal's own, and so is the trace number; what else the message says is the
 //! caller's, and when it is sent, too.
 //!
-//! Not here: sockets, time-outs and the memory of a reversal that is owed. Who uses this keeps track of them.
+//! Who has a line of their own sends what is written; [`Terminal::pay_varied`] sends it on the terminal's. The memory of a
+//! reversal that is owed is the caller's matter, too.
 
 use model::{Amount, Expiry, Kind, MerchantId, Pan, Stan};
 use paycrypto::pin::PanForPin;
@@ -13,6 +14,7 @@ use crate::keys::MessageKeys;
 use crate::memory::OwedReversal;
 use crate::reply;
 use crate::request::{Financial, Setting};
+use crate::step::Answer;
 
 /// What is paid, how, and what is wrong with it.
 #[derive(Debug, Clone)]
@@ -96,6 +98,43 @@ impl Terminal {
         let body = reply::sealed_body(self.dialect(), &message, Some(&keys.request_mac))?;
         let undo = may_be_lost.then(|| setting.owed(&financial));
         Ok(Written { stan, frame: self.frame(&body)?, undo })
+    }
+
+    /// Writes a payment and sends it. `lost`: the answer does not reach the terminal, which owes a reversal then.
+    ///
+    /// # Errors
+    /// [`TerminalError`]; nobody is there, or as for [`Terminal::write`].
+    pub async fn pay_varied(
+        &mut self,
+        what: &Varied<'_>,
+        lost: bool,
+    ) -> Result<(Answer, Option<OwedReversal>), TerminalError> {
+        let written = self.write(what, lost)?;
+        let answer = self.ask(&written.frame).await?;
+        Ok((if lost { Answer::Silence } else { answer }, written.undo))
+    }
+
+    /// Sends the reversal of a payment whose answer did not come.
+    ///
+    /// # Errors
+    /// [`TerminalError`].
+    pub async fn reverse_varied(&mut self, undo: &OwedReversal) -> Result<Answer, TerminalError> {
+        let frame = self.write_reversal(undo)?;
+        self.ask(&frame).await
+    }
+
+    async fn ask(&mut self, frame: &[u8]) -> Result<Answer, TerminalError> {
+        self.connect().await?;
+        if self.line.link.send(frame).await.is_err() {
+            return Ok(Answer::Silence);
+        }
+        match self.line.link.receive(self.settings.reply_timeout).await {
+            Ok(reply) => Ok(self.answer_in(&reply.body)),
+            Err(_) => {
+                self.line.link.hang_up();
+                Ok(Answer::Silence)
+            }
+        }
     }
 
     /// Writes the reversal of a payment whose answer did not come.
