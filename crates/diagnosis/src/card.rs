@@ -19,6 +19,8 @@ pub(crate) struct Miss {
     pub at: Timestamp,
     /// The first of its session.
     pub first: bool,
+    /// Read by stripe or typed: whoever guesses need not have the card.
+    pub stripe: bool,
 }
 
 /// One card.

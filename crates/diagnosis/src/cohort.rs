@@ -60,6 +60,8 @@ pub(crate) struct Cohort {
     pub usual: [(f32, f32); Family::COUNT],
     /// The share of wrong first entries lately: a moving mean over some hundred sessions.
     pub wrong_lately: f32,
+    /// Of sessions with a wrong first entry lately, the share that came to a right one.
+    pub recovers_lately: f32,
     /// The open incident of each family; 0: none.
     pub incidents: [u64; Family::COUNT],
     /// Arms of the comparison of firmware within a merchant.
@@ -108,6 +110,7 @@ impl Cohorts {
             clean_from: self.base.wrapping_add(self.marks.len() as u32),
             usual: [(0.0, 0.0); Family::COUNT],
             wrong_lately: (wrong[0] / (wrong[0] + wrong[1])) as f32,
+            recovers_lately: (tuning.verdict.recovers * (1.0 - tuning.verdict.wrong_forgotten)) as f32,
             incidents: [0; Family::COUNT],
             arms: Vec::new(),
         });

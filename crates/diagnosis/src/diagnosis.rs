@@ -17,7 +17,7 @@ use crate::{
     observation::Symbol,
     refusal::Refusals,
     register::Register,
-    session::Family,
+    session::{Family, Outcome, mark},
     stats::Beta,
     tuning::Tuning,
 };
@@ -78,6 +78,7 @@ impl Diagnosis {
         let mut features = Counts::default();
         for (feature, [a, b]) in [
             (Feature::Abandoned, usual.abandoned),
+            (Feature::FailsAgain, usual.fails_again),
             (Feature::Crossover, usual.crossover),
             (Feature::Known, usual.known),
             (Feature::Stripe, usual.stripe),
@@ -240,10 +241,26 @@ impl Diagnosis {
         {
             terminal.learn(&session, weight);
         }
+        self.learn_recovery(slot, number);
         self.compare_firmware(slot, number);
         self.repair_terminal(slot, number);
         if let Some(shared) = self.fleet[slot].session(number).map(|session| session.shared) {
             self.repair_cohorts(shared);
+        }
+    }
+
+    /// Did the holder come to the right PIN? Learnt for the card's bank where nothing else is wrong.
+    fn learn_recovery(&mut self, slot: Slot, number: u32) {
+        let terminal = &self.fleet[slot];
+        let quiet = terminal.incidents.iter().all(|id| *id == 0) && terminal.cusum < Self::SUSPICIOUS;
+        let Some(session) = terminal.session(number).filter(|_| quiet) else { return };
+        if session.first != Outcome::Wrong || self.wider(slot, number, Family::Wrong).is_some() {
+            return;
+        }
+        let target = if session.has(mark::RIGHT) { 1.0 } else { 0.0 };
+        let bin = self.cohorts.mark(session.shared).map_or(0, |mark| mark.cohorts[Common::BIN]);
+        if let Some(bin) = self.cohorts.get_mut(bin) {
+            bin.recovers_lately += (target - bin.recovers_lately) / 40.0;
         }
     }
 

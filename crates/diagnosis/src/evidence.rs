@@ -90,6 +90,8 @@ evidence! {
     CROSSOVER_FAILS = "crossover-fails" { "failed": Count, "tried": Count },
     /// After a wrong first entry the holder did not succeed here at all.
     NO_SUCCESS_AFTER = "no-success-after" { "without": Count, "cards": Count },
+    /// After a wrong first entry nobody tried a second time.
+    NO_SECOND_TRY = "no-second-try" { "without": Count, "cards": Count },
     /// After a wrong first entry the same PIN was then right.
     RETRY_SUCCEEDS = "retry-succeeds" { "succeeded": Count, "cards": Count },
     /// So many cards failed within so many minutes; how unlikely that is at this terminal's traffic.

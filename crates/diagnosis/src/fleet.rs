@@ -19,8 +19,10 @@ pub(crate) type Slot = u32;
 /// Which incidents at one scope exclude each other: at most one of each group is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Group {
-    /// PINs, keys, keypads, screens, attacks on PINs.
+    /// PINs, keys, keypads, attacks on PINs.
     Pin,
+    /// Screens and prompts.
+    Screen,
     /// The line.
     Line,
     /// Doubles.
@@ -42,9 +44,10 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    pub(crate) const COUNT: usize = 10;
+    pub(crate) const COUNT: usize = 11;
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Pin,
+        Self::Screen,
         Self::Line,
         Self::Double,
         Self::Serial,

@@ -16,6 +16,7 @@ pub(crate) enum Feature {
     Wrong,
     Unreadable,
     Abandoned,
+    FailsAgain,
     Crossover,
     Known,
     Stripe,
@@ -31,11 +32,12 @@ pub(crate) enum Feature {
 }
 
 impl Feature {
-    pub(crate) const COUNT: usize = 15;
+    pub(crate) const COUNT: usize = 16;
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Wrong,
         Self::Unreadable,
         Self::Abandoned,
+        Self::FailsAgain,
         Self::Crossover,
         Self::Known,
         Self::Stripe,
@@ -92,7 +94,9 @@ impl Counts {
         let dead = session.shows(Family::Dead);
         self.add(Feature::Wrong, wrong, session.counts(Family::Wrong));
         self.add(Feature::Unreadable, session.shows(Family::Unreadable), session.counts(Family::Unreadable));
-        self.add(Feature::Abandoned, !session.has(mark::RIGHT), wrong && settled);
+        let tried = session.entries > 1;
+        self.add(Feature::Abandoned, !tried, wrong && (settled || tried));
+        self.add(Feature::FailsAgain, !session.has(mark::RIGHT), wrong && tried);
         let crossed = session.has(mark::CROSSED_RIGHT) || session.has(mark::CROSSED_WRONG);
         self.add(Feature::Crossover, session.has(mark::CROSSED_RIGHT), wrong && crossed);
         self.add(Feature::Known, session.has(mark::KNOWN), wrong);

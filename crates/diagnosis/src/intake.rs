@@ -42,6 +42,9 @@ impl Diagnosis {
         } else if let Some(refusal) = refusal {
             self.join_open(slot, number, refusal, payment, outcome);
         }
+        if !is_new && outcome == Outcome::Wrong {
+            self.reconsider(slot, number);
+        }
         if is_double {
             self.sign(slot, number, Family::Duplicate);
         }
@@ -268,6 +271,7 @@ impl Diagnosis {
             since_use_h: hours(card.last_at, now),
             since_pin_h: hours(card.pin_new, now),
             slow,
+            forgets: self.forgets(slot, number),
             later: Later::Nothing,
             incident: 0,
             said: Cause::Ordinary,
@@ -282,6 +286,16 @@ impl Diagnosis {
             session.refused_minor = session.refused_minor.saturating_add(payment.amount.0);
         }
         Some(place)
+    }
+
+    /// The share of wrong first entries whose holders have forgotten the PIN, at this card's bank, lately.
+    fn forgets(&self, slot: Slot, number: u32) -> f32 {
+        let priors = &self.tuning.verdict;
+        let bin = self.fleet[slot].session(number).and_then(|session| self.cohorts.mark(session.shared));
+        let bin = bin.and_then(|mark| self.cohorts.get(mark.cohorts[Common::BIN]));
+        bin.map_or(priors.wrong_forgotten as f32, |bin| {
+            (1.0 - bin.recovers_lately / priors.recovers as f32).clamp(0.05, 0.9)
+        })
     }
 
     fn remember(&mut self, mut refusal: Refusal) -> u32 {
@@ -306,7 +320,8 @@ impl Diagnosis {
                 self.fleet[slot].visitors += u32::from(new);
             }
             Outcome::Wrong => {
-                card.missed(Miss { terminal: slot, at, first });
+                let stripe = matches!(payment.entry, Entry::Stripe | Entry::Fallback | Entry::Manual);
+                card.missed(Miss { terminal: slot, at, first, stripe });
                 card.waiting = Some((slot, number, at));
                 let new = card.visited(slot, at, false, limit);
                 self.fleet[slot].visitors += u32::from(new);
@@ -488,6 +503,7 @@ impl Diagnosis {
             since_use_h: f32::INFINITY,
             since_pin_h: f32::INFINITY,
             slow: false,
+            forgets: 0.0,
             later: Later::Nothing,
             incident: 0,
             said: Cause::Ordinary,

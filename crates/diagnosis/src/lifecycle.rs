@@ -2,7 +2,8 @@
 //! things are as usual again or silent for long; late evidence retracts it.
 
 use crate::{
-    Cause, Change, Diagnosis, Status,
+    Change, Diagnosis, Status,
+    cause::Origin,
     cohort::Place,
     detector::terminal::group_of,
     fleet::{Group, Slot},
@@ -44,12 +45,7 @@ impl Diagnosis {
             .iter()
             .filter_map(|id| self.register.get(*id))
             .filter(|held| {
-                let most = match held.incident.cause {
-                    Cause::PinSpray | Cause::CardTesting | Cause::KsnReplay | Cause::ImpossibleTravel => {
-                        short
-                    }
-                    _ => long,
-                };
+                let most = if held.incident.cause.origin() == Origin::Attack { short } else { long };
                 self.now.since_ms(held.incident.last_seen) > most
             })
             .map(|held| held.incident.id)
@@ -65,6 +61,10 @@ impl Diagnosis {
     pub(crate) fn end(&mut self, id: u64, status: Status) {
         let Some(held) = self.register.get(id) else { return };
         let (terminal, group) = (held.terminal, held.group);
+        // it was suspected and never confirmed
+        let unconfirmed = held.incident.status == Status::Provisional
+            && f64::from(held.incident.confidence) < self.tuning.repair.confirmed;
+        let status = if unconfirmed && status == Status::Over { Status::Retracted } else { status };
         if let Some(slot) = terminal
             && self.fleet[slot].incidents[group as usize] == id
         {

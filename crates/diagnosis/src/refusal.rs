@@ -40,6 +40,8 @@ pub(crate) struct Refusal {
     pub since_use_h: f32,
     pub since_pin_h: f32,
     pub slow: bool,
+    /// The share of wrong first entries at this bank lately whose holders have forgotten the PIN.
+    pub forgets: f32,
     pub later: Later,
     /// The incident behind it; 0: none.
     pub incident: u64,
@@ -241,13 +243,11 @@ impl Refusal {
     fn wrong_pin(&self, tuning: &Tuning) -> (Vec<(Cause, f64)>, Vec<Evidence>) {
         let priors = &tuning.verdict;
         let mut evidence = Vec::new();
-        let mut forgotten = match self.nth {
-            0 | 1 => priors.wrong_forgotten,
-            2 => priors.again_forgotten,
-            _ => priors.third_forgotten,
-        };
-        evidence
-            .push(e::USUAL_CAUSE.with(logit(1.0 - priors.wrong_forgotten), [1.0 - priors.wrong_forgotten]));
+        // as many as do not come to the right PIN at this bank lately have forgotten it; each wrong entry more says so again
+        let first = f64::from(self.forgets);
+        let slips = (1.0 - first) * priors.slips_again.powi(i32::from(self.nth.max(1)) - 1);
+        let mut forgotten = (first / (first + slips)).min(0.97);
+        evidence.push(e::USUAL_CAUSE.with(logit(1.0 - first), [1.0 - first]));
         if self.nth >= 2 {
             let values = [f64::from(self.nth), f64::from(self.terminals), f64::from(self.minutes)];
             evidence.push(e::FAILED_AGAIN.with(logit(forgotten), values));
@@ -277,7 +277,7 @@ impl Refusal {
                 evidence.push(e::CROSSOVER_SUCCEEDS.with(0.7, [1.0, 1.0]));
             }
             Later::WrongAgain => {
-                forgotten = forgotten.max(priors.again_forgotten);
+                forgotten = forgotten.max(first / (first + (1.0 - first) * priors.slips_again));
                 if self.nth < 2 {
                     evidence.push(e::FAILED_AGAIN.with(
                         logit(forgotten),

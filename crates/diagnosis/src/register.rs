@@ -21,6 +21,8 @@ pub(crate) struct Held {
     pub family: Option<Family>,
     /// The terminal, when its scope is one.
     pub terminal: Option<Slot>,
+    /// A second cohort whose members alone are concerned; 0: none.
+    pub and: u32,
     /// Bad sessions and all since it was found, and how far it is from "as usual again".
     pub bad: (f64, f64),
     pub repair: f64,
@@ -114,6 +116,7 @@ impl Register {
             group: draft.group,
             family: draft.family,
             terminal: draft.terminal,
+            and: 0,
             bad: draft.bad,
             repair: 0.0,
             cards: QuickSet::default(),

@@ -58,7 +58,7 @@ tables! {
     /// Shares before anything was seen.
     Usual {
         wrong: [f64; 2], unreadable: [f64; 2], key: [f64; 2], silent: [f64; 2], lost: [f64; 2], cancel: [f64; 2],
-        duplicate: [f64; 2], dead: [f64; 2], abandoned: [f64; 2], crossover: [f64; 2], known: [f64; 2],
+        duplicate: [f64; 2], dead: [f64; 2], abandoned: [f64; 2], fails_again: [f64; 2], crossover: [f64; 2], known: [f64; 2],
         stripe: [f64; 2], small: [f64; 2], neighbour: [f64; 2], slow: [f64; 2], proven: [f64; 2], changed: [f64; 2], weight_max: f64,
         spread: f64, spread_rare: f64, spread_line: f64, feature_weight: f64,
     }
@@ -69,7 +69,7 @@ tables! {
         firmware_terminals: usize, screen_q: f64, cusum_p1: f64, cusum_h: f64, settle: f64, give_up: f64, firm: f64,
     }
     /// When it ends.
-    Repair { good: f64, good_after_load: f64, silence_h: i64, attack_silence_h: i64, reopen_h: i64 }
+    Repair { good: f64, good_after_load: f64, silence_h: i64, attack_silence_h: i64, reopen_h: i64, confirmed: f64 }
     /// Poisson windows.
     Window {
         minutes: i64, chance: f64, spray_cards: u32, small_minor: i64, neighbour: u16, duplicate_s: i64,
@@ -82,13 +82,13 @@ tables! {
     /// One card.
     Card {
         brute_mismatches: u32, brute_sessions: u32, brute_hours: i64, brute_chance: f64, brute_rate_per_day: f64,
-        cycles: u32, unused_h: i64,
+        brute_weight: f64, unused_h: i64,
     }
     /// Fraud across cards, and staff.
     Fraud {
         cash_cards: usize, cash_hours: i64, common_q: f64, common_share: f64, lift_cards: usize, lift_minutes: i64,
         lift_cash_cards: usize, lift_cash_h: i64, agent_q: f64, agent_releases: u32, agent_hours: i64,
-        agent_spread: f64, contact_h: i64,
+        agent_spread: f64, agent_again: f64, contact_h: i64,
     }
     /// Shares where something is wrong.
     Alternative {
@@ -99,7 +99,7 @@ tables! {
     Calibration { offset: f64, slope: f64, table: Vec<[f64; 2]> }
     /// First verdicts.
     VerdictPriors {
-        wrong_forgotten: f64, again_forgotten: f64, third_forgotten: f64,
+        wrong_forgotten: f64, recovers: f64, slips_again: f64,
         mistyped_after_success: f64, unreadable_terminal_key: f64,
         new_pin_forgotten: f64, unused_forgotten: f64, slow_entry_forgotten: f64,
     }
@@ -125,6 +125,7 @@ struct Row {
     wrong: Option<[f64; 2]>,
     unreadable: Option<[f64; 2]>,
     abandoned: Option<[f64; 2]>,
+    fails_again: Option<[f64; 2]>,
     crossover: Option<[f64; 2]>,
     known: Option<[f64; 2]>,
     stripe: Option<[f64; 2]>,
@@ -147,6 +148,7 @@ impl Row {
             (Feature::Wrong, self.wrong),
             (Feature::Unreadable, self.unreadable),
             (Feature::Abandoned, self.abandoned),
+            (Feature::FailsAgain, self.fails_again),
             (Feature::Crossover, self.crossover),
             (Feature::Known, self.known),
             (Feature::Stripe, self.stripe),
@@ -219,6 +221,7 @@ impl Tuning {
             usual.duplicate,
             usual.dead,
             usual.abandoned,
+            usual.fails_again,
             usual.crossover,
             usual.known,
             usual.stripe,

@@ -21,7 +21,7 @@ use crate::{
 /// One agent's last day.
 #[derive(Debug, Default)]
 struct Agent {
-    /// Releases and resets: when, whose, whether the card had been released before in the day, and whether the way to reach
+    /// Releases and resets: when, whose, whether the same agent had released it in the day, and whether the way to reach
     /// its holder was changed shortly before.
     releases: VecDeque<(Timestamp, CardId, bool, bool)>,
     actions: u32,
@@ -60,7 +60,9 @@ impl Diagnosis {
         let (now, epoch) = (self.now, self.epoch);
         let contact_ms = self.tuning.fraud.contact_h * 3_600_000;
         let card = self.cards.entry(id, || Card::new(epoch));
-        let again = card.released.0 != i64::MIN && now.since_ms(card.released) < 24 * 3_600_000;
+        let again = card.released.0 != i64::MIN
+            && now.since_ms(card.released) < 24 * 3_600_000
+            && card.lifted.is_some_and(|(by, _)| by == agent.0);
         let contact = card.contact_changed.0 != i64::MIN && now.since_ms(card.contact_changed) < contact_ms;
         match action {
             DeskAction::Release | DeskAction::Reset => {
@@ -185,12 +187,15 @@ impl Diagnosis {
     }
 
     fn judge_agent(&mut self, symbol: Symbol, chance: f64, k: u32, total: u32, discovered: bool) {
+        let rules = &self.tuning.fraud;
         let Some(agent) = self.agents.all.get(&symbol) else { return };
         let again = agent.releases.iter().filter(|(_, _, again, _)| *again).count();
         let contact = agent.releases.iter().filter(|(_, _, _, contact)| *contact).count();
-        // what was done weighs beside how much: a fifth of one's releases twice over, or after a changed contact, is unlike work
-        let odd = (again + contact) * 5 >= agent.releases.len() && again + contact >= 3;
-        if !(discovered || odd && chance <= 0.05) {
+        // what was done weighs beside how much: the same cards again by the same hand, or after a changed contact, is unlike work
+        let done = (again + contact) as u32;
+        let work = Beta::around(rules.agent_again, rules.agent_spread);
+        let odd = done >= 3 && work.upper_tail(done.min(k), k) <= rules.agent_q;
+        if !(discovered || odd) {
             return;
         }
         let onset = agent.releases.front().map_or(self.now, |(at, _, _, _)| *at);

@@ -27,7 +27,7 @@ fn causes(family: Family) -> &'static [(usize, Cause, f64)] {
         Family::Unreadable => &[
             (L::INSTANCE, C::HsmFault, -0.5),
             (L::ZONE, C::ZoneKey, 0.0),
-            (L::BIN, C::PanBinding, -0.7),
+            (L::BIN, C::PanBinding, 0.0),
             (L::FIRMWARE, C::FirmwareRegression, -0.7),
         ],
         Family::ZoneUnreadable => &[
@@ -269,13 +269,20 @@ impl Diagnosis {
             sessions: n as u32,
             bad: (k, n),
         };
-        self.open_wide(draft, best.place, families_of(best.cause, family));
+        let id = self.open_wide(draft, best.place, families_of(best.cause, family));
+        if let Some(held) = self.register.get_mut(id) {
+            held.and = best.and;
+        }
     }
 
     /// Opens an incident of a cohort: it takes over the signs of these families, and the incidents that it explains.
     pub(crate) fn open_wide(&mut self, draft: Draft, place: Place, families: Vec<Family>) -> u64 {
         let since = draft.onset;
-        let id = self.open_or_reopen(draft);
+        let id = match self.register.at(draft.scope, draft.group) {
+            // found by another kind of sign: it is the same
+            Some(id) => id,
+            None => self.open_or_reopen(draft),
+        };
         if let Some(cohort) = self.cohorts.get_mut(place) {
             for family in &families {
                 cohort.incidents[*family as usize] = id;

@@ -44,7 +44,7 @@ pub(crate) struct Versions {
 
 impl Diagnosis {
     /// Versions at one merchant that are compared; a merchant with more is having its terminals rebuilt.
-    const ARMS: usize = 6;
+    const ARMS: usize = 12;
     /// Bad sessions come in clumps: the variance is this much larger than the hypergeometric one.
     const CLUMPS: f64 = 1.6;
 
@@ -61,6 +61,9 @@ impl Diagnosis {
         let (signs, counted) = (session.signs, session.counted);
         let merchant = terminal.cohorts[3];
         let now = self.now;
+        // what another incident explains is not the version's
+        let explained: Vec<bool> =
+            FAMILIES.iter().map(|family| self.wider(slot, number, *family).is_some()).collect();
         let Some(cohort) = self.cohorts.get_mut(merchant) else { return };
         if !cohort.arms.iter().any(|arm| arm.firmware == firmware) {
             if cohort.arms.len() >= Self::ARMS {
@@ -75,7 +78,9 @@ impl Diagnosis {
             n: [0.0; FAMILIES.len()],
             k: [0.0; FAMILIES.len()],
         });
-        for (at, family) in FAMILIES.iter().enumerate().filter(|(_, family)| counted & family.bit() != 0) {
+        for (at, family) in
+            FAMILIES.iter().enumerate().filter(|(at, family)| counted & family.bit() != 0 && !explained[*at])
+        {
             let bad = signs & family.bit() != 0;
             self.versions.add(&mut cohort.arms, at, -1.0);
             if let Some(arm) = cohort.arms.iter_mut().find(|arm| arm.firmware == firmware) {
@@ -90,7 +95,9 @@ impl Diagnosis {
                 sums.k[at] += f64::from(u8::from(bad));
             }
         }
-        for (at, family) in FAMILIES.iter().enumerate().filter(|(_, family)| signs & family.bit() != 0) {
+        for (at, family) in
+            FAMILIES.iter().enumerate().filter(|(at, family)| signs & family.bit() != 0 && !explained[*at])
+        {
             self.ask_firmware(firmware, at, *family);
         }
     }

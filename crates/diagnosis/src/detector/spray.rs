@@ -48,8 +48,10 @@ impl Diagnosis {
             return false;
         }
         let wrong = f64::from(cohort.wrong_lately).max(self.usual(Family::Wrong).mean());
-        let at = Feature::Abandoned as usize;
-        let abandoned = self.features.k[at] / self.features.n[at];
+        // neither tried again nor, if they did, succeeded
+        let share = |feature: Feature| self.features.k[feature as usize] / self.features.n[feature as usize];
+        let abandoned =
+            share(Feature::Abandoned) + (1.0 - share(Feature::Abandoned)) * share(Feature::FailsAgain);
         let chance = poisson_tail(window.cards, (window.sessions * wrong * abandoned).max(0.02));
         let least = self.tuning.window.spray_cards + 2;
         if window.cards < least || window.terminals.len() < 2 || chance > self.tuning.window.chance {
@@ -71,7 +73,7 @@ impl Diagnosis {
         let evidence = vec![
             e::CARDS_IN_WINDOW
                 .with(-chance.max(1e-30).ln(), [f64::from(window.cards), minutes, decades(chance)]),
-            e::NO_SUCCESS_AFTER.with(2.0, [k(Feature::Abandoned), n(Feature::Abandoned)]),
+            e::NO_SECOND_TRY.with(ln(Feature::Abandoned), [k(Feature::Abandoned), n(Feature::Abandoned)]),
             e::NEIGHBOURING_NUMBERS
                 .with(ln(Feature::Neighbour), [k(Feature::Neighbour), n(Feature::Neighbour)]),
             e::READ_BY_STRIPE.with(ln(Feature::Stripe), [k(Feature::Stripe), n(Feature::Stripe)]),

@@ -27,6 +27,7 @@ pub(crate) fn group_of(cause: Cause) -> Group {
     use Cause as C;
     match cause {
         C::NetworkLoss => Group::Line,
+        C::ScreenFault => Group::Screen,
         C::DuplicateSubmission => Group::Double,
         C::KsnReplay => Group::Serial,
         C::ClockDrift => Group::Clock,
@@ -44,7 +45,6 @@ pub(crate) fn group_of(cause: Cause) -> Group {
         | C::ZoneKey
         | C::HsmFault
         | C::KeypadFault
-        | C::ScreenFault
         | C::FirmwareRegression
         | C::PanBinding
         | C::Ordinary => Group::Pin,
@@ -54,13 +54,17 @@ pub(crate) fn group_of(cause: Cause) -> Group {
 /// The group of incidents that a kind of sign speaks of first.
 pub(crate) fn group_of_family(family: Family) -> Group {
     match family {
-        Family::Wrong | Family::Unreadable | Family::ZoneUnreadable | Family::Key | Family::Cancel => {
-            Group::Pin
-        }
+        Family::Wrong | Family::Unreadable | Family::ZoneUnreadable | Family::Key => Group::Pin,
+        Family::Cancel => Group::Screen,
         Family::Silent | Family::Lost => Group::Line,
         Family::Duplicate => Group::Double,
         Family::Dead => Group::Numbers,
     }
+}
+
+/// The causes that are compared for incidents of a group: a bad keypad makes people cancel, too.
+fn may_cause(cause: Cause, group: Group) -> bool {
+    group_of(cause) == group || group == Group::Screen && cause == Cause::KeypadFault
 }
 
 /// Is a sign of this family one more of an open incident's?
@@ -118,13 +122,16 @@ impl Diagnosis {
     }
 
     /// The open incident of a wider scope that explains this family's signs in a session.
-    fn wider(&self, slot: Slot, number: u32, family: Family) -> Option<u64> {
+    pub(crate) fn wider(&self, slot: Slot, number: u32, family: Family) -> Option<u64> {
         let mark = self.cohorts.mark(self.fleet[slot].session(number)?.shared)?;
         mark.cohorts
             .iter()
             .filter_map(|place| self.cohorts.get(*place))
             .map(|cohort| cohort.incidents[family as usize])
-            .find(|id| *id != 0)
+            .find(|id| {
+                let held = self.register.get(*id);
+                held.is_some_and(|held| held.and == 0 || mark.cohorts.contains(&held.and))
+            })
     }
 
     /// Counts a session as part of an incident, and its refusals.
@@ -178,6 +185,18 @@ impl Diagnosis {
         self.attach(refusal, id, Some(cause));
     }
 
+    /// A second wrong entry in a session: the question may have another answer now.
+    pub(crate) fn reconsider(&mut self, slot: Slot, number: u32) {
+        if self.wider(slot, number, Family::Wrong).is_some() {
+            return;
+        }
+        if self.fleet[slot].incidents[Group::Pin as usize] == 0 {
+            self.ask_terminal(slot, number, Family::Wrong);
+        } else {
+            self.revisit(slot, Group::Pin);
+        }
+    }
+
     /// Asks about one terminal.
     fn ask_terminal(&mut self, slot: Slot, number: u32, family: Family) {
         if matches!(family, Family::ZoneUnreadable | Family::Silent) {
@@ -196,7 +215,7 @@ impl Diagnosis {
             onset = terminal.cusum_onset;
         }
         let (counts, usual) = self.features_since(slot, onset, number);
-        let ranking = rank(&self.tuning.hypotheses, |cause| group_of(cause) == group, &counts, &usual);
+        let ranking = rank(&self.tuning.hypotheses, |cause| may_cause(cause, group), &counts, &usual);
         let Some((cause, _, ln)) = ranking.causes.first().copied() else { return };
         let mut needed = self.tuning.alarm.terminal;
         if by_cusum {
@@ -204,7 +223,12 @@ impl Diagnosis {
         }
         if matches!(
             family,
-            Family::Unreadable | Family::Lost | Family::Cancel | Family::Duplicate | Family::Key
+            Family::Unreadable
+                | Family::Lost
+                | Family::Cancel
+                | Family::Duplicate
+                | Family::Key
+                | Family::Dead
         ) && self.shows_elsewhere(slot, number, family)
         {
             needed += self.tuning.alarm.elsewhere_extra;
@@ -226,7 +250,7 @@ impl Diagnosis {
         }
         let last = self.fleet[slot].next().wrapping_sub(1);
         let (counts, usual) = self.features_since(slot, suspicion.onset, last);
-        let ranking = rank(&self.tuning.hypotheses, |cause| group_of(cause) == group, &counts, &usual);
+        let ranking = rank(&self.tuning.hypotheses, |cause| may_cause(cause, group), &counts, &usual);
         let Some((cause, _, ln)) = ranking.causes.first().copied() else { return };
         if ln >= self.tuning.alarm.terminal * 0.5 {
             self.open_terminal(slot, suspicion.onset, family, cause, &ranking, (&counts, &usual));
@@ -448,14 +472,14 @@ impl Diagnosis {
             .collect();
         let (Some(first), Some(last)) = (numbers.first().copied(), numbers.last().copied()) else { return };
         let (counts, usual) = self.features_since(slot, first, last);
-        let ranking = rank(&self.tuning.hypotheses, |cause| group_of(cause) == group, &counts, &usual);
+        let ranking = rank(&self.tuning.hypotheses, |cause| may_cause(cause, group), &counts, &usual);
         let Some((best, _, ln)) = ranking.causes.first().copied() else { return };
         let held_ln = ranking.causes.iter().find(|ranked| ranked.0 == cause).map_or(ln, |ranked| ranked.2);
         if ln < self.tuning.alarm.give_up {
             self.retract(id);
             return;
         }
-        let other = best != cause && ln >= held_ln + self.tuning.alarm.settle;
+        let other = best != cause && ln >= held_ln + self.tuning.alarm.settle && group_of(best) == group;
         let evidence = self.terminal_evidence(slot, since, &ranking, (&counts, &usual));
         let status = self.standing(&ranking);
         let keeps = best == cause || other;
@@ -505,8 +529,9 @@ impl Diagnosis {
                 Feature::Wrong => e::FIRST_ENTRY_MISMATCHES.with(ln, [k, n, share]),
                 Feature::Unreadable if k == 0.0 => continue,
                 Feature::Unreadable => e::FORMAT_ERRORS_IN_A_ROW.with(ln, [k, share]),
-                Feature::Abandoned if k * 2.0 < n => e::RETRY_SUCCEEDS.with(ln, [n - k, n]),
-                Feature::Abandoned => e::NO_SUCCESS_AFTER.with(ln, [k, n]),
+                Feature::Abandoned => e::NO_SECOND_TRY.with(ln, [k, n]),
+                Feature::FailsAgain if k * 2.0 < n => e::RETRY_SUCCEEDS.with(ln, [n - k, n]),
+                Feature::FailsAgain => e::NO_SUCCESS_AFTER.with(ln, [k, n]),
                 Feature::Crossover if k * 2.0 < n => e::CROSSOVER_FAILS.with(ln, [n - k, n]),
                 Feature::Crossover => e::CROSSOVER_SUCCEEDS.with(ln, [k, n]),
                 Feature::Known if k * 2.0 < n => e::CARDS_WITHOUT_HISTORY.with(ln, [n - k, n]),

@@ -107,7 +107,7 @@ fn a_million_healthy_sessions_give_two_false_incidents_at_most() {
 #[test]
 fn healthy_days_are_silent() {
     let mut world = World::new(7, 150, 5000);
-    world.live(60_000, 3000.0);
+    world.live(30_000, 3000.0);
     let found: Vec<(Cause, _)> = world.diagnosis.incidents().iter().map(|i| (i.cause, i.scope)).collect();
     assert_eq!(found, []);
 }

@@ -369,7 +369,7 @@ impl World {
     /// A healthy morning before anything happens.
     pub(crate) fn warmed(seed: u64) -> Self {
         let mut world = Self::new(seed, 60, 3000);
-        world.live(6000, 1500.0);
+        world.live(3000, 1500.0);
         assert_eq!(world.incidents(), [], "a healthy morning");
         world
     }
