@@ -41,6 +41,8 @@ pub struct Diagnosis {
     /// What is usual in the whole fleet: features of sessions, and families of signs.
     pub(crate) features: Counts,
     pub(crate) families: [(f64, f64); Family::COUNT],
+    /// The same shares lately: a moving mean over some hundred sessions of the whole fleet.
+    pub(crate) lately: [f64; Family::COUNT],
     pub(crate) now: Timestamp,
     /// Rises with every gap: windows that began in an earlier epoch are void.
     pub(crate) epoch: u32,
@@ -103,6 +105,7 @@ impl Diagnosis {
             register: Register::default(),
             refusals: Refusals::default(),
             features,
+            lately: families.map(|(k, n)| k / n),
             families,
             now: Timestamp(i64::MIN),
             epoch: 0,
@@ -208,7 +211,14 @@ impl Diagnosis {
 
     /// What is usual at one terminal for a family.
     pub(crate) fn usual_at(&self, terminal: &Terminal, family: Family) -> Beta {
-        terminal.usual(family, self.usual(family), &self.tuning)
+        let own = terminal.usual(family, self.usual(family), &self.tuning);
+        // on a holiday everybody cancels more; of wrong PINs the card's bank tells (`usual_wrong`)
+        let (k, n) = self.families[family as usize];
+        let more = match family {
+            Family::Wrong => 1.0,
+            _ => (self.lately[family as usize] * n / k).clamp(1.0, 4.0),
+        };
+        Beta::around((own.mean() * more).min(0.5), own.a + own.b)
     }
 
     /// A session has settled: another came. It is learnt, unless something is wrong here.
@@ -226,6 +236,9 @@ impl Diagnosis {
                     let (k, n) = &mut self.families[family as usize];
                     *n += 1.0;
                     *k += f64::from(u8::from(session.shows(family)));
+                    let target = f64::from(u8::from(session.shows(family)));
+                    let lately = &mut self.lately[family as usize];
+                    *lately += (target - *lately) / Self::LATELY;
                     if *n > Self::FADE {
                         *k *= 0.5;
                         *n *= 0.5;
@@ -267,6 +280,8 @@ impl Diagnosis {
     /// A CUSUM above this is on its way to an alarm: nothing is learnt from such a terminal.
     pub(crate) const SUSPICIOUS: f32 = 5.0;
     const LEARN_LATE: u32 = 24;
+    /// Sessions of the whole fleet that "lately" is about.
+    const LATELY: f64 = 600.0;
 
     /// The feed was interrupted.
     fn gap(&mut self, since: Timestamp) {

@@ -90,10 +90,10 @@ impl Counts {
 
     /// One session's features; also how the fleet's usual shares are counted.
     pub(crate) fn add_session(&mut self, session: &Session, settled: bool) {
-        let wrong = session.shows(Family::Wrong);
-        let dead = session.shows(Family::Dead);
-        self.add(Feature::Wrong, wrong, session.counts(Family::Wrong));
-        self.add(Feature::Unreadable, session.shows(Family::Unreadable), session.counts(Family::Unreadable));
+        let shows = |family| session.shows(family) && session.counts_alone(family);
+        let (wrong, dead) = (shows(Family::Wrong), shows(Family::Dead));
+        self.add(Feature::Wrong, wrong, session.counts_alone(Family::Wrong));
+        self.add(Feature::Unreadable, shows(Family::Unreadable), session.counts_alone(Family::Unreadable));
         let tried = session.entries > 1;
         self.add(Feature::Abandoned, !tried, wrong && (settled || tried));
         self.add(Feature::FailsAgain, !session.has(mark::RIGHT), wrong && tried);
@@ -104,9 +104,9 @@ impl Counts {
         self.add(Feature::Small, session.has(mark::SMALL), wrong || dead);
         self.add(Feature::Neighbour, session.has(mark::NEIGHBOUR), wrong || dead);
         self.add(Feature::Slow, session.has(mark::SLOW), session.has(mark::TIMED));
-        self.add(Feature::Cancel, session.shows(Family::Cancel), true);
-        self.add(Feature::Lost, session.shows(Family::Lost), true);
-        self.add(Feature::Duplicate, session.shows(Family::Duplicate), true);
+        self.add(Feature::Cancel, shows(Family::Cancel), session.counts_alone(Family::Cancel));
+        self.add(Feature::Lost, shows(Family::Lost), session.counts_alone(Family::Lost));
+        self.add(Feature::Duplicate, shows(Family::Duplicate), session.counts_alone(Family::Duplicate));
         self.add(Feature::Dead, dead, true);
         self.add(Feature::Proven, session.has(mark::PROVEN), wrong);
     }

@@ -37,7 +37,9 @@ impl Diagnosis {
         self.travelled(slot, observation, payment, outcome);
         self.fleet[slot].runs.sign_in = 0;
         self.exact_rules(slot, observation, payment, outcome);
-        if is_new && let Some(family) = Family::of(outcome) {
+        let first = self.fleet[slot].session(number).map_or(0, |session| session.signs);
+        let family = Family::of(outcome).filter(|family| is_new && first & family.bit() != 0);
+        if let Some(family) = family {
             self.sign(slot, number, family);
         } else if let Some(refusal) = refusal {
             self.join_open(slot, number, refusal, payment, outcome);
@@ -164,6 +166,11 @@ impl Diagnosis {
             });
             set(mark::NEIGHBOUR, is_near);
         }
+        // a dead card by chip and with a usual amount is a card that expired; a number that is tried is typed, or costs little
+        let ordinary = outcome == Outcome::Dead
+            && matches!(payment.entry, Entry::Chip | Entry::Contactless)
+            && payment.amount.0 > self.tuning.window.small_minor;
+        let family = family.filter(|_| !ordinary);
         Session {
             at,
             card: payment.card,
@@ -173,10 +180,12 @@ impl Diagnosis {
             first: outcome,
             signs: family.map_or(0, Family::bit),
             counted: Family::denominators(outcome),
+            explained: 0,
             marks,
             entries: u8::from(outcome.had_pin()),
             charged: u8::from(payment.try_charged),
             usual: self.usual_wrong(slot, bin) as f32,
+            usual_fail: self.usual_fail(bin) as f32,
             refusals: [0; Session::REFUSALS],
             refused: 0,
             refused_minor: 0,
@@ -193,7 +202,19 @@ impl Diagnosis {
         let fleet = self.usual(Family::Wrong).mean();
         let lately = self.cohorts.get(bin).map_or(fleet, |bin| f64::from(bin.wrong_lately));
         let more = (logit(lately) - logit(fleet)).clamp(0.0, MOST);
-        logistic(logit(own) + more)
+        let firmware = self.cohorts.get(self.fleet[slot].cohorts[2]);
+        let version = firmware
+            .and_then(|firmware| self.register.get(firmware.incidents[Family::Wrong as usize]))
+            .map_or(0.0, |held| held.bad.0 / held.bad.1.max(1.0));
+        logistic(logit(own) + more).max(version)
+    }
+
+    /// The share of second entries that are wrong, too: of those who have forgotten the PIN all, of the others few.
+    fn usual_fail(&self, bin: u32) -> f64 {
+        let priors = &self.tuning.verdict;
+        let recovers = self.cohorts.get(bin).map_or(priors.recovers, |bin| f64::from(bin.recovers_lately));
+        let forgets = (1.0 - recovers / priors.recovers).clamp(0.05, 0.9);
+        forgets + (1.0 - forgets) * priors.slips_again
     }
 
     /// Bernoulli CUSUM of first entries, and the moving share of the card's bank number.
@@ -363,7 +384,9 @@ impl Diagnosis {
         let seconds = now.since_ms(refusal.at) as f64 / 1000.0;
         refusal.later = match (right, refusal.terminal == slot) {
             (true, true) if seconds <= self.tuning.sessions.soon_s as f64 => Later::RightHere(seconds),
-            (true, _) => Later::RightElsewhere,
+            // hours later the PIN may have been looked up
+            (true, _) if seconds <= 3600.0 && refusal.later != Later::WrongAgain => Later::RightElsewhere,
+            (true, _) => return,
             (false, _) if seconds <= 86_400.0 => Later::WrongAgain,
             (false, _) => return,
         };

@@ -145,7 +145,8 @@ impl Diagnosis {
             let Some(id) = cohort.incidents.iter().copied().find(|id| *id != 0) else { continue };
             let Some(held) = self.register.get(id) else { continue };
             let Some(family) = held.family else { continue };
-            if mark.counted & family.bit() == 0 || mark.at < held.incident.last_seen {
+            let outside = held.and != 0 && !mark.cohorts.contains(&held.and);
+            if outside || mark.counted & family.bit() == 0 || mark.at < held.incident.last_seen {
                 continue;
             }
             let usual = self.usual(family).mean();

@@ -273,7 +273,7 @@ impl Refusal {
                 evidence.push(e::SUCCEEDED_SOON_AFTER.with(logit(slip), [seconds]));
             }
             Later::RightElsewhere => {
-                forgotten *= 0.2;
+                forgotten *= if self.nth >= 2 { 0.7 } else { 0.3 };
                 evidence.push(e::CROSSOVER_SUCCEEDS.with(0.7, [1.0, 1.0]));
             }
             Later::WrongAgain => {

@@ -27,6 +27,8 @@ pub(crate) struct Held {
     pub bad: (f64, f64),
     pub repair: f64,
     cards: QuickSet<CardId>,
+    /// Cards that have to do with it although nothing was counted yet.
+    related: QuickSet<CardId>,
     harmed: QuickSet<CardId>,
 }
 
@@ -120,6 +122,7 @@ impl Register {
             bad: draft.bad,
             repair: 0.0,
             cards: QuickSet::default(),
+            related: QuickSet::default(),
             harmed: QuickSet::default(),
         });
         self.active.push(id);
@@ -214,7 +217,15 @@ impl Register {
 
 impl Held {
     pub(crate) fn has_card(&self, card: &CardId) -> bool {
-        self.cards.contains(card)
+        self.cards.contains(card) || self.related.contains(card)
+    }
+
+    pub(crate) fn relate(&mut self, cards: impl IntoIterator<Item = CardId>, limit: usize) {
+        for card in cards {
+            if self.related.len() < limit {
+                self.related.insert(card);
+            }
+        }
     }
 
     fn see(&mut self, at: Timestamp) {

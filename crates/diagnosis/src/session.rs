@@ -196,6 +196,8 @@ pub(crate) struct Session {
     /// Families whose sign it shows, and families in whose denominator it is.
     pub signs: u16,
     pub counted: u16,
+    /// Families whose sign an incident of a wider scope explains.
+    pub explained: u16,
     /// Bits of [`mark`].
     pub marks: u16,
     pub entries: u8,
@@ -203,6 +205,8 @@ pub(crate) struct Session {
     pub charged: u8,
     /// The share of wrong first entries to expect of this card here, now.
     pub usual: f32,
+    /// The share of wrong second entries to expect after a wrong first one.
+    pub usual_fail: f32,
     /// Refused payments in it: their places among the remembered refusals.
     pub refusals: [u32; Session::REFUSALS],
     pub refused: u8,
@@ -221,6 +225,11 @@ impl Session {
 
     pub(crate) fn shows(&self, family: Family) -> bool {
         self.signs & family.bit() != 0
+    }
+
+    /// Does it count for a question about one terminal?
+    pub(crate) fn counts_alone(&self, family: Family) -> bool {
+        self.counted & !self.explained & family.bit() != 0
     }
 
     pub(crate) fn counts(&self, family: Family) -> bool {

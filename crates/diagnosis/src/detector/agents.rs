@@ -142,6 +142,9 @@ impl Diagnosis {
         ];
         let id = self.agent_incident(symbol, Cause::UnlimitedOperation, 0.96, at, cards.len(), evidence);
         let limit = self.tuning.limits.cards_per_incident;
+        if let Some(held) = self.register.get_mut(id) {
+            held.relate(together, limit);
+        }
         for card in cards {
             self.register.count_payment(id, card, None, false, self.now, limit);
         }

@@ -47,7 +47,7 @@ impl Diagnosis {
         let places = never.len() as f64 - (terminals.len() - never.len()) as f64 * 2.0;
         let new_pin = if crate::intake::hours(card.pin_new, now) < 240.0 { -4.0 } else { 0.0 };
         let cycles = f64::from(card.cycles) * 2.0;
-        let weight = -chance.max(1e-30).ln() * 0.5 + copied + places + new_pin + cycles;
+        let weight = (-chance.max(1e-30).ln() * 0.5).min(6.0) + copied + places + new_pin + cycles;
         if sessions < rules.brute_sessions
             || (misses.len() as u32) < rules.brute_mismatches
             || terminals.len() < 2

@@ -11,6 +11,7 @@ use model::Timestamp;
 use crate::{
     Cause, Diagnosis, Status,
     cohort::{Common, Place},
+    detector::terminal::Expected,
     evidence as e,
     fleet::Slot,
     hypothesis::{Counts, Feature, feature_ln},
@@ -24,6 +25,8 @@ struct Window {
     cards: u32,
     sessions: f64,
     terminals: Vec<Slot>,
+    /// Cards at the terminal that has most of them.
+    most: u32,
     since: Timestamp,
     counts: Counts,
 }
@@ -54,12 +57,17 @@ impl Diagnosis {
             share(Feature::Abandoned) + (1.0 - share(Feature::Abandoned)) * share(Feature::FailsAgain);
         let chance = poisson_tail(window.cards, (window.sessions * wrong * abandoned).max(0.02));
         let least = self.tuning.window.spray_cards + 2;
-        if window.cards < least || window.terminals.len() < 2 || chance > self.tuning.window.chance {
+        // most of them at one terminal: that is asked there
+        if window.cards < least
+            || window.terminals.len() < 2
+            || window.most * 4 > window.cards * 3
+            || chance > self.tuning.window.chance
+        {
             return false;
         }
         let spray = self.tuning.hypotheses.iter().find(|hypothesis| hypothesis.cause == Cause::PinSpray);
         let Some(spray) = spray.cloned() else { return false };
-        let usual = self.usual_features(window.terminals[0], (0.0, 0.0));
+        let usual = self.usual_features(window.terminals[0], Expected::default());
         let ln = |feature| feature_ln(&spray, feature, &window.counts, &usual);
         let features =
             [Feature::Crossover, Feature::Known, Feature::Stripe, Feature::Small, Feature::Neighbour];
@@ -105,10 +113,12 @@ impl Diagnosis {
             cards: 0,
             sessions: 0.0,
             terminals: Vec::new(),
+            most: 0,
             since: self.now,
             counts: Counts::default(),
         };
         let mut cards: Vec<u32> = Vec::new();
+        let mut at: Vec<Slot> = Vec::new();
         for (_, seen) in self.cohorts.marks_of(place).take_while(|(_, mark)| mark.at >= since) {
             if seen.counted & Family::Wrong.bit() == 0 {
                 continue;
@@ -118,9 +128,11 @@ impl Diagnosis {
                 continue;
             }
             let Some(session) = self.fleet[seen.terminal].session(seen.session) else { continue };
-            if session.has(mark::RIGHT) {
+            let explained = self.fleet[seen.terminal].incidents[crate::fleet::Group::Pin as usize] != 0;
+            if session.has(mark::RIGHT) || explained {
                 continue;
             }
+            at.push(seen.terminal);
             cards.push(seen.card);
             window.cards += 1;
             window.since = seen.at;
@@ -129,6 +141,8 @@ impl Diagnosis {
                 window.terminals.push(seen.terminal);
             }
         }
+        at.sort_unstable();
+        window.most = at.chunk_by(|a, b| a == b).map(|same| same.len() as u32).max().unwrap_or(0);
         (window.cards > 0).then_some(window)
     }
 }

@@ -12,6 +12,7 @@ use model::{CardId, Timestamp};
 use crate::{
     Cause, Change, Diagnosis, Evidence, Scope, Status,
     cohort::Common,
+    detector::cohort::families_of,
     evidence as e,
     fleet::{Group, Slot},
     hypothesis::{Counts, Feature, Ranking, feature_ln, rank},
@@ -75,6 +76,13 @@ fn is_sign_of(held: &Held, family: Family) -> bool {
     }
 }
 
+/// What is to be expected of these very sessions, as sums and numbers of sessions.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Expected {
+    wrong: (f64, f64),
+    fails: (f64, f64),
+}
+
 /// A start from which things look wrong.
 #[derive(Debug, Clone, Copy)]
 struct Suspicion {
@@ -117,6 +125,19 @@ impl Diagnosis {
     /// An open incident of a wider scope explains the sign: it is counted there.
     fn join_wider(&mut self, slot: Slot, number: u32, family: Family) -> bool {
         let Some(id) = self.wider(slot, number, family) else { return false };
+        // a version that makes some more PINs wrong explains some of them and not a spray: there, more is expected
+        // (`usual_wrong`) and the terminal is asked all the same
+        if family == Family::Wrong
+            && let Some(session) = self.fleet[slot].session(number)
+        {
+            let limit = self.tuning.limits.cards_per_incident;
+            self.register.count(id, session, session.at, limit);
+            let (refusals, cause) = (session.refusals, self.register.get(id).map(|held| held.incident.cause));
+            for place in refusals.into_iter().filter(|place| *place != 0) {
+                self.attach(place, id, cause);
+            }
+            return cause != Some(Cause::FirmwareRegression);
+        }
         self.join(id, slot, number);
         true
     }
@@ -139,7 +160,16 @@ impl Diagnosis {
         let limit = self.tuning.limits.cards_per_incident;
         let Some(session) = self.fleet[slot].session(number) else { return };
         self.register.count(id, session, session.at, limit);
+        let wide = self.register.get(id).filter(|held| held.terminal.is_none());
+        let explained = wide.map_or(0, |held| {
+            families_of(held.incident.cause, held.family.unwrap_or(Family::Wrong))
+                .iter()
+                .fold(0, |bits, family| bits | family.bit())
+        });
         let (refusals, cause) = (session.refusals, self.register.get(id).map(|held| held.incident.cause));
+        if let Some(session) = self.fleet[slot].session_mut(number) {
+            session.explained |= session.signs & explained;
+        }
         for place in refusals.into_iter().filter(|place| *place != 0) {
             self.attach(place, id, cause);
         }
@@ -187,9 +217,6 @@ impl Diagnosis {
 
     /// A second wrong entry in a session: the question may have another answer now.
     pub(crate) fn reconsider(&mut self, slot: Slot, number: u32) {
-        if self.wider(slot, number, Family::Wrong).is_some() {
-            return;
-        }
         if self.fleet[slot].incidents[Group::Pin as usize] == 0 {
             self.ask_terminal(slot, number, Family::Wrong);
         } else {
@@ -273,7 +300,7 @@ impl Diagnosis {
             if self.now.since_ms(session.at) > LOOK_BACK_MS {
                 break;
             }
-            if !session.counts(family) || session.shows(family) && cards.contains(&session.card) {
+            if !session.counts_alone(family) || session.shows(family) && cards.contains(&session.card) {
                 continue;
             }
             n += 1.0;
@@ -281,7 +308,8 @@ impl Diagnosis {
             if session.shows(family) {
                 k += 1.0;
                 cards.push(session.card);
-                if k >= 2.0 {
+                // two forgetful holders in a row happen every day, two blocks that cannot be read never
+                if k >= if family == Family::Wrong { 3.0 } else { 2.0 } {
                     let usual = Beta::around(expected / n, weight);
                     let ln = alternative.ln_marginal(k, n) - usual.ln_marginal(k, n);
                     if best.is_none_or(|best| ln > best.own_ln) {
@@ -362,9 +390,12 @@ impl Diagnosis {
             .filter(|(number, _)| {
                 number.wrapping_sub(onset) as i32 >= 0 && last.wrapping_sub(*number) as i32 >= 0
             });
-        let mut expected = (0.0, 0.0);
-        for (_, session) in sessions.clone().filter(|(_, session)| session.counts(Family::Wrong)) {
-            expected = (expected.0 + f64::from(session.usual), expected.1 + 1.0);
+        let mut expected = Expected::default();
+        for (_, session) in sessions.clone().filter(|(_, session)| session.counts_alone(Family::Wrong)) {
+            expected.wrong = (expected.wrong.0 + f64::from(session.usual), expected.wrong.1 + 1.0);
+            if session.shows(Family::Wrong) {
+                expected.fails = (expected.fails.0 + f64::from(session.usual_fail), expected.fails.1 + 1.0);
+            }
         }
         let counts = Counts::of(
             sessions.map(|(number, session)| {
@@ -376,7 +407,7 @@ impl Diagnosis {
     }
 
     /// Every feature's usual share at a terminal; `expected`: the sum of the sessions' own expectations of a wrong PIN.
-    pub(crate) fn usual_features(&self, slot: Slot, expected: (f64, f64)) -> [Beta; Feature::COUNT] {
+    pub(crate) fn usual_features(&self, slot: Slot, expected: Expected) -> [Beta; Feature::COUNT] {
         let terminal = &self.fleet[slot];
         let most = self.tuning.usual.feature_weight;
         let measured = |feature: Feature| {
@@ -386,9 +417,12 @@ impl Diagnosis {
         };
         let family = |family| self.usual_at(terminal, family);
         Feature::ALL.map(|feature| match feature {
-            Feature::Wrong if expected.1 > 0.0 => {
+            Feature::Wrong if expected.wrong.1 > 0.0 => {
                 let own = family(Family::Wrong);
-                Beta::around(expected.0 / expected.1, own.a + own.b)
+                Beta::around(expected.wrong.0 / expected.wrong.1, own.a + own.b)
+            }
+            Feature::FailsAgain if expected.fails.1 > 0.0 => {
+                Beta::around(expected.fails.0 / expected.fails.1, most * 0.5)
             }
             Feature::Wrong => family(Family::Wrong),
             Feature::Unreadable => family(Family::Unreadable),
