@@ -63,7 +63,7 @@ impl Diagnosis {
         let (terminal, group) = (held.terminal, held.group);
         // it was suspected and never confirmed
         let unconfirmed = held.incident.status == Status::Provisional
-            && f64::from(held.incident.confidence) < self.tuning.repair.confirmed;
+            && (!held.alarmed || f64::from(held.incident.confidence) < self.tuning.repair.confirmed);
         let status = if unconfirmed && status == Status::Over { Status::Retracted } else { status };
         if let Some(slot) = terminal
             && self.fleet[slot].incidents[group as usize] == id
@@ -107,7 +107,11 @@ impl Diagnosis {
             }
             let loaded = terminal.loaded_at >= last_seen || terminal.changed_at >= last_seen;
             let step = self.repair_step(slot, held.incident.onset, last_seen, family, session);
-            let needed = if loaded { self.tuning.repair.good_after_load } else { self.tuning.repair.good };
+            let needed = match (loaded, held.alarmed) {
+                (true, _) => self.tuning.repair.good_after_load,
+                (false, true) => self.tuning.repair.good,
+                (false, false) => self.tuning.repair.good * 0.6,
+            };
             let repair = &mut self.fleet[slot].repair[group as usize];
             *repair = (*repair + step as f32).max(0.0);
             if f64::from(*repair) >= needed {

@@ -23,6 +23,8 @@ pub(crate) struct Held {
     pub terminal: Option<Slot>,
     /// A second cohort whose members alone are concerned; 0: none.
     pub and: u32,
+    /// It came to an alarm, and was not only suspected.
+    pub alarmed: bool,
     /// Bad sessions and all since it was found, and how far it is from "as usual again".
     pub bad: (f64, f64),
     pub repair: f64,
@@ -47,6 +49,8 @@ pub(crate) struct Draft {
     pub status: Status,
     pub evidence: Vec<Evidence>,
     pub sessions: u32,
+    /// Is it more than a suspicion, though perhaps provisional?
+    pub alarmed: bool,
     /// Bad sessions and all since the onset.
     pub bad: (f64, f64),
 }
@@ -119,6 +123,7 @@ impl Register {
             family: draft.family,
             terminal: draft.terminal,
             and: 0,
+            alarmed: draft.status != Status::Provisional || draft.alarmed,
             bad: draft.bad,
             repair: 0.0,
             cards: QuickSet::default(),
@@ -135,6 +140,7 @@ impl Register {
     pub(crate) fn reopen(&mut self, id: u64, draft: Draft) {
         let Some(held) = self.get_mut(id) else { return };
         held.incident.status = draft.status;
+        held.alarmed |= draft.alarmed;
         held.incident.ended = None;
         held.incident.confidence = held.incident.confidence.max(draft.confidence as f32);
         held.repair = 0.0;
@@ -218,6 +224,13 @@ impl Register {
 impl Held {
     pub(crate) fn has_card(&self, card: &CardId) -> bool {
         self.cards.contains(card) || self.related.contains(card)
+    }
+
+    /// Its cards, in order.
+    pub(crate) fn listed(&self) -> Vec<CardId> {
+        let mut cards: Vec<CardId> = self.cards.iter().copied().collect();
+        cards.sort_unstable();
+        cards
     }
 
     pub(crate) fn relate(&mut self, cards: impl IntoIterator<Item = CardId>, limit: usize) {

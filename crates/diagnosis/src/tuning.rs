@@ -64,7 +64,7 @@ tables! {
     }
     /// When an incident is made.
     Alarm {
-        terminal: f64, terminal_own: f64, cohort: f64, cohort_terminals: usize, zone_terminals: usize,
+        terminal: f64, suspect: f64, terminal_own: f64, cohort: f64, cohort_terminals: usize, zone_terminals: usize,
         elsewhere_terminals: usize, elsewhere_extra: f64, firmware: f64, firmware_tau: f64,
         firmware_terminals: usize, screen_q: f64, cusum_p1: f64, cusum_h: f64, settle: f64, give_up: f64, firm: f64,
     }

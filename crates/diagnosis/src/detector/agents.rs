@@ -148,6 +148,7 @@ impl Diagnosis {
         for card in cards {
             self.register.count_payment(id, card, None, false, self.now, limit);
         }
+        self.attach_cards(id);
         self.absorb_cards(id);
     }
 
@@ -223,6 +224,7 @@ impl Diagnosis {
         for card in cards {
             self.register.count_payment(id, card, None, false, self.now, limit);
         }
+        self.attach_cards(id);
         self.absorb_cards(id);
     }
 
@@ -269,6 +271,7 @@ impl Diagnosis {
             status: Status::Open,
             evidence,
             sessions: sessions as u32,
+            alarmed: true,
             bad: (1.0, 1.0),
         })
     }

@@ -41,13 +41,15 @@ impl Diagnosis {
         let expected = rules.brute_rate_per_day * (hours / 24.0).max(1.0) * 2.0;
         let chance = poisson_tail(misses.len() as u32, expected);
         let never: Vec<Slot> = terminals.iter().copied().filter(|at| !card.right_at(*at)).collect();
-        let stripes = misses.iter().filter(|miss| miss.stripe).count();
+        let stripes = misses.iter().filter(|miss| miss.first && miss.stripe).count();
         // a holder who forgot a new PIN also fails here and there, but with the card in hand and where holders go
-        let copied = stripes as f64 * 2.5 - (misses.len() - stripes) as f64;
+        let copied = stripes as f64 * 2.5 - (f64::from(sessions) - stripes as f64);
+        // the holder pays in between and is right: whoever fails is somebody else
+        let between = if card.last_right > first.at { 2.0 } else { -3.0 };
         let places = never.len() as f64 - (terminals.len() - never.len()) as f64 * 2.0;
         let new_pin = if crate::intake::hours(card.pin_new, now) < 240.0 { -4.0 } else { 0.0 };
         let cycles = f64::from(card.cycles) * 2.0;
-        let weight = (-chance.max(1e-30).ln() * 0.5).min(6.0) + copied + places + new_pin + cycles;
+        let weight = (-chance.max(1e-30).ln() * 0.5).min(6.0) + copied + between + places + new_pin + cycles;
         if sessions < rules.brute_sessions
             || (misses.len() as u32) < rules.brute_mismatches
             || terminals.len() < 2
@@ -120,6 +122,22 @@ impl Diagnosis {
             .any(|held| held.group == Group::Fraud && held.has_card(card))
     }
 
+    /// Puts an incident of fraud behind the latest refusals of its cards.
+    pub(crate) fn attach_cards(&mut self, id: u64) {
+        let Some(held) = self.register.get(id) else { return };
+        let cause = held.incident.cause;
+        let places: Vec<u32> = held
+            .listed()
+            .into_iter()
+            .filter_map(|card| self.cards.get(&card))
+            .flat_map(|card| card.refusals)
+            .filter(|place| *place != 0)
+            .collect();
+        for place in places {
+            self.attach(place, id, Some(cause));
+        }
+    }
+
     /// An incident of fraud takes over those of its cards.
     pub(crate) fn absorb_cards(&mut self, parent: u64) {
         let Some(held) = self.register.get(parent) else { return };
@@ -170,6 +188,7 @@ impl Diagnosis {
                 status: Status::Open,
                 evidence,
                 sessions,
+                alarmed: true,
                 bad: (1.0, 1.0),
             }),
         };

@@ -267,6 +267,7 @@ impl Diagnosis {
             status: if lead >= self.tuning.alarm.firm { Status::Open } else { Status::Provisional },
             evidence,
             sessions: n as u32,
+            alarmed: true,
             bad: (k, n),
         };
         let id = self.open_wide(draft, best.place, families_of(best.cause, family));

@@ -121,6 +121,7 @@ impl Diagnosis {
                         ),
                     ],
                     sessions: drawn as u32,
+                    alarmed: true,
                     bad: (1.0, 1.0),
                 };
                 let id = self.open_or_reopen(draft);

@@ -232,6 +232,7 @@ impl Diagnosis {
             status: Status::Open,
             evidence,
             sessions: times,
+            alarmed: true,
             bad: (1.0, 1.0),
         };
         let id = self.open_or_reopen(draft);

@@ -150,6 +150,7 @@ impl Diagnosis {
                 e::SINCE_UPDATE.with(1.0, [terminals.len() as f64, hours]),
             ],
             sessions: sums.n[at] as u32,
+            alarmed: true,
             bad: (sums.k[at], sums.n[at]),
         };
         self.open_wide(draft, place, vec![family]);

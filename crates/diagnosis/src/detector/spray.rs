@@ -101,6 +101,7 @@ impl Diagnosis {
             status: Status::Open,
             evidence,
             sessions: window.cards,
+            alarmed: true,
             bad: (f64::from(window.cards), window.sessions),
         };
         self.open_wide(draft, place, vec![Family::Wrong]);

@@ -107,6 +107,7 @@ impl Diagnosis {
         if self.register.get(id).is_some_and(|held| is_sign_of(held, family)) {
             self.join(id, slot, number);
             self.revisit(slot, group);
+            self.ask_cohorts(slot, number, family);
             return;
         }
         if self.ask_cohorts(slot, number, family) {
@@ -260,7 +261,8 @@ impl Diagnosis {
         {
             needed += self.tuning.alarm.elsewhere_extra;
         }
-        if ln >= needed {
+        let least = needed - self.tuning.alarm.terminal + self.tuning.alarm.suspect;
+        if ln >= needed || ln >= least && !by_cusum {
             self.open_terminal(slot, onset, family, cause, &ranking, (&counts, &usual));
         }
     }
@@ -450,6 +452,7 @@ impl Diagnosis {
         let terminal = &self.fleet[slot];
         let since = terminal.session(onset).map_or(self.now, |session| session.at);
         let evidence = self.terminal_evidence(slot, since, ranking, seen);
+        let alarmed = ranking.causes[0].2 >= self.tuning.alarm.terminal;
         let sessions = terminal.next().wrapping_sub(onset);
         let draft = Draft {
             cause,
@@ -459,11 +462,12 @@ impl Diagnosis {
             terminal: Some(slot),
             onset: since,
             now: self.now,
-            confidence: self.tuning.calibrated(ranking.probability),
+            confidence: self.tuning.calibrated(self.sure(ranking)),
             second: ranking.causes.get(1).map(|second| second.0),
             status: self.standing(ranking),
             evidence,
             sessions,
+            alarmed,
             bad: (0.0, 0.0),
         };
         let id = self.open_or_reopen(draft);
@@ -484,7 +488,15 @@ impl Diagnosis {
     fn standing(&self, ranking: &Ranking) -> Status {
         let lead = ranking.causes.first().map_or(0.0, |first| first.2)
             - ranking.causes.get(1).map_or(f64::NEG_INFINITY, |second| second.2).max(0.0);
-        if lead >= self.tuning.alarm.firm { Status::Open } else { Status::Provisional }
+        let alarmed = ranking.causes.first().is_some_and(|first| first.2 >= self.tuning.alarm.terminal);
+        if alarmed && lead >= self.tuning.alarm.firm { Status::Open } else { Status::Provisional }
+    }
+
+    /// The probability that it is this, and anything at all: incidents are rare, and a likelihood ratio at the limit of suspicion
+    /// leaves that open.
+    fn sure(&self, ranking: &Ranking) -> f64 {
+        let ln = ranking.causes.first().map_or(0.0, |first| first.2);
+        ranking.probability * crate::stats::logistic(ln - self.tuning.alarm.suspect + 1.0)
     }
 
     /// New evidence about an open incident at a terminal: is it still that, something else, or nothing?
@@ -518,12 +530,15 @@ impl Diagnosis {
         let status = self.standing(&ranking);
         let keeps = best == cause || other;
         let confidence =
-            self.tuning.calibrated(if keeps { ranking.probability } else { 1.0 - ranking.probability });
+            self.tuning.calibrated(if keeps { self.sure(&ranking) } else { 1.0 - ranking.probability });
+        let alarmed = ln >= self.tuning.alarm.terminal;
         let Some(held) = self.register.get_mut(id) else { return };
+        held.alarmed |= alarmed;
         if other {
             held.rename(best);
         }
         let incident = &mut held.incident;
+        let before = incident.status;
         let moved = other || (f64::from(incident.confidence) - confidence).abs() > 0.05;
         incident.confidence = confidence as f32;
         let cause = incident.cause;
@@ -531,6 +546,7 @@ impl Diagnosis {
         if incident.status == Status::Provisional || other {
             incident.status = status;
         }
+        let moved = moved || held.incident.status != before;
         held.explain(evidence);
         if moved {
             self.register.tell(Change::Revised(id));
