@@ -23,6 +23,8 @@ pub(crate) enum Group {
     Pin,
     /// Screens and prompts.
     Screen,
+    /// A spray at a terminal that has another incident of PINs already.
+    Spray,
     /// The line.
     Line,
     /// Doubles.
@@ -44,10 +46,11 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    pub(crate) const COUNT: usize = 11;
+    pub(crate) const COUNT: usize = 12;
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Pin,
         Self::Screen,
+        Self::Spray,
         Self::Line,
         Self::Double,
         Self::Serial,
@@ -189,7 +192,7 @@ impl Terminal {
         let (k, n) = self.usual[family as usize];
         let weight = tuning.usual.spread_of(family);
         let mean = (f64::from(k) + fleet.mean() * weight) / (f64::from(n) + weight);
-        Beta::around(mean, weight + f64::from(n).min(tuning.usual.weight_max) * 0.25)
+        Beta::around(mean, weight + f64::from(n).min(tuning.usual.weight_max) * 0.7)
     }
 
     /// Counts a session that is no part of an incident.

@@ -29,7 +29,8 @@ impl Diagnosis {
         let (number, is_new) = self.session_of(slot, observation, payment, outcome);
         self.told(slot, number, &payment.telemetry);
         if is_new {
-            self.crossed(slot, payment.card, outcome);
+            let stripe = matches!(payment.entry, Entry::Stripe | Entry::Fallback | Entry::Manual);
+            self.crossed(slot, payment.card, outcome, stripe);
         }
         let refusal = self.note_refusal(slot, number, payment, outcome);
         self.follow_cash(slot, payment, outcome);
@@ -244,7 +245,7 @@ impl Diagnosis {
     }
 
     /// The card was somewhere else before, and its session there waits for what happens here.
-    fn crossed(&mut self, slot: Slot, card: CardId, outcome: Outcome) {
+    fn crossed(&mut self, slot: Slot, card: CardId, outcome: Outcome, stripe: bool) {
         let within = self.tuning.sessions.crossover_h * HOUR_MS;
         let now = self.now;
         let Some(card) = self.cards.get_mut(&card) else { return };
@@ -258,6 +259,10 @@ impl Diagnosis {
         }
         let bit = if outcome == Outcome::Right { mark::CROSSED_RIGHT } else { mark::CROSSED_WRONG };
         if let Some(session) = self.fleet[before].session_mut(number) {
+            // a copied stripe there and the chip here are two people
+            if session.has(mark::STRIPE) && !stripe {
+                return;
+            }
             session.marks |= bit;
             self.revisit(before, Group::Pin);
         }

@@ -62,8 +62,7 @@ impl Diagnosis {
         let Some(held) = self.register.get(id) else { return };
         let (terminal, group) = (held.terminal, held.group);
         // it was suspected and never confirmed
-        let unconfirmed = held.incident.status == Status::Provisional
-            && (!held.alarmed || f64::from(held.incident.confidence) < self.tuning.repair.confirmed);
+        let unconfirmed = held.incident.status == Status::Provisional && !held.alarmed;
         let status = if unconfirmed && status == Status::Over { Status::Retracted } else { status };
         if let Some(slot) = terminal
             && self.fleet[slot].incidents[group as usize] == id
@@ -215,10 +214,11 @@ impl Diagnosis {
 
     /// Are most signs of another cohort's incident in this cohort too?
     fn cohort_lies_in(&self, id: u64, place: Place, since: model::Timestamp) -> bool {
-        let Some(other) = self.cohorts.place_of_incident(id) else { return false };
+        let family = self.register.get(id).and_then(|held| held.family);
+        let (Some(other), Some(family)) = (self.cohorts.place_of_incident(id), family) else { return false };
         let (mut both, mut all) = (0_u32, 0_u32);
         for (_, mark) in self.cohorts.marks_of(other) {
-            if mark.at >= since && mark.signs != 0 {
+            if mark.at >= since && mark.signs & family.bit() != 0 {
                 all += 1;
                 both += u32::from(mark.cohorts.contains(&place));
             }

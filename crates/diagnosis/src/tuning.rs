@@ -69,7 +69,7 @@ tables! {
         firmware_terminals: usize, screen_q: f64, cusum_p1: f64, cusum_h: f64, settle: f64, give_up: f64, firm: f64,
     }
     /// When it ends.
-    Repair { good: f64, good_after_load: f64, silence_h: i64, attack_silence_h: i64, reopen_h: i64, confirmed: f64 }
+    Repair { good: f64, good_after_load: f64, silence_h: i64, attack_silence_h: i64, reopen_h: i64 }
     /// Poisson windows.
     Window {
         minutes: i64, chance: f64, spray_cards: u32, small_minor: i64, neighbour: u16, duplicate_s: i64,
@@ -109,8 +109,10 @@ impl Usual {
     /// How many sessions the usual share of one place is worth: rare technical signs differ less between places than people do.
     pub(crate) fn spread_of(&self, family: Family) -> f64 {
         match family {
-            Family::Unreadable | Family::ZoneUnreadable | Family::Key | Family::Duplicate => self.spread_rare,
-            Family::Silent | Family::Lost | Family::Cancel | Family::Dead => self.spread_line,
+            Family::Unreadable | Family::ZoneUnreadable | Family::Key | Family::Duplicate | Family::Dead => {
+                self.spread_rare
+            }
+            Family::Silent | Family::Lost | Family::Cancel => self.spread_line,
             Family::Wrong => self.spread,
         }
     }

@@ -59,7 +59,9 @@ pub(crate) fn families_of(cause: Cause, found: Family) -> Vec<Family> {
         Cause::HsmFault => {
             vec![Family::Key, Family::Unreadable, Family::ZoneUnreadable, Family::Silent]
         }
-        Cause::ZoneKey | Cause::PanBinding => vec![Family::ZoneUnreadable, Family::Unreadable],
+        Cause::ZoneKey => vec![Family::ZoneUnreadable, Family::Unreadable],
+        // one block in thirty passes for a PIN under another number, and is a wrong one
+        Cause::PanBinding => vec![Family::ZoneUnreadable, Family::Unreadable, Family::Wrong],
         Cause::NetworkLoss => vec![Family::Lost, Family::Silent],
         _ => vec![],
     };

@@ -140,6 +140,10 @@ impl Diagnosis {
                 self.register.count_payment(id, card, None, false, at, limit);
             }
         }
+        let recent: Vec<CardId> = self.cash.recent.iter().map(|(card, _, _)| *card).collect();
+        if let Some(held) = self.register.get_mut(id) {
+            held.relate(recent, limit);
+        }
         self.absorb_cards(id);
     }
 }

@@ -9,14 +9,14 @@
 use model::Timestamp;
 
 use crate::{
-    Cause, Diagnosis, Status,
+    Cause, Diagnosis, Scope, Status,
     cohort::{Common, Place},
     detector::terminal::Expected,
     evidence as e,
-    fleet::Slot,
+    fleet::{Group, Slot},
     hypothesis::{Counts, Feature, feature_ln},
     register::Draft,
-    session::{Family, mark},
+    session::{Family, Session, mark},
     stats::{decades, poisson_tail},
 };
 
@@ -42,6 +42,53 @@ impl Diagnosis {
                 return;
             }
         }
+    }
+
+    /// A terminal with a bad keypad may be sprayed as well: copied stripes without success are not the keypad's doing.
+    pub(crate) fn ask_beside(&mut self, slot: Slot) {
+        let open = self.fleet[slot].incidents[Group::Pin as usize];
+        let Some(held) = self.register.get(open) else { return };
+        if held.incident.cause == Cause::PinSpray || self.fleet[slot].incidents[Group::Spray as usize] != 0 {
+            return;
+        }
+        let since = self.now.plus_ms(-self.tuning.window.minutes * 60_000);
+        let recent = || self.fleet[slot].sessions.iter().rev().take_while(move |session| session.at >= since);
+        let is_guess = |session: &&Session| {
+            session.shows(Family::Wrong) && session.has(mark::STRIPE) && !session.has(mark::RIGHT)
+        };
+        let guesses: Vec<Timestamp> = recent().filter(is_guess).map(|session| session.at).collect();
+        let (cards, sessions) = (guesses.len() as u32, recent().count() as f64);
+        let stripe = Feature::Stripe as usize;
+        // every entry here may be wrong: expected are as many as are read by stripe at all
+        let expected = sessions * (self.features.k[stripe] + 1.0) / (self.features.n[stripe] + 10.0);
+        let chance = poisson_tail(cards, expected);
+        let (Some(first), true) = (guesses.last(), cards >= self.tuning.window.spray_cards) else { return };
+        if chance > self.tuning.window.chance {
+            return;
+        }
+        let minutes = self.now.since_ms(*first) as f64 / 60_000.0;
+        let draft = Draft {
+            cause: Cause::PinSpray,
+            scope: Scope::Terminal(self.fleet[slot].id),
+            group: Group::Spray,
+            family: Some(Family::Wrong),
+            terminal: Some(slot),
+            onset: *first,
+            now: self.now,
+            confidence: self.tuning.calibrated(0.9),
+            second: Some(Cause::KeypadFault),
+            status: Status::Open,
+            evidence: vec![
+                e::CARDS_IN_WINDOW
+                    .with(-chance.max(1e-30).ln(), [f64::from(cards), minutes, decades(chance)]),
+                e::READ_BY_STRIPE.with(3.0, [f64::from(cards), f64::from(cards)]),
+            ],
+            sessions: cards,
+            alarmed: true,
+            bad: (f64::from(cards), sessions),
+        };
+        let id = self.open_or_reopen(draft);
+        self.fleet[slot].incidents[Group::Spray as usize] = id;
     }
 
     fn ask_one_window(&mut self, place: Place) -> bool {
@@ -129,7 +176,7 @@ impl Diagnosis {
                 continue;
             }
             let Some(session) = self.fleet[seen.terminal].session(seen.session) else { continue };
-            let explained = self.fleet[seen.terminal].incidents[crate::fleet::Group::Pin as usize] != 0;
+            let explained = self.fleet[seen.terminal].incidents[Group::Pin as usize] != 0;
             if session.has(mark::RIGHT) || explained {
                 continue;
             }

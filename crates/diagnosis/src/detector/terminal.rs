@@ -107,6 +107,9 @@ impl Diagnosis {
         if self.register.get(id).is_some_and(|held| is_sign_of(held, family)) {
             self.join(id, slot, number);
             self.revisit(slot, group);
+            if family == Family::Wrong {
+                self.ask_beside(slot);
+            }
             self.ask_cohorts(slot, number, family);
             return;
         }
@@ -517,6 +520,13 @@ impl Diagnosis {
             .map(|(n, _)| terminal.base.wrapping_add(n as u32))
             .collect();
         let (Some(first), Some(last)) = (numbers.first().copied(), numbers.last().copied()) else { return };
+        // what is only suspected looks for its onset anew: the first signs may have been chance
+        let (family, alarmed) = (held.family, held.alarmed);
+        let newer = family.filter(|_| !alarmed).and_then(|family| self.suspicion(slot, family));
+        let (first, last) = match newer {
+            Some(suspicion) => (suspicion.onset, self.fleet[slot].next().wrapping_sub(1)),
+            None => (first, last),
+        };
         let (counts, usual) = self.features_since(slot, first, last);
         let ranking = rank(&self.tuning.hypotheses, |cause| may_cause(cause, group), &counts, &usual);
         let Some((best, _, ln)) = ranking.causes.first().copied() else { return };
@@ -531,9 +541,16 @@ impl Diagnosis {
         let keeps = best == cause || other;
         let confidence =
             self.tuning.calibrated(if keeps { self.sure(&ranking) } else { 1.0 - ranking.probability });
-        let alarmed = ln >= self.tuning.alarm.terminal;
+        let by_cusum = family == Some(Family::Wrong)
+            && f64::from(self.fleet[slot].cusum) >= self.tuning.alarm.cusum_h
+            && ln >= self.tuning.alarm.terminal * 0.5;
+        let alarms = ln >= self.tuning.alarm.terminal || by_cusum;
+        let onset = self.fleet[slot].session(first).map(|session| session.at);
         let Some(held) = self.register.get_mut(id) else { return };
-        held.alarmed |= alarmed;
+        if alarms && !held.alarmed {
+            held.alarmed = true;
+            held.incident.onset = onset.unwrap_or(held.incident.onset);
+        }
         if other {
             held.rename(best);
         }
@@ -544,7 +561,7 @@ impl Diagnosis {
         let cause = incident.cause;
         incident.second = ranking.causes.iter().map(|ranked| ranked.0).find(|second| *second != cause);
         if incident.status == Status::Provisional || other {
-            incident.status = status;
+            incident.status = if by_cusum { Status::Open } else { status };
         }
         let moved = moved || held.incident.status != before;
         held.explain(evidence);

@@ -100,7 +100,7 @@ fn memory_has_an_end() {
 fn a_million_healthy_sessions_give_two_false_incidents_at_most() {
     let mut world = World::new(6, 2000, 60_000);
     world.live(1_000_000, 40_000.0);
-    let found: Vec<_> = world.diagnosis.incidents().iter().map(|i| (i.cause, i.scope, i.status)).collect();
+    let found: Vec<_> = world.incidents().iter().map(|i| (i.cause, i.scope, i.status)).collect();
     assert!(found.len() <= 2, "{found:?}");
 }
 
@@ -108,6 +108,8 @@ fn a_million_healthy_sessions_give_two_false_incidents_at_most() {
 fn healthy_days_are_silent() {
     let mut world = World::new(7, 150, 5000);
     world.live(30_000, 3000.0);
-    let found: Vec<(Cause, _)> = world.diagnosis.incidents().iter().map(|i| (i.cause, i.scope)).collect();
+    let found: Vec<(Cause, _)> = world.incidents().iter().map(|i| (i.cause, i.scope)).collect();
     assert_eq!(found, []);
+    let suspected = world.diagnosis.incidents().len();
+    assert!(suspected <= 12, "{suspected} suspicions that came to nothing");
 }

@@ -356,12 +356,15 @@ impl World {
         }
     }
 
-    /// Incidents that were not retracted or absorbed.
+    /// Incidents that people hear of: not retracted, absorbed or only suspected.
     pub(crate) fn incidents(&self) -> Vec<Incident> {
         self.diagnosis
             .incidents()
             .into_iter()
-            .filter(|i| !matches!(i.status, diagnosis::Status::Absorbed | diagnosis::Status::Retracted))
+            .filter(|i| {
+                use diagnosis::Status as S;
+                !matches!(i.status, S::Absorbed | S::Retracted | S::Provisional)
+            })
             .cloned()
             .collect()
     }
