@@ -7,6 +7,7 @@ pub(crate) mod cohort;
 pub(crate) mod common_point;
 pub(crate) mod exact;
 pub(crate) mod firmware;
+pub(crate) mod reasons;
 pub(crate) mod screen;
 pub(crate) mod spray;
 pub(crate) mod terminal;
