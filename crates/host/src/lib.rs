@@ -20,6 +20,7 @@ mod intake;
 mod listener;
 pub mod metrics;
 pub mod observe;
+pub mod past;
 pub mod profile;
 mod recent_keys;
 mod references;

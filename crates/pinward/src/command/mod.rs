@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Decode(decode::Options),
     /// What a response code or reason means, and what to do.
     Explain(explain::Options),
-    /// Risk rules: check a file.
+    /// Risk rules: check a file, try it on the past.
     #[command(subcommand)]
     Rules(rules::Options),
     /// Who did what: export the audit log, check an export.

@@ -1,7 +1,11 @@
-//! `pinward rules check FILE`: is this a set of risk rules, and if not, where and what instead. No host and no data are
-//! needed.
+//! `pinward rules`: is a file a set of risk rules, and if not, where and what instead; what it would have done.
 
-use std::{path::PathBuf, process::ExitCode};
+mod backtest;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use risk::{Problem, RuleSet};
@@ -10,11 +14,13 @@ use serde_json::json;
 /// Exit code for a file that is no rule set.
 const REFUSED: u8 = 1;
 
-/// Risk rules: check a file.
+/// Risk rules: check a file, try it on the past.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Options {
     /// Check a file of rules: types, names, limits; every problem with its place and a suggestion
     Check(Check),
+    /// What the rules would have done to the payments of a journal; nothing is changed
+    Backtest(backtest::Options),
 }
 
 #[derive(Debug, clap::Args)]
@@ -31,13 +37,35 @@ pub(crate) struct Check {
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     match options {
         Options::Check(options) => check(&options),
+        Options::Backtest(options) => super::wait(backtest::run(options)),
     }
 }
 
+/// Why a file is no rule set.
+pub(crate) struct Refused {
+    file: String,
+    problems: Vec<Problem>,
+}
+
+impl Refused {
+    fn tell(&self, json: bool) {
+        if json {
+            println!("{}", json!({ "ok": false, "problems": self.problems }));
+        } else {
+            self.problems.iter().for_each(|problem| eprintln!("{}", sentence(&self.file, problem)));
+        }
+    }
+}
+
+/// Reads a rule set.
+fn read_set(file: &Path) -> anyhow::Result<Result<RuleSet, Refused>> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+    Ok(RuleSet::parse(&text).map_err(|problems| Refused { file: name, problems }))
+}
+
 fn check(options: &Check) -> anyhow::Result<ExitCode> {
-    let name = options.file.display();
-    let text = std::fs::read_to_string(&options.file).with_context(|| format!("cannot read {name}"))?;
-    match RuleSet::parse(&text) {
+    match read_set(&options.file)? {
         Ok(set) if options.json => {
             let rules: Vec<_> = set.rules().collect();
             let counters: Vec<_> = set.counters().collect();
@@ -49,7 +77,8 @@ fn check(options: &Check) -> anyhow::Result<ExitCode> {
         }
         Ok(set) => {
             println!(
-                "{name}: {} rules, {} counters, {} lists; version {}",
+                "{}: {} rules, {} counters, {} lists; version {}",
+                options.file.display(),
                 set.rules().len(),
                 set.counters().len(),
                 set.lists().len(),
@@ -57,12 +86,8 @@ fn check(options: &Check) -> anyhow::Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
-        Err(problems) => {
-            if options.json {
-                println!("{}", json!({ "ok": false, "problems": problems }));
-            } else {
-                problems.iter().for_each(|problem| eprintln!("{}", sentence(&name.to_string(), problem)));
-            }
+        Err(refused) => {
+            refused.tell(options.json);
             Ok(ExitCode::from(REFUSED))
         }
     }
