@@ -14,6 +14,7 @@ mod other_bank;
 mod people;
 mod process;
 mod progress;
+mod ruling;
 mod runtime;
 mod seed;
 mod shared_keys;

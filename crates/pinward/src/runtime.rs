@@ -18,7 +18,9 @@ use crate::{
     config::Config,
     describe::Describer,
     health::Health,
-    people, seed, shared_keys,
+    people,
+    ruling::{Deeds, Ruling, Workbench},
+    seed, shared_keys,
     storage::Storage,
     watching::{self, Live, Watching, insight::Door},
 };
@@ -37,6 +39,7 @@ pub(crate) struct Running {
     signals: Option<Keeper>,
     alarms: alarm::AlarmService,
     watch: Arc<Watch>,
+    ruling: Ruling,
 }
 
 /// Starts everything; if one part cannot start, nothing runs.
@@ -73,6 +76,14 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     };
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
     health.also_ask(host.watch_upstream());
+    let deeds = Arc::<Deeds>::default();
+    let ruling = Ruling::start(storage.book(), storage.engine(), host.rules(), Arc::clone(&deeds)).await?;
+    let workbench = Workbench {
+        deeds,
+        engine: storage.engine(),
+        listeners: config.listener.clone(),
+        zone: jiff::tz::TimeZone::get(&config.host.time_zone)?,
+    };
     let signals = host.signals().map(|inbox| Keeper::start(inbox, book(&config.data)));
     let live = signals.as_ref().map(|signals| Live { signals: signals.subscribe(), since });
     let Watching { watch, known } = watching::start(config, &storage, live)?;
@@ -89,8 +100,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         sandbox: config.host.sandbox,
         insight: Arc::new(door),
         alarms: alarms.clone(),
-        // Nobody carries rules out yet: what people decide about them is kept.
-        rules: Arc::new(web::rules::RuleDesk::new(storage.book(), Arc::new(web::rules::NoRuleWork))),
+        rules: Arc::new(web::rules::RuleDesk::new(storage.book(), Arc::new(workbench))),
         health: Arc::clone(&health) as Arc<dyn web::HealthCheck>,
         metrics: Arc::new(move || metrics.render()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -101,7 +111,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let served = tokio::spawn(web::serve(listener, router, async move {
         let _ = stopped.await;
     }));
-    Ok(Running { host, console, stop_console, served, storage, health, signals, alarms, watch })
+    Ok(Running { host, console, stop_console, served, storage, health, signals, alarms, watch, ruling })
 }
 
 impl Running {
@@ -138,6 +148,7 @@ impl Running {
         self.host.shutdown().await;
         let _ = self.stop_console.send(());
         let _ = self.served.await;
+        self.ruling.stop().await;
         self.watch.stop().await;
         if let Some(signals) = self.signals {
             signals.stop().await;

@@ -18,7 +18,7 @@ pub(crate) mod key;
 mod load;
 mod migrate;
 mod pos;
-mod rules;
+pub(crate) mod rules;
 mod serve;
 mod staff;
 mod tail;

@@ -1,6 +1,7 @@
 //! `pinward rules`: is a file a set of risk rules, and if not, where and what instead; what it would have done.
 
 mod backtest;
+pub(crate) mod past;
 
 use std::{
     path::{Path, PathBuf},

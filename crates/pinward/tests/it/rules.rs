@@ -5,9 +5,12 @@ use std::{
     process::{Command, Output},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::sandbox::{PROGRAM, Sandbox};
+use crate::{
+    diagnosis::api,
+    sandbox::{PROGRAM, Sandbox},
+};
 
 const STARTER: &str = include_str!("../../../risk/rules/starter.toml");
 
@@ -108,4 +111,45 @@ fn a_backtest_judges_the_payments_of_a_journal_and_changes_nothing() {
     assert_eq!(nothing["candidate"]["events"], 0);
     let wrong = run(&["--from", "yesterday"]);
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+/// Two people make a rule live; it declines from then on, counts what it did, goes on after a restart, and stops when it is
+/// taken back.
+#[test]
+fn what_two_people_publish_is_carried_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let sandbox = Sandbox::start(&data, &[]);
+    let text = "name = 'small'\n[[rule]]\nid = 'not-so-much'\nname = { zh = 'x', en = 'x' }\ngroup = 'x'\n\
+                phase = 'authorize'\nwhen = 'amount > 10000'\n\
+                action = 'decline'\nreason = 'suspected-fraud'\nmode = 'live'\nowner = 'x'\nscore = 50\n";
+    let drafted = api(&data, "POST", "/api/v1/rules", &json!({ "text": text }));
+    let digest = drafted["version"].as_str().unwrap_or_else(|| panic!("{drafted:#}")).to_owned();
+    let at = |step: &str| format!("/api/v1/rules/{digest}/{step}");
+    let pays = |what: &str| {
+        sandbox.play_text(&format!(
+            "terminal T1\ncard C1 product debit-standard\nT1: sign-in -> 00\nT1: sale C1 101.00 pin right -> {what}\n"
+        ));
+    };
+    pays("00");
+    for by in ["sun.yue", "sun.yue"] {
+        api(&data, "POST", &at("publish"), &json!({ "by": by }));
+    }
+    pays("00");
+    let live = api(&data, "POST", &at("publish"), &json!({ "by": "wang.wei" }));
+    assert_eq!(live["state"], "live", "{live:#}");
+    // The host hears of it within a second; a busy machine may need longer.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    pays("59");
+    sandbox.stop();
+
+    let again = Sandbox::start(&data, &[]);
+    again.play_text(
+        "terminal T1\ncard C1 product debit-standard\nT1: sign-in -> 00\nT1: sale C1 102.00 pin right -> 59\n\
+         T1: sale C1 99.00 pin right -> 00\nT1: sale C1 103.00 pin wrong -> 55\n",
+    );
+    api(&data, "POST", &at("demote"), &json!({ "by": "sun.yue" }));
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    again.play_text("terminal T1\ncard C1 product debit-standard\nT1: sign-in -> 00\nT1: sale C1 104.00 pin right -> 00\n");
+    again.stop();
 }

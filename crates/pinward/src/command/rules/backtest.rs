@@ -5,26 +5,22 @@ use std::{
     fmt::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::Context as _;
-use host::{observe::Observer, past::Past};
+use host::past::Past;
 use jiff::{civil::Date, tz::TimeZone};
 use model::Timestamp;
-use risk::{
-    Limits, RuleEngine, RuleSet,
-    backtest::{Backtest, Case, Label, Labelled, Report, SetReport, Settings},
-};
+use risk::backtest::{Label, Labelled, Report, SetReport, Settings};
 use serde::Deserialize;
 use serde_json::json;
-use store::Engine;
 
-use super::read_set;
+use super::{
+    past::{self, Span},
+    read_set,
+};
 use crate::{command::Usage, config, progress::Progress, storage::Place};
-
-/// Entries that are read at once.
-const PAGE: usize = 1024;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -101,10 +97,17 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     let storage = place.open_beside_no_host().await?;
     let settings = Settings { examples: options.examples, ..Settings::default() };
-    let test = Backtest::new(engine(sets.0), sets.1.map(engine), from.unwrap_or(Timestamp(0)), settings);
-    let past = Past::new(&reading.listener, zone);
     let span = Span { from, to };
-    let tested = judged(storage.engine().as_ref(), past, test, span, &labels).await;
+    let test = past::test(sets.0, sets.1, span, settings);
+    let entries = Past::new(&reading.listener, zone);
+    let bar = Mutex::new(None);
+    let progress = |played: u64, of: u64| {
+        let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
+        let (shown, already) = bar.get_or_insert_with(|| (Progress::of(of), 0));
+        shown.advance(played.saturating_sub(*already));
+        *already = played;
+    };
+    let tested = past::judged(storage.engine().as_ref(), entries, test, span, &labels, &progress).await;
     storage.close().await?;
     let report = tested?;
     if options.json {
@@ -113,16 +116,6 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         print!("{}", as_text(&report));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-#[derive(Clone, Copy)]
-struct Span {
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
-}
-
-fn engine(set: RuleSet) -> RuleEngine {
-    RuleEngine::new(Arc::new(set), Limits::default())
 }
 
 fn reading(data: &Path) -> anyhow::Result<Reading> {
@@ -157,47 +150,6 @@ fn labels(file: &Path) -> anyhow::Result<HashMap<String, Label>> {
             }
         })
         .collect()
-}
-
-/// Reads the journal, from as far before the span as the windows reach, and feeds each payment.
-async fn judged(
-    engine: &dyn Engine,
-    mut past: Past,
-    mut test: Backtest,
-    span: Span,
-    labels: &HashMap<String, Label>,
-) -> anyhow::Result<Report> {
-    let mut after = match span.from {
-        Some(from) => engine.place_before(from.plus_ms(-test.history_ms())).await?,
-        None => 0,
-    };
-    let end = match span.to {
-        Some(to) => engine.place_before(to).await?,
-        None => engine.journal_end().await?,
-    };
-    let mut progress = Progress::of(end.saturating_sub(after));
-    while after < end {
-        let entries = engine.entries(after, PAGE).await?;
-        let Some((last, _)) = entries.last() else { break };
-        let (before, last) = (after, *last);
-        for (place, entry) in entries.iter().filter(|(place, _)| *place <= end) {
-            if let Some(id) = Observer::terminal_of(entry).filter(|id| !past.observer().knows(id))
-                && let Some(terminal) = engine.terminal(&id).await?
-            {
-                past.observer().learn(&terminal.record);
-            }
-            let Some(payment) = past.payment(*place, entry) else { continue };
-            if span.to.is_some_and(|to| entry.at >= to) {
-                continue;
-            }
-            let (event, reference) = (payment.event(), payment.rrn().to_string());
-            let label = labels.get(&reference).copied();
-            test.feed(&Case { event, outcome: event, reference: &reference, label });
-        }
-        after = last;
-        progress.advance(last.min(end) - before);
-    }
-    Ok(test.report())
 }
 
 fn as_json(report: &Report, span: Span) -> serde_json::Value {
