@@ -4,8 +4,8 @@
 //! Everything shown is masked already by the archive. This crate knows no ISO 8583, no SQL and no key: the binary
 //! hands in a [`MessageDescriber`] for messages, an archive for what happened, and [`HealthCheck`] for how the host is.
 //!
-//! What changes something is a form ([`views::deeds`]); there is no sign-in yet, so [`bind`] refuses every address that
-//! another machine could reach.
+//! Whoever asks is an [`actor`], each address says what it [`needs`], and what changes something goes through one place
+//! ([`perform`], [`views::deeds`]). There is no TLS yet, so [`bind`] refuses every address that another machine could reach.
 
 mod actor;
 mod api;

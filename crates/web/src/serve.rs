@@ -1,4 +1,4 @@
-//! Listening. There is no staff sign-in yet, so the console listens only where this machine alone can reach it.
+//! Listening. The console has no TLS yet, so it listens only where this machine alone can reach it.
 
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
@@ -13,7 +13,7 @@ const GRACE: Duration = Duration::from_secs(3);
 pub enum BindError {
     /// Another machine could reach it.
     #[error(
-        "the console listens on this machine only (127.0.0.1 or [::1]) until staff sign-in exists, not on {0}"
+        "the console listens on this machine only (127.0.0.1 or [::1]) until it speaks TLS, not on {0}"
     )]
     NotLoopback(SocketAddr),
     /// The address is taken or not ours.
