@@ -197,7 +197,7 @@ impl Stage<'_> {
         cards.sort_by(|a, b| a.pan.reveal().cmp(b.pan.reveal()));
         let mut terminals = Vec::new();
         for _ in 0..4 {
-            terminals.push(self.terminal(false).await?);
+            terminals.push(self.terminal_of_another_shop().await?);
         }
         for (at, card) in cards.iter().enumerate() {
             let many = terminals.len();

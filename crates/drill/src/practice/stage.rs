@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use model::{Amount, KeyScheme, Kind, Pan, TerminalId};
+use model::{Amount, KeyScheme, Kind, MerchantId, Pan, TerminalId};
 use simulator::{
     Answer, Sandbox, Terminal, TerminalError, Varied,
     memory::OwedReversal,
@@ -94,6 +94,8 @@ pub(super) struct Stage<'s> {
     pace: Duration,
     tell: &'s mut (dyn FnMut(&Seen) + Send),
     taken: Vec<TerminalId>,
+    /// The shop of the first terminal.
+    shop: Option<MerchantId>,
 }
 
 impl<'s> Stage<'s> {
@@ -104,7 +106,7 @@ impl<'s> Stage<'s> {
         tell: &'s mut (dyn FnMut(&Seen) + Send),
     ) -> Self {
         let chance = Chance::new(how.seed, scene);
-        Self { sandbox, chance, pace: how.pace, tell, taken: Vec::new() }
+        Self { sandbox, chance, pace: how.pace, tell, taken: Vec::new(), shop: None }
     }
 
     /// Cards of our own, in an order of the seed's.
@@ -119,16 +121,43 @@ impl<'s> Stage<'s> {
         if cards.len() == count { Ok(cards) } else { Err(NotPlayed::TooFew("cards")) }
     }
 
-    /// A terminal that nobody uses, signed in; with derived keys if that is asked for.
+    /// A terminal that nobody uses, signed in; with derived keys if that is asked for. Of the shop of the first one, if that
+    /// has another: people who go on elsewhere do not fly.
     pub(super) async fn terminal(&mut self, dukpt: bool) -> Result<Terminal, NotPlayed> {
+        let shop = self.shop;
+        match self.terminal_where(dukpt, |entry| shop.is_none_or(|shop| entry.mid == shop)).await {
+            Err(NotPlayed::TooFew(_)) => self.terminal_where(dukpt, |_| true).await,
+            other => other,
+        }
+    }
+
+    /// The same, of another shop than those before.
+    pub(super) async fn terminal_of_another_shop(&mut self) -> Result<Terminal, NotPlayed> {
+        let taken = self.taken.clone();
+        let shops: Vec<MerchantId> =
+            self.sandbox.all_terminals().filter(|e| taken.contains(&e.tid)).map(|e| e.mid).collect();
+        self.terminal_where(false, |entry| !shops.contains(&entry.mid)).await
+    }
+
+    async fn terminal_where(
+        &mut self,
+        dukpt: bool,
+        belongs: impl Fn(&TerminalEntry) -> bool,
+    ) -> Result<Terminal, NotPlayed> {
         let wanted = if dukpt { KeyScheme::TdesDukpt } else { KeyScheme::Tdes };
         let fits = |entry: &&TerminalEntry| {
             let id = entry.tid.as_str();
             // Those with lasting faults have stories of their own.
-            entry.listener == LISTENER && entry.keys.scheme() == wanted && !id.starts_with('T')
+            entry.listener == LISTENER
+                && entry.keys.scheme() == wanted
+                && !id.starts_with('T')
+                && belongs(entry)
         };
         let free: Vec<TerminalId> =
             self.sandbox.all_terminals().filter(fits).map(|entry| entry.tid).collect();
+        if free.is_empty() {
+            return Err(NotPlayed::TooFew("free terminals"));
+        }
         let first = self.chance.below(free.len());
         for at in 0..free.len() {
             let id = free[(first + at) % free.len()];
@@ -139,6 +168,7 @@ impl<'s> Stage<'s> {
             let Ok(mut terminal) = opened else { continue };
             terminal.sign_in().await?;
             self.taken.push(id);
+            self.shop = self.shop.or(self.sandbox.terminal(id).map(|entry| entry.mid));
             return Ok(terminal);
         }
         Err(NotPlayed::TooFew("free terminals"))

@@ -99,7 +99,7 @@ fn form(state: &Shared, visit: &Visit, next: &Next, username: &str, wrong: bool)
         section class="card narrow" aria-labelledby="sign-in" {
             h2 id="sign-in" { (say.t("sign-in-title")) }
             @if wrong { p class="problem" role="alert" id="wrong" { (say.t("sign-in-wrong")) } }
-            form method="post" action="/sign-in" class="stacked" {
+            form method="post" action="/sign-in" class="rows" {
                 input type="hidden" name="next" value=(next.address());
                 (field("username", &say.t("sign-in-username"), "text", "username", username, wrong))
                 (field("password", &say.t("sign-in-password"), "password", "current-password", "", wrong))
@@ -240,7 +240,7 @@ fn set_up_markup(visit: &Visit, link: &str, enrolment: &Enrolment, wrong: Option
         section class="card narrow" aria-labelledby="set-up" {
             h2 id="set-up" { (say.with("set-up-for", [("name", enrolment.name.as_str().into())])) }
             @if let Some(key) = wrong { p class="problem" role="alert" id="wrong" { (say.t(key)) } }
-            form method="post" action="/set-up" class="stacked" {
+            form method="post" action="/set-up" class="rows" {
                 input type="hidden" name="link" value=(link);
                 (field("password", &say.t("set-up-password"), "password", "new-password", "", wrong.is_some()))
                 (field("again", &say.t("set-up-again"), "password", "new-password", "", wrong.is_some()))
