@@ -10,7 +10,13 @@ use serde::{Deserialize, Serialize};
 use staff::Permission;
 use store::{DeskWork, WorkError, journal::DeskAction};
 
-use crate::{actor::Actor, error::Failure, format::now, router::Shared};
+use crate::{
+    actor::Actor,
+    error::Failure,
+    format::now,
+    insight::{Deed, Done},
+    router::Shared,
+};
 
 /// The longest reason.
 const WHY_MAX: usize = 500;
@@ -27,6 +33,11 @@ pub(crate) enum Action {
         pan: String,
         /// What.
         what: desk::Action,
+    },
+    /// Gives back the tries that an incident cost its cards.
+    RestoreTries {
+        /// The incident.
+        incident: u64,
     },
 }
 
@@ -52,6 +63,7 @@ impl Action {
                 }
                 desk::Action::Unblock => Permission::UnblockCard,
             },
+            Self::RestoreTries { .. } => Permission::RestoreTries,
         }
     }
 
@@ -59,6 +71,7 @@ impl Action {
     fn object(&self) -> (&'static str, String) {
         match self {
             Self::Card { card, .. } => ("card", card.to_string()),
+            Self::RestoreTries { incident } => ("incident", incident.to_string()),
         }
     }
 
@@ -66,6 +79,7 @@ impl Action {
     fn verb(&self) -> String {
         match self {
             Self::Card { what, .. } => format!("card.{}", DeskAction::name(*what)),
+            Self::RestoreTries { .. } => "incident.restore-tries".to_owned(),
         }
     }
 
@@ -73,19 +87,39 @@ impl Action {
     pub(crate) fn consequence(&self) -> String {
         match self {
             Self::Card { pan, what, .. } => format!("{} {pan}", DeskAction::name(*what)),
+            Self::RestoreTries { incident } => {
+                format!("restore the tries that incident {incident} cost, on every card that waits for them")
+            }
         }
     }
 
-    async fn perform(&self, state: &Shared, actor: &str, why: &str) -> Result<String, Failure> {
+    /// Does it in the name of who asked; `checker` is the second person, if one decided.
+    async fn perform(
+        &self,
+        state: &Shared,
+        maker: &str,
+        checker: Option<&str>,
+        why: &str,
+    ) -> Result<String, Failure> {
+        let actor =
+            checker.map_or_else(|| maker.to_owned(), |checker| format!("{maker}, approved by {checker}"));
         match self {
+            Self::RestoreTries { incident } => {
+                let deed = Deed::RestoreTries {
+                    incident: *incident,
+                    reviewer: checker.unwrap_or_default().to_owned(),
+                    why: why.to_owned(),
+                };
+                let done = state.web.insight.act(deed, maker, now()).await?;
+                Ok(format!("{}: {} cards", self.consequence(), done.changed))
+            }
             Self::Card { card, what, .. } => {
                 let store = state
                     .web
                     .store
                     .as_ref()
                     .ok_or_else(|| Failure::Conflict("this console only shows".to_owned()))?;
-                let mut work =
-                    DeskWork { action: *what, actor: actor.to_owned(), why: why.to_owned(), now: now() };
+                let mut work = DeskWork { action: *what, actor, why: why.to_owned(), now: now() };
                 match store.with_card(card, &mut work).await {
                     Ok(_) => Ok(self.consequence()),
                     Err(WorkError::Decide(error)) => Err(Failure::Conflict(error.to_string())),
@@ -118,7 +152,7 @@ pub(crate) async fn ask(state: &Shared, by: &Actor, action: Action, why: &str) -
             Proposed::DoIt => {}
         }
     }
-    let done = action.perform(state, by.name(), why).await;
+    let done = action.perform(state, by.name(), None, why).await;
     note(state, by, &action, why, done.is_ok()).await?;
     done.map(Asked::Done)
 }
@@ -130,8 +164,7 @@ pub(crate) async fn approve(state: &Shared, by: &Actor, id: &str, shown: &str) -
     let action: Action = proposal
         .read(|text| serde_json::from_str(text).ok())
         .ok_or_else(|| Failure::Conflict("this program does not know the action".to_owned()))?;
-    let actor = format!("{}, approved by {}", proposal.maker.name, by.name());
-    let done = action.perform(state, &actor, &proposal.why).await;
+    let done = action.perform(state, &proposal.maker.name, Some(by.name()), &proposal.why).await;
     note(state, by, &action, &proposal.why, done.is_ok()).await?;
     let result = match &done {
         Ok(result) => result.clone(),
@@ -139,6 +172,35 @@ pub(crate) async fn approve(state: &Shared, by: &Actor, id: &str, shown: &str) -
     };
     office.done(&by.0, id, &result).await?;
     done
+}
+
+/// Does what one person may do alone about verdicts, incidents and terminals, and writes it into the log.
+pub(crate) async fn deed(state: &Shared, by: &Actor, deed: Deed) -> Result<Done, Failure> {
+    let (verb, kind, id, why) = match &deed {
+        Deed::RestoreTries { incident, why, .. } => {
+            ("incident.restore-tries", "incident", incident.to_string(), why.clone())
+        }
+        Deed::Confirm { rrn, why } => ("verdict.confirm", "transaction", rrn.clone(), why.clone()),
+        Deed::Contradict { rrn, why, .. } => ("verdict.contradict", "transaction", rrn.clone(), why.clone()),
+        Deed::Handle { incident, note, .. } => {
+            ("incident.handle", "incident", incident.to_string(), note.clone())
+        }
+        Deed::Answer { incident, name, .. } => {
+            ("incident.answer", "incident", incident.to_string(), name.clone())
+        }
+        Deed::SuspendTerminal { terminal, why } => {
+            ("terminal.suspend", "terminal", terminal.clone(), why.clone())
+        }
+        Deed::ForceSignIn { terminal, why } => {
+            ("terminal.force-sign-in", "terminal", terminal.clone(), why.clone())
+        }
+    };
+    let done = state.web.insight.act(deed, by.name(), now()).await;
+    if let Some(office) = &state.web.office {
+        let noted = if done.is_ok() { Noted::done(verb) } else { Noted::refused(verb) };
+        office.note(&by.0, noted.about(kind, &id).because(&why)).await?;
+    }
+    Ok(done?)
 }
 
 async fn note(state: &Shared, by: &Actor, action: &Action, why: &str, done: bool) -> Result<(), Failure> {

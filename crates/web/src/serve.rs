@@ -12,9 +12,7 @@ const GRACE: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Another machine could reach it.
-    #[error(
-        "the console listens on this machine only (127.0.0.1 or [::1]) until it speaks TLS, not on {0}"
-    )]
+    #[error("the console listens on this machine only (127.0.0.1 or [::1]) until it speaks TLS, not on {0}")]
     NotLoopback(SocketAddr),
     /// The address is taken or not ours.
     #[error("cannot listen on {address}")]

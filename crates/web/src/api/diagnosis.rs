@@ -13,8 +13,8 @@ use super::{body::ApiBody, incident_schema as schema, incidents::words};
 use crate::{
     actor::Actor,
     error::{Failure, Problem},
-    format::now,
     insight::{Deed, Insight},
+    perform,
     router::Shared,
 };
 
@@ -94,7 +94,7 @@ pub(crate) async fn feedback(
     } else {
         Deed::Contradict { rrn: rrn.clone(), cause, why }
     };
-    state.web.insight.act(deed, actor.name(), now()).await?;
+    perform::deed(&state, &actor, deed).await?;
     diagnosis(&state, &rrn).await.map(Json)
 }
 
@@ -142,7 +142,7 @@ pub(crate) async fn suspend(
     ApiBody(body): ApiBody<WhyBody>,
 ) -> Result<Json<schema::Done>, Failure> {
     let deed = Deed::SuspendTerminal { terminal, why: words("why", &body.why)? };
-    let done = state.web.insight.act(deed, actor.name(), now()).await?;
+    let done = perform::deed(&state, &actor, deed).await?;
     Ok(Json(schema::Done { changed: done.changed }))
 }
 
@@ -167,6 +167,6 @@ pub(crate) async fn force_sign_in(
     ApiBody(body): ApiBody<WhyBody>,
 ) -> Result<Json<schema::Done>, Failure> {
     let deed = Deed::ForceSignIn { terminal, why: words("why", &body.why)? };
-    let done = state.web.insight.act(deed, actor.name(), now()).await?;
+    let done = perform::deed(&state, &actor, deed).await?;
     Ok(Json(schema::Done { changed: done.changed }))
 }

@@ -3,6 +3,8 @@
 use axum::{
     Json,
     extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use store::StoreError;
@@ -12,8 +14,8 @@ use super::{body::ApiBody, incident_schema as schema, query::ApiQuery, register}
 use crate::{
     actor::Actor,
     error::{Failure, Problem},
-    format::now,
     insight::{AnswerKind, Deed, Handling, IncidentDetail, Insight},
+    perform::{self, Action},
     router::Shared,
     service,
 };
@@ -117,7 +119,7 @@ pub(crate) async fn set_status(
         _ => return Err(Failure::not_understood("status", "open, acknowledged or closed")),
     };
     let deed = Deed::Handle { incident, handling, note: words("note", &body.note)? };
-    state.web.insight.act(deed, actor.name(), now()).await?;
+    perform::deed(&state, &actor, deed).await?;
     shown(&state, &detail(&state, incident).await?).await.map(Json)
 }
 
@@ -142,6 +144,7 @@ pub(crate) struct RestoreBody {
     request_body = RestoreBody,
     responses(
         (status = 200, description = "What became of each card.", body = schema::RestoredCards),
+        (status = 202, description = "Asked for by somebody who signed in: it waits for a second person.", body = super::cards::Answered),
         (status = 403, description = "Asked for by a page from elsewhere.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such incident.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It does not fit what is.", body = Problem, content_type = "application/problem+json"),
@@ -154,13 +157,18 @@ pub(crate) async fn restore_tries(
     Path(id): Path<String>,
     actor: Actor,
     ApiBody(body): ApiBody<RestoreBody>,
-) -> Result<Json<schema::RestoredCards>, Failure> {
+) -> Result<Response, Failure> {
     let incident = number(&id)?;
+    if actor.is_signed_in() {
+        let why = words("why", &body.why)?;
+        let asked = perform::ask(&state, &actor, Action::RestoreTries { incident }, &why).await?;
+        let answer: (StatusCode, Json<super::cards::Answered>) = asked.into();
+        return Ok(answer.into_response());
+    }
     let (why, reviewer) = (words("why", &body.why)?, words("reviewer", &body.reviewer)?);
-    let done =
-        state.web.insight.act(Deed::RestoreTries { incident, why, reviewer }, actor.name(), now()).await?;
+    let done = perform::deed(&state, &actor, Deed::RestoreTries { incident, why, reviewer }).await?;
     let detail = detail(&state, incident).await?;
-    Ok(Json(schema::RestoredCards::new(incident, done.changed, &detail.harmed)))
+    Ok(Json(schema::RestoredCards::new(incident, done.changed, &detail.harmed)).into_response())
 }
 
 /// What answered an incident.
@@ -200,7 +208,7 @@ pub(crate) async fn answer(
     if name.is_empty() {
         return Err(Failure::not_understood("name", "a name or version"));
     }
-    state.web.insight.act(Deed::Answer { incident, kind, name }, actor.name(), now()).await?;
+    perform::deed(&state, &actor, Deed::Answer { incident, kind, name }).await?;
     shown(&state, &detail(&state, incident).await?).await.map(Json)
 }
 

@@ -14,8 +14,8 @@ use store::archive::TransactionRow;
 use crate::{
     actor::Actor,
     error::Failure,
-    format::now,
     insight::{AnswerKind, Deed, Handling, IncidentDetail, IncidentView},
+    perform::{self, Action, Asked},
     router::Shared,
     visit::{Visit, encode},
 };
@@ -95,12 +95,17 @@ pub(crate) async fn restore(
     Path(incident): Path<u64>,
     Form(typed): Form<Typed>,
 ) -> Result<Redirect, Failure> {
+    if actor.is_signed_in() {
+        let asked = perform::ask(&state, &actor, Action::RestoreTries { incident }, &typed.why()?).await?;
+        let Asked::Waits(proposal) = asked else { return Ok(typed.back("restored", 0)) };
+        return Ok(Redirect::to(&format!("/proposals#{proposal}")));
+    }
     let reviewer = text("reviewer", &typed.reviewer, NAME_MAX)?;
     if reviewer.eq_ignore_ascii_case(actor.name()) {
         return Err(Failure::not_understood("reviewer", "somebody else"));
     }
     let deed = Deed::RestoreTries { incident, reviewer, why: typed.why()? };
-    let done = state.web.insight.act(deed, actor.name(), now()).await?;
+    let done = perform::deed(&state, &actor, deed).await?;
     Ok(Typed { incident: incident.to_string(), ..typed }.back("restored", done.changed))
 }
 
@@ -116,7 +121,7 @@ pub(crate) async fn contradict(
         name => Some(name.parse().map_err(|_| Failure::not_understood("cause", "the name of a cause"))?),
     };
     let deed = Deed::Contradict { rrn: rrn.clone(), cause, why: typed.why()? };
-    let done = state.web.insight.act(deed, actor.name(), now()).await?;
+    let done = perform::deed(&state, &actor, deed).await?;
     Ok(Typed { rrn, ..typed }.back("contradicted", done.changed))
 }
 
@@ -131,7 +136,7 @@ pub(crate) async fn handle(
     let handling =
         handling.ok_or_else(|| Failure::not_understood("handling", "open, acknowledged or closed"))?;
     let deed = Deed::Handle { incident, handling, note: typed.why()? };
-    let done = state.web.insight.act(deed, actor.name(), now()).await?;
+    let done = perform::deed(&state, &actor, deed).await?;
     Ok(Typed { incident: incident.to_string(), rrn: String::new(), ..typed }.back("handled", done.changed))
 }
 
@@ -145,7 +150,7 @@ pub(crate) async fn answer(
     let kind = AnswerKind::ALL.into_iter().find(|k| k.name() == typed.kind);
     let kind = kind.ok_or_else(|| Failure::not_understood("kind", "rule, firmware, training or other"))?;
     let deed = Deed::Answer { incident, kind, name: text("name", &typed.name, NAME_MAX)? };
-    let done = state.web.insight.act(deed, actor.name(), now()).await?;
+    let done = perform::deed(&state, &actor, deed).await?;
     Ok(Typed { incident: incident.to_string(), rrn: String::new(), ..typed }.back("answered", done.changed))
 }
 
@@ -157,7 +162,7 @@ pub(crate) async fn suspend(
     Form(typed): Form<Typed>,
 ) -> Result<Redirect, Failure> {
     let deed = Deed::SuspendTerminal { terminal, why: typed.why()? };
-    let done = state.web.insight.act(deed, actor.name(), now()).await?;
+    let done = perform::deed(&state, &actor, deed).await?;
     Ok(typed.back("suspended", done.changed))
 }
 
@@ -169,7 +174,7 @@ pub(crate) async fn sign_in(
     Form(typed): Form<Typed>,
 ) -> Result<Redirect, Failure> {
     let deed = Deed::ForceSignIn { terminal, why: typed.why()? };
-    let done = state.web.insight.act(deed, actor.name(), now()).await?;
+    let done = perform::deed(&state, &actor, deed).await?;
     Ok(typed.back("sign-in", done.changed))
 }
 

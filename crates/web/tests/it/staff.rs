@@ -249,6 +249,38 @@ async fn two_people_lift_a_block_and_one_does_not() {
 }
 
 #[tokio::test]
+async fn tries_are_given_back_by_two_and_the_log_says_so() {
+    let world = World::new(false).await;
+    for (name, role) in [("boss", Role::Supervisor), ("agent", Role::Agent), ("audit", Role::Auditor)] {
+        world.account(name, role).await;
+    }
+    let (boss, agent, auditor) =
+        (world.token("boss").await, world.token("agent").await, world.token("audit").await);
+    let ask = async |token: &str, method: &str, path: &str, body: Value| {
+        let bearer = format!("Bearer {token}");
+        world.ask(method, path, &[JSON, ("authorization", &bearer)], body.to_string()).await
+    };
+    let open = ask(&agent, "GET", "/api/v1/incidents", Value::Null).await.json();
+    let id = open["data"][0]["id"].as_u64().unwrap();
+    let restore = format!("/api/v1/incidents/{id}/restore-tries");
+    let asked = ask(&agent, "POST", &restore, json!({ "why": "keypad replaced" })).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.text);
+    let proposal = asked.json()["proposal"].as_str().unwrap().to_owned();
+    let waiting = ask(&boss, "GET", "/api/v1/proposals", Value::Null).await.json();
+    let shown = waiting["data"][0]["shown"].as_str().unwrap().to_owned();
+    let approve = format!("/api/v1/proposals/{proposal}/approve");
+    let done = ask(&boss, "POST", &approve, json!({ "shown": shown })).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.text);
+    let log = ask(&auditor, "GET", "/api/v1/audit", Value::Null).await.json();
+    let actions: Vec<&str> =
+        log["data"].as_array().unwrap().iter().map(|record| record["action"].as_str().unwrap()).collect();
+    assert_eq!(
+        &actions[..4],
+        ["proposal.do", "incident.restore-tries", "proposal.approve", "proposal.propose"]
+    );
+}
+
+#[tokio::test]
 async fn a_link_sets_up_an_account_once() {
     let world = World::new(false).await;
     let by = Actor {
