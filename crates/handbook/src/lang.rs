@@ -71,17 +71,21 @@ impl fmt::Display for Lang {
 /// One text in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Bilingual {
+pub struct Bilingual {
     zh: String,
     en: String,
 }
 
 impl Bilingual {
-    pub(crate) fn new(zh: String, en: String) -> Self {
+    /// Of two texts.
+    #[must_use]
+    pub fn new(zh: String, en: String) -> Self {
         Self { zh, en }
     }
 
-    pub(crate) fn get(&self, lang: Lang) -> &str {
+    /// The one in this language.
+    #[must_use]
+    pub fn get(&self, lang: Lang) -> &str {
         lang.pick(&self.zh, &self.en)
     }
 }

@@ -26,12 +26,12 @@ pub use cause_page::causes_page;
 pub use cause_text::{CauseFacts, CauseText, Role, cause_text, cause_texts};
 pub use evidence_text::{EvidenceText, evidence_text, evidence_texts};
 pub use label::{Labels, labels};
-pub use lang::Lang;
+pub use lang::{Bilingual, Lang};
 pub use reason_text::{Audience, ReasonText, TryCharged, reason, reasons};
 pub use response_code::{
     Cause, Class, CodeEntry, CounterEffect, Source, code, codes, family_text, unknown_code_prompt,
 };
-pub use sentence::{Facts, LockEnd};
+pub use sentence::{Facts, LockEnd, Sentence, SentenceError};
 
 #[cfg(test)]
 mod tests;

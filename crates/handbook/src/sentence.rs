@@ -92,7 +92,7 @@ fn money(amount: Amount, currency: Currency) -> String {
 
 /// A sentence of the data, read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sentence(Vec<Part>);
+pub struct Sentence(Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -108,18 +108,24 @@ enum Piece {
 
 /// A sentence that is written wrongly.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SentenceError {
+pub enum SentenceError {
+    /// A fact that there is not.
     #[error("no such placeholder: {{{0}}}")]
     UnknownPlaceholder(String),
+    /// A fact outside brackets.
     #[error("{{{0}}} stands outside [ ]: without that fact the sentence would not be whole")]
     BareFact(String),
+    /// Brackets that do not match.
     #[error("unbalanced {{ }} or [ ], or one [ ] within another")]
     Unbalanced,
 }
 
 impl Sentence {
     /// Reads the notation that is explained at the top of this file; `names` are the facts that there are.
-    pub(crate) fn parse(text: &str, names: &[&str]) -> Result<Self, SentenceError> {
+    ///
+    /// # Errors
+    /// [`SentenceError`].
+    pub fn parse(text: &str, names: &[&str]) -> Result<Self, SentenceError> {
         let mut parts = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
@@ -141,7 +147,8 @@ impl Sentence {
     }
 
     /// The sentence about one case; `fact` says what is known.
-    pub(crate) fn fill(&self, fact: &dyn Fn(&str) -> Option<String>) -> String {
+    #[must_use]
+    pub fn fill(&self, fact: &dyn Fn(&str) -> Option<String>) -> String {
         self.0
             .iter()
             .filter_map(|part| match part {
