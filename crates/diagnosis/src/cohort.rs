@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use model::{MerchantId, Timestamp};
 
 use crate::{
-    fleet::Slot, memory::QuickMap, observation::Symbol, session::Family, stats::Beta, tuning::Tuning,
+    fleet::Slot, memory::QuickMap, observation::Symbol, pace::Mean, session::Family, stats::Beta,
+    tuning::Tuning,
 };
 
 /// What a cohort has in common.
@@ -66,6 +67,8 @@ pub(crate) struct Cohort {
     pub incidents: [u64; Family::COUNT],
     /// Arms of the comparison of firmware within a merchant.
     pub arms: Vec<crate::detector::firmware::Arm>,
+    /// How long exchanges take over it.
+    pub line: Mean,
 }
 
 /// All of them.
@@ -113,6 +116,7 @@ impl Cohorts {
             recovers_lately: (tuning.verdict.recovers * (1.0 - tuning.verdict.wrong_forgotten)) as f32,
             incidents: [0; Family::COUNT],
             arms: Vec::new(),
+            line: Mean::default(),
         });
         let place = self.all.len() as Place;
         self.places.insert(common, place);

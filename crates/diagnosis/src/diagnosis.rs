@@ -4,10 +4,12 @@
 //! signs wake the detectors: wider scopes first, so that one broken zone key is one incident and not one at every terminal.
 //! Everything else here is bookkeeping: sessions that settle are learnt as usual, open incidents are kept up to date.
 
-use model::{CardId, Rrn, Timestamp};
+use std::ops::Range;
+
+use model::{CardId, Rrn, TerminalId, Timestamp};
 
 use crate::{
-    Change, Diagnose, Incident, Observation, Verdict, What,
+    Change, Diagnose, Incident, Observation, Suspicion, Verdict, What,
     card::Card,
     cohort::{Cohorts, Common},
     detector::{agents::Agents, common_point::CashOuts, firmware::Versions},
@@ -15,6 +17,7 @@ use crate::{
     hypothesis::{Counts, Feature},
     memory::Remembered,
     observation::Symbol,
+    pace::{Fleetwide, Pace},
     refusal::Refusals,
     register::Register,
     session::{Family, Outcome, mark},
@@ -43,6 +46,8 @@ pub struct Diagnosis {
     pub(crate) families: [(f64, f64); Family::COUNT],
     /// The same shares lately: a moving mean over some hundred sessions of the whole fleet.
     pub(crate) lately: [f64; Family::COUNT],
+    /// How long PIN entries and exchanges take in the whole fleet.
+    pub(crate) paces: [Fleetwide; Pace::COUNT],
     pub(crate) now: Timestamp,
     /// Rises with every gap: windows that began in an earlier epoch are void.
     pub(crate) epoch: u32,
@@ -87,6 +92,7 @@ impl Diagnosis {
             (Feature::Small, usual.small),
             (Feature::Neighbour, usual.neighbour),
             (Feature::Slow, usual.slow),
+            (Feature::Quick, usual.quick),
             (Feature::Proven, usual.proven),
             (Feature::Changed, usual.changed),
         ] {
@@ -107,6 +113,7 @@ impl Diagnosis {
             features,
             lately: families.map(|(k, n)| k / n),
             families,
+            paces: Fleetwide::ALL,
             now: Timestamp(i64::MIN),
             epoch: 0,
             swept: Timestamp(i64::MIN),
@@ -362,5 +369,21 @@ impl Diagnose for Diagnosis {
 
     fn incidents(&self) -> Vec<&Incident> {
         self.register.all().collect()
+    }
+
+    fn suspicions(&self, most: usize) -> Vec<Suspicion> {
+        self.watched(most)
+    }
+
+    fn sessions_at(&self, terminal: &TerminalId) -> Option<Range<u32>> {
+        self.fleet.find(terminal).map(|slot| self.fleet[slot].base..self.fleet[slot].next())
+    }
+
+    fn looks_like(&self, terminal: &TerminalId, sessions: Range<u32>) -> Option<Suspicion> {
+        self.looks(self.fleet.find(terminal)?, sessions)
+    }
+
+    fn version_looks_like(&self, firmware: Symbol) -> Option<Suspicion> {
+        self.version_looks(firmware)
     }
 }

@@ -1,8 +1,10 @@
 //! The diagnosis as its users see it: observations go in, changes come out, verdicts and incidents can be looked up.
 
-use model::{Rrn, Timestamp};
+use std::ops::Range;
 
-use crate::{Incident, Observation, Verdict};
+use model::{Rrn, TerminalId, Timestamp};
+
+use crate::{Incident, Observation, Suspicion, Verdict, observation::Symbol};
 
 /// Something that people should hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,4 +40,31 @@ pub trait Diagnose: Send {
 
     /// All that are remembered, newest first.
     fn incidents(&self) -> Vec<&Incident>;
+
+    /// What looks as if something were wrong, the oddest first, long before it is an alarm and without ever being one: what
+    /// people keep an eye on.
+    fn suspicions(&self, most: usize) -> Vec<Suspicion> {
+        let _ = most;
+        Vec::new()
+    }
+
+    /// The numbers of a terminal's card sessions that are remembered; the end is the number that the next one will have. None
+    /// for a terminal that is not remembered.
+    fn sessions_at(&self, terminal: &TerminalId) -> Option<Range<u32>> {
+        let _ = terminal;
+        None
+    }
+
+    /// What some of a terminal's card sessions look like, by their numbers ([`sessions_at`](Self::sessions_at)), with what is
+    /// known by now; none when they are not remembered. Its log odds may be below zero: nothing is wrong.
+    fn looks_like(&self, terminal: &TerminalId, sessions: Range<u32>) -> Option<Suspicion> {
+        let _ = (terminal, sessions);
+        None
+    }
+
+    /// The same of a version of firmware, against all others.
+    fn version_looks_like(&self, firmware: Symbol) -> Option<Suspicion> {
+        let _ = firmware;
+        None
+    }
 }

@@ -8,6 +8,7 @@ use model::{CardId, MerchantId, Stan, TerminalId, Timestamp};
 use crate::{
     memory::QuickMap,
     observation::{Device, Symbol},
+    pace::{Mean, Pace},
     session::{Family, Session},
     stats::Beta,
     tuning::Tuning,
@@ -118,6 +119,8 @@ pub(crate) struct Terminal {
     /// Moving means of ln milliseconds of PIN entries and of round trips.
     pub entry_ln_ms: f32,
     pub line_ln_ms: f32,
+    /// The same, learnt late and slowly, for what looks odd over many sessions.
+    pub paces: [Mean; Pace::COUNT],
     /// Open incidents, by group; 0: none.
     pub incidents: [u64; Group::COUNT],
     /// Progress towards "as usual again", by group.
@@ -148,6 +151,7 @@ impl Terminal {
             recent_next: 0,
             entry_ln_ms: 0.0,
             line_ln_ms: 0.0,
+            paces: [Mean::default(); Pace::COUNT],
             incidents: [0; Group::COUNT],
             repair: [0.0; Group::COUNT],
         }
@@ -197,6 +201,9 @@ impl Terminal {
 
     /// Counts a session that is no part of an incident.
     pub(crate) fn learn(&mut self, session: &Session, limit: f64) {
+        for (mean, took) in self.paces.iter_mut().zip(session.took) {
+            mean.learn(took);
+        }
         for family in Family::ALL {
             if session.counts(family) {
                 let (k, n) = &mut self.usual[family as usize];
@@ -266,6 +273,11 @@ impl Fleet {
 
     pub(crate) fn len(&self) -> usize {
         self.terminals.len()
+    }
+
+    /// Where a terminal is, if it is remembered.
+    pub(crate) fn find(&self, id: &TerminalId) -> Option<Slot> {
+        self.places.get(id).copied()
     }
 }
 

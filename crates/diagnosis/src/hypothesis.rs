@@ -6,6 +6,7 @@
 
 use crate::{
     cause::Cause,
+    pace::{Pace, Shift},
     session::{Family, Session, mark},
     stats::Beta,
 };
@@ -26,13 +27,14 @@ pub(crate) enum Feature {
     Cancel,
     Lost,
     Duplicate,
+    Quick,
     Dead,
     Proven,
     Changed,
 }
 
 impl Feature {
-    pub(crate) const COUNT: usize = 16;
+    pub(crate) const COUNT: usize = 17;
     pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::Wrong,
         Self::Unreadable,
@@ -47,6 +49,7 @@ impl Feature {
         Self::Cancel,
         Self::Lost,
         Self::Duplicate,
+        Self::Quick,
         Self::Dead,
         Self::Proven,
         Self::Changed,
@@ -60,13 +63,17 @@ pub(crate) struct Hypothesis {
     pub ln_prior: f64,
     /// What it says of each feature; nothing: as usual.
     pub features: [Option<Beta>; Feature::COUNT],
+    /// What it says of how long PIN entries and exchanges take; nothing: as usual.
+    pub paces: [Option<Shift>; Pace::COUNT],
 }
 
-/// k of n, for each feature.
+/// k of n, for each feature; and how much longer than usual things took.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Counts {
     pub k: [f64; Feature::COUNT],
     pub n: [f64; Feature::COUNT],
+    /// Sum and number of deviations from the usual pace.
+    pub paces: [(f64, f64); Pace::COUNT],
 }
 
 impl Counts {
@@ -107,8 +114,14 @@ impl Counts {
         self.add(Feature::Cancel, shows(Family::Cancel), session.counts_alone(Family::Cancel));
         self.add(Feature::Lost, shows(Family::Lost), session.counts_alone(Family::Lost));
         self.add(Feature::Duplicate, shows(Family::Duplicate), session.counts_alone(Family::Duplicate));
+        self.add(Feature::Quick, session.has(mark::QUICK), shows(Family::Duplicate));
         self.add(Feature::Dead, dead, true);
         self.add(Feature::Proven, session.has(mark::PROVEN), wrong);
+        for (pace, off) in self.paces.iter_mut().zip(session.off) {
+            if let Some(off) = off.ln() {
+                *pace = (pace.0 + off, pace.1 + 1.0);
+            }
+        }
     }
 
     /// Old counts weigh half.
@@ -138,10 +151,15 @@ pub(crate) fn rank(
     counts: &Counts,
     usual: &[Beta; Feature::COUNT],
 ) -> Ranking {
+    rank_by(hypotheses, |hypothesis| asked(hypothesis.cause).then(|| features_ln(hypothesis, counts, usual)))
+}
+
+/// Compares explanations by ln of their likelihood ratios, each prior added; `None`: not asked for.
+pub(crate) fn rank_by(hypotheses: &[Hypothesis], ratio: impl Fn(&Hypothesis) -> Option<f64>) -> Ranking {
     let mut causes: Vec<(Cause, usize, f64)> = Vec::with_capacity(hypotheses.len());
-    for (n, hypothesis) in hypotheses.iter().enumerate().filter(|(_, hypothesis)| asked(hypothesis.cause)) {
-        let ln = hypothesis.ln_prior
-            + Feature::ALL.iter().map(|f| feature_ln(hypothesis, *f, counts, usual)).sum::<f64>();
+    for (n, hypothesis) in hypotheses.iter().enumerate() {
+        let Some(ratio) = ratio(hypothesis) else { continue };
+        let ln = hypothesis.ln_prior + ratio;
         match causes.iter_mut().find(|(cause, _, _)| *cause == hypothesis.cause) {
             // two forms of the same cause: their likelihoods add up
             Some(known) => {
@@ -159,6 +177,11 @@ pub(crate) fn rank(
     // among incidents: how rare incidents are at all is the alarm's limit and not part of this
     let sum: f64 = causes.iter().map(|c| (c.2 - best).exp()).sum::<f64>() + (-best).exp();
     Ranking { probability: 1.0 / sum.max(1.0), causes }
+}
+
+/// ln of the likelihood ratio that all features give an explanation against "as usual".
+pub(crate) fn features_ln(hypothesis: &Hypothesis, counts: &Counts, usual: &[Beta; Feature::COUNT]) -> f64 {
+    Feature::ALL.iter().map(|f| feature_ln(hypothesis, *f, counts, usual)).sum()
 }
 
 /// ln of the likelihood ratio that one feature gives an explanation against "as usual".

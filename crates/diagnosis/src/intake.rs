@@ -9,12 +9,15 @@ use crate::{
     cohort::{Common, Mark},
     fleet::{Group, Recent, Slot},
     observation::{Entry, Payment, PinSeen, Symbol, Telemetry},
+    pace::{Off, Pace},
     refusal::{Later, Refusal},
     session::{Family, Outcome, Session, mark},
     stats::{logistic, logit},
 };
 
 const HOUR_MS: i64 = 3_600_000;
+/// Nobody can begin and finish a payment anew in less.
+const QUICK_MS: i64 = 10_000;
 
 /// Hours between two moments; infinite when the first never was.
 pub(crate) fn hours(from: Timestamp, to: Timestamp) -> f32 {
@@ -25,7 +28,7 @@ impl Diagnosis {
     pub(crate) fn payment(&mut self, observation: &Observation, payment: &Payment) {
         let slot = self.arrive(observation);
         let outcome = Outcome::of(payment);
-        let is_double = self.double(slot, payment);
+        let double = self.double(slot, payment);
         let (number, is_new) = self.session_of(slot, observation, payment, outcome);
         self.told(slot, number, &payment.telemetry);
         if is_new {
@@ -48,7 +51,12 @@ impl Diagnosis {
         if !is_new && outcome == Outcome::Wrong {
             self.reconsider(slot, number);
         }
-        if is_double {
+        if let Some(after_ms) = double {
+            if let Some(session) = self.fleet[slot].session_mut(number)
+                && after_ms <= QUICK_MS
+            {
+                session.marks |= mark::QUICK;
+            }
             self.sign(slot, number, Family::Duplicate);
         }
         if outcome != Outcome::Right {
@@ -56,22 +64,23 @@ impl Diagnosis {
         }
     }
 
-    /// The same card, amount and kind again as a new payment, although the first was approved and not undone.
-    fn double(&mut self, slot: Slot, payment: &Payment) -> bool {
+    /// The same card, amount and kind again as a new payment, although the first was approved and not undone: how many
+    /// milliseconds after it.
+    fn double(&mut self, slot: Slot, payment: &Payment) -> Option<i64> {
         let within = self.tuning.window.duplicate_s * 1000;
         let now = self.now;
         let terminal = &mut self.fleet[slot];
         let approved = payment.code.is_approval();
         let moves_money = payment.kind.needs_amount() && !payment.kind.needs_original();
-        let found = moves_money
-            && terminal.recent.iter().flatten().any(|known| {
-                known.card == payment.card
-                    && known.amount == payment.amount.0
-                    && known.stan != payment.stan
-                    && known.approved
-                    && !known.undone
-                    && now.since_ms(known.at) <= within
-            });
+        let same = terminal.recent.iter().flatten().filter(|known| {
+            known.card == payment.card
+                && known.amount == payment.amount.0
+                && known.stan != payment.stan
+                && known.approved
+                && !known.undone
+                && now.since_ms(known.at) <= within
+        });
+        let found = same.map(|known| now.since_ms(known.at)).min().filter(|_| moves_money);
         if moves_money {
             terminal.recent[usize::from(terminal.recent_next)] = Some(Recent {
                 card: payment.card,
@@ -83,7 +92,7 @@ impl Diagnosis {
             });
             terminal.recent_next = (terminal.recent_next + 1) % terminal.recent.len() as u8;
         }
-        found || payment.reason == ReasonCode::DuplicateTrace
+        found.or((payment.reason == ReasonCode::DuplicateTrace).then_some(QUICK_MS + 1))
     }
 
     /// The card session that a payment belongs to, and whether it begins with it.
@@ -187,6 +196,8 @@ impl Diagnosis {
             charged: u8::from(payment.try_charged),
             usual: self.usual_wrong(slot, bin) as f32,
             usual_fail: self.usual_fail(bin) as f32,
+            took: [0.0; Pace::COUNT],
+            off: [Off::default(); Pace::COUNT],
             refusals: [0; Session::REFUSALS],
             refused: 0,
             refused_minor: 0,
@@ -472,6 +483,7 @@ impl Diagnosis {
         if *telemetry == Telemetry::default() {
             return;
         }
+        self.timed(slot, number, telemetry);
         let terminal = &mut self.fleet[slot];
         let mut marks = 0;
         if let Some(ms) = telemetry.pin_entry_ms {

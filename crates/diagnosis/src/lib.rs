@@ -26,15 +26,18 @@ mod hypothesis;
 mod intake;
 mod lifecycle;
 mod memory;
+mod pace;
 mod refusal;
 mod register;
 mod session;
 mod stats;
+mod suspicion;
 
 pub use cause::Cause;
 pub use diagnosis::Diagnosis;
 pub use engine::{Change, Diagnose};
 pub use incident::{Incident, Scope, Status};
 pub use observation::{Observation, What};
+pub use suspicion::Suspicion;
 pub use tuning::{Tuning, TuningError};
 pub use verdict::{Evidence, Verdict};

@@ -3,7 +3,10 @@
 
 use model::{CardId, ReasonCode, Timestamp, Unverifiable};
 
-use crate::observation::{Payment, PinSeen, Symbol};
+use crate::{
+    observation::{Payment, PinSeen, Symbol},
+    pace::{Off, Pace},
+};
 
 /// What an attempt told about the PIN and about everything between the keypad and the reference that it is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -182,6 +185,8 @@ pub(crate) mod mark {
     pub(crate) const SLOW_LINE: u16 = 1 << 9;
     /// A wrong first entry was proven wrong by our own module: the block was whole, so no key is at fault.
     pub(crate) const PROVEN: u16 = 1 << 10;
+    /// A payment came again as a new one, sooner than people can pay.
+    pub(crate) const QUICK: u16 = 1 << 11;
 }
 
 /// One card session at one terminal.
@@ -207,6 +212,9 @@ pub(crate) struct Session {
     pub usual: f32,
     /// The share of wrong second entries to expect after a wrong first one.
     pub usual_fail: f32,
+    /// How long its first PIN entry and exchange took, and against what is usual here.
+    pub took: [f32; Pace::COUNT],
+    pub off: [Off; Pace::COUNT],
     /// Refused payments in it: their places among the remembered refusals.
     pub refusals: [u32; Session::REFUSALS],
     pub refused: u8,

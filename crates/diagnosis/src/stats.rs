@@ -122,6 +122,11 @@ pub(crate) fn benjamini_hochberg(p: &mut [f64], others: usize, q: f64) -> Option
     p.iter().enumerate().rev().find(|(i, p)| **p <= q * (*i as f64 + 1.0) / tests).map(|(_, p)| *p)
 }
 
+/// ln of the density of a normal distribution around zero.
+pub(crate) fn ln_normal(x: f64, variance: f64) -> f64 {
+    -0.5 * (x * x / variance + (std::f64::consts::TAU * variance).ln())
+}
+
 /// ln(p / (1 - p)).
 pub(crate) fn logit(p: f64) -> f64 {
     let p = p.clamp(1e-9, 1.0 - 1e-9);

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::{
     cause::Cause,
     hypothesis::{Feature, Hypothesis},
+    pace::{Pace, Shift},
     session::Family,
     stats::Beta,
 };
@@ -29,6 +30,7 @@ pub struct Tuning {
     pub(crate) calibration: Calibration,
     pub(crate) verdict: VerdictPriors,
     pub(crate) alternative: Alternative,
+    pub(crate) suspicion: Suspected,
     #[serde(rename = "hypothesis")]
     rows: Vec<Row>,
     #[serde(skip)]
@@ -59,7 +61,8 @@ tables! {
     Usual {
         wrong: [f64; 2], unreadable: [f64; 2], key: [f64; 2], silent: [f64; 2], lost: [f64; 2], cancel: [f64; 2],
         duplicate: [f64; 2], dead: [f64; 2], abandoned: [f64; 2], fails_again: [f64; 2], crossover: [f64; 2], known: [f64; 2],
-        stripe: [f64; 2], small: [f64; 2], neighbour: [f64; 2], slow: [f64; 2], proven: [f64; 2], changed: [f64; 2], weight_max: f64,
+        stripe: [f64; 2], small: [f64; 2], neighbour: [f64; 2], slow: [f64; 2], proven: [f64; 2], changed: [f64; 2],
+        quick: [f64; 2], weight_max: f64,
         spread: f64, spread_rare: f64, spread_line: f64, feature_weight: f64,
     }
     /// When an incident is made.
@@ -95,6 +98,8 @@ tables! {
         wrong: [f64; 2], unreadable: [f64; 2], key: [f64; 2], silent: [f64; 2], lost: [f64; 2], cancel: [f64; 2],
         duplicate: [f64; 2], dead: [f64; 2],
     }
+    /// What is kept an eye on.
+    Suspected { odds: f64, windows: Vec<u32>, between: [f64; 2], signs: u32 }
     /// From raw to calibrated.
     Calibration { offset: f64, slope: f64, table: Vec<[f64; 2]> }
     /// First verdicts.
@@ -140,6 +145,9 @@ struct Row {
     dead: Option<[f64; 2]>,
     proven: Option<[f64; 2]>,
     changed: Option<[f64; 2]>,
+    quick: Option<[f64; 2]>,
+    entry: Option<[f64; 2]>,
+    line: Option<[f64; 2]>,
 }
 
 impl Row {
@@ -160,13 +168,18 @@ impl Row {
             (Feature::Cancel, self.cancel),
             (Feature::Lost, self.lost),
             (Feature::Duplicate, self.duplicate),
+            (Feature::Quick, self.quick),
             (Feature::Dead, self.dead),
             (Feature::Proven, self.proven),
             (Feature::Changed, self.changed),
         ] {
             features[feature as usize] = beta(share);
         }
-        Hypothesis { cause: self.name, ln_prior: self.prior.ln(), features }
+        let shift = |shift: Option<[f64; 2]>| shift.map(|[mean, deviation]| Shift { mean, deviation });
+        let mut paces = [None; Pace::COUNT];
+        paces[Pace::Entry as usize] = shift(self.entry);
+        paces[Pace::Line as usize] = shift(self.line);
+        Hypothesis { cause: self.name, ln_prior: self.prior.ln(), features, paces }
     }
 }
 
@@ -232,11 +245,20 @@ impl Tuning {
             usual.slow,
             usual.proven,
             usual.changed,
+            usual.quick,
         ];
         let listed =
             self.hypotheses.iter().flat_map(|h| h.features.iter().flatten()).map(|beta| [beta.a, beta.b]);
         if shares.into_iter().chain(listed).any(|[a, b]| !(a > 0.0 && b > 0.0)) {
             return Err(TuningError::Senseless("a share needs two positive numbers"));
+        }
+        let shifts = self.hypotheses.iter().flat_map(|h| h.paces.iter().flatten());
+        let suspected = &self.suspicion;
+        if shifts.map(|shift| shift.deviation).chain(suspected.between).any(|deviation| deviation <= 0.0)
+            || suspected.odds < 1.0
+            || suspected.windows.is_empty()
+        {
+            return Err(TuningError::Senseless("a suspicion needs odds, windows and deviations"));
         }
         if self.hypotheses.iter().any(|h| !h.ln_prior.is_finite()) {
             return Err(TuningError::Senseless("a prior must be positive"));
@@ -247,6 +269,13 @@ impl Tuning {
             return Err(TuningError::Senseless("the calibration table must rise"));
         }
         Ok(())
+    }
+
+    /// The same without calibration: for whoever fits it.
+    #[must_use]
+    pub fn uncalibrated(mut self) -> Self {
+        self.calibration = Calibration { offset: 0.0, slope: 1.0, table: vec![[0.0, 0.0], [1.0, 1.0]] };
+        self
     }
 
     /// From the odds that the model gives to the share of such statements that are true.

@@ -23,6 +23,7 @@ mod reader;
 mod register;
 mod restore;
 mod settings;
+mod suspected;
 mod watch;
 mod worker;
 
@@ -35,4 +36,5 @@ pub use register::{
 };
 pub use restore::{ChargedTry, Order, RestoreTries, Restored};
 pub use settings::Settings;
+pub use suspected::{SUSPICIONS_MAX, Suspected};
 pub use watch::{Cleared, News, NewsKind, Parts, Picture, Told, Watch};

@@ -25,6 +25,7 @@ use crate::{
     register::{self, ActError, AnswerKind, Rates, Record, RestoreResult, Shelf, Standing},
     restore::{self, Order, RestoreTries},
     settings::Settings,
+    suspected::{SUSPICIONS_MAX, Suspected},
     worker::{self, Message, Outlets},
 };
 
@@ -319,6 +320,19 @@ impl Watch {
         let evidence = verdict.evidence.iter().map(|piece| Piece::new(piece, |_| None)).collect();
         verdict.incident = None;
         Told::Verdict(Box::new(verdict), evidence)
+    }
+
+    /// What may be wrong, the oddest first: to keep an eye on, and no alarm. Empty also while the diagnosis is busy reading.
+    pub async fn suspicions(&self) -> Vec<Suspected> {
+        let (answer, answered) = oneshot::channel();
+        let asked = async {
+            self.worker.send(Message::Suspicions(SUSPICIONS_MAX, answer)).await.ok()?;
+            answered.await.ok()
+        };
+        let suspicions = tokio::time::timeout(PATIENCE, asked).await.ok().flatten().unwrap_or_default();
+        let picture = self.picture();
+        let number = |id: u64| picture.numbers.get(&id).copied();
+        suspicions.iter().map(|suspicion| Suspected::new(suspicion, &*self.names, number)).collect()
     }
 
     /// One incident.

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, thread};
 
-use diagnosis::{Change, Diagnose, Incident, Observation, Verdict};
+use diagnosis::{Change, Diagnose, Incident, Observation, Suspicion, Verdict};
 use model::{Rrn, Timestamp};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -18,6 +18,8 @@ pub(crate) enum Message {
     Advance(Timestamp),
     /// What is known about a refusal?
     Ask(Rrn, oneshot::Sender<Option<Verdict>>),
+    /// What looks oddest, at most so much?
+    Suspicions(usize, oneshot::Sender<Vec<Suspicion>>),
     /// Say when everything before this was taken.
     Wait(oneshot::Sender<()>),
 }
@@ -49,6 +51,7 @@ fn run(mut diagnose: Box<dyn Diagnose>, mut inbox: mpsc::Receiver<Message>, outl
                 // Whoever asked may have gone.
                 let _ = answer.send(diagnose.verdict(&rrn));
             }
+            Message::Suspicions(most, answer) => drop(answer.send(diagnose.suspicions(most))),
             Message::Wait(answer) => drop(answer.send(())),
         }
         for change in diagnose.changes() {

@@ -10,6 +10,7 @@ use crate::{
     evidence as e,
     fleet::{Group, Slot},
     observation::Payment,
+    pace::{Off, Pace},
     register::Draft,
     session::{Family, Outcome, Session},
 };
@@ -197,6 +198,8 @@ impl Diagnosis {
             entries: 0,
             charged: 0,
             usual: 0.0,
+            took: [0.0; Pace::COUNT],
+            off: [Off::default(); Pace::COUNT],
             usual_fail: 0.0,
             refusals: [refusal.unwrap_or(0), 0, 0, 0],
             refused: u8::from(refusal.is_some()),

@@ -10,7 +10,7 @@
 use model::Timestamp;
 
 use crate::{
-    Cause, Diagnosis, Scope, Status, cohort::Common, detector::terminal::group_of, evidence as e,
+    Cause, Diagnosis, Scope, Status, Suspicion, cohort::Common, detector::terminal::group_of, evidence as e,
     fleet::Slot, memory::QuickMap, observation::Symbol, register::Draft, session::Family, stats::logistic,
 };
 
@@ -102,15 +102,48 @@ impl Diagnosis {
         }
     }
 
-    fn ask_firmware(&mut self, firmware: Symbol, at: usize, family: Family) {
-        let Some(sums) = self.versions.sums.get(&firmware).copied() else { return };
+    /// ln of the likelihood ratio that a version's sums give "worse" against "as the others".
+    fn version_ln(&self, sums: &Sums, at: usize) -> f64 {
         let tau2 = self.tuning.alarm.firmware_tau.powi(2);
         let (beyond, variance) = (sums.beyond[at], sums.variance[at] * Self::CLUMPS);
-        let ln = if beyond > 0.0 {
+        if beyond > 0.0 {
             0.5 * beyond * beyond * tau2 / (1.0 + variance * tau2) - 0.5 * (variance * tau2).ln_1p()
         } else {
             0.0
-        };
+        }
+    }
+
+    /// What a version looks like, against the others.
+    pub(crate) fn version_looks(&self, firmware: Symbol) -> Option<Suspicion> {
+        let sums = self.versions.sums.get(&firmware)?;
+        let (at, ln) = (0..FAMILIES.len())
+            .map(|at| (at, self.version_ln(sums, at)))
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
+        let all = self.versions.all[at];
+        let with = sums.k[at] / sums.n[at].max(1.0);
+        let without = (all.0 - sums.k[at]) / (all.1 - sums.n[at]).max(1.0);
+        let open = self.cohorts.find(Common::Firmware(firmware)).and_then(|place| self.cohorts.get(place));
+        Some(Suspicion {
+            scope: Scope::Firmware(firmware),
+            cause: Cause::FirmwareRegression,
+            since: sums.since,
+            sessions: sums.n[at] as u32,
+            log_odds: (ln - self.tuning.suspicion.odds.ln()) as f32,
+            others: Vec::new(),
+            evidence: vec![e::WORSE_THAN_BEFORE.with(ln, [with, without, sums.n[at]])],
+            incident: open.map(|cohort| cohort.incidents[FAMILIES[at] as usize]).filter(|id| *id != 0),
+        })
+    }
+
+    /// All versions that look worse than others.
+    pub(crate) fn watched_versions(&self) -> Vec<Suspicion> {
+        let odd = self.versions.sums.keys().filter_map(|version| self.version_looks(*version));
+        odd.filter(|suspicion| suspicion.log_odds > 0.0).collect()
+    }
+
+    fn ask_firmware(&mut self, firmware: Symbol, at: usize, family: Family) {
+        let Some(sums) = self.versions.sums.get(&firmware).copied() else { return };
+        let ln = self.version_ln(&sums, at);
         if ln < self.tuning.alarm.firmware {
             return;
         }

@@ -53,6 +53,7 @@ impl Diagnosis {
                 Feature::Cancel => e::CANCELS_AND_TIMEOUTS.with(ln, [k, n, share]),
                 Feature::Lost => e::LOST_MESSAGES.with(ln, [k, n, share]),
                 Feature::Duplicate => e::SAME_AGAIN.with(ln, [k, n, self.tuning.window.duplicate_s as f64]),
+                Feature::Quick => continue,
                 Feature::Dead => {
                     e::DEAD_NUMBERS.with(ln, [k, self.now.since_ms(since) as f64 / 60_000.0, 1.0])
                 }

@@ -4,4 +4,5 @@ mod always;
 mod attacks;
 mod faults;
 mod rules;
+mod suspicions;
 mod world;

@@ -24,12 +24,20 @@ async fn a_wrong_key_is_an_incident_and_its_refusals_have_a_verdict() {
     let record = watch.incident(1).unwrap();
     assert_eq!(record.standing(), Standing::Open);
     assert_eq!((record.found.scope.kind.as_str(), record.found.scope.id.as_str()), ("terminal", "T0000001"));
+    let suspected = watch.suspicions().await;
+    assert_eq!(
+        (suspected.len(), suspected[0].cause, suspected[0].incident),
+        (1, Cause::WrongTerminalKey, Some(1))
+    );
+    assert_eq!((suspected[0].scope.id.as_str(), suspected[0].others.len()), ("T0000001", 1));
+    assert_eq!(suspected[0].evidence[0].values, [("cards".to_owned(), 2.0)]);
     let told = news.recv().await.unwrap();
     assert_eq!((told.number, told.kind, told.fresh), (1, NewsKind::Opened, true));
     world.pay(3, 1, PinVerdict::Verified).await;
     until("it is over", || watch.incident(1).unwrap().standing() == Standing::Over).await;
     assert_eq!(watch.verdict(&"999999999999".parse().unwrap()).await.unwrap(), Told::Nothing);
     assert!(watch.progress().caught_up && watch.progress().entries == 3);
+    assert_eq!(watch.suspicions().await, [], "nothing is odd any more");
     watch.stop().await;
 }
 

@@ -15,7 +15,7 @@ use authorization::{
     CardRecord, PinVerdict, Role, key_set::KeySet, settlement::Movement, terminal::TerminalRecord,
 };
 use diagnosis::{
-    Cause, Change, Diagnose, Evidence, Incident, Observation, Scope, Status, Verdict, What,
+    Cause, Change, Diagnose, Evidence, Incident, Observation, Scope, Status, Suspicion, Verdict, What,
     observation::{Device, Entry as Read, Payment, PinSeen, Symbol, Telemetry},
 };
 use model::{
@@ -328,6 +328,26 @@ impl Diagnose for TwoInARow {
     }
 
     fn advance(&mut self, _: Timestamp) {}
+
+    /// A terminal with an open incident is odd.
+    fn suspicions(&self, most: usize) -> Vec<Suspicion> {
+        let open = self.incidents.iter().filter(|incident| incident.status == Status::Open).take(most);
+        let suspicion = |incident: &Incident| Suspicion {
+            scope: incident.scope,
+            cause: incident.cause,
+            since: incident.onset,
+            sessions: 2,
+            log_odds: 4.5,
+            others: vec![(Cause::KeypadFault, -1.0)],
+            evidence: vec![Evidence {
+                name: "format-errors-in-a-row",
+                weight: 5.0,
+                values: vec![("cards", 2.0)],
+            }],
+            incident: Some(incident.id),
+        };
+        open.map(suspicion).collect()
+    }
 
     fn changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
