@@ -52,6 +52,7 @@ const screens = async () => {
   const card = (await api("/cards?limit=1")).data[0];
   const incidents = (await api("/incidents?limit=100")).data;
   const incident = incidents.find((i) => i.status === "open") ?? incidents[0];
+  const alarm = (await api("/alerts?limit=1")).data[0];
   const rules = (await api("/rules")).versions[0];
   const at = (row) => row && `/transactions/${encodeURIComponent(row.rrn)}`;
   return Object.entries({
@@ -78,6 +79,7 @@ const screens = async () => {
     codes: "/codes",
     "code-75": "/codes/75",
     alarms: "/alarms",
+    alarm: alarm && `/alarms/${alarm.id}`,
     proposals: "/proposals",
     audit: "/audit",
     staff: "/staff",
@@ -285,6 +287,57 @@ const walks = async (browser) => {
   }
 };
 
+/** Pages change by themselves: an incident's when somebody writes a note elsewhere, also after the stream was refused and came
+ *  back; and not under somebody who is typing. */
+const live = async (browser) => {
+  const incident = (await api("/incidents?limit=1")).data[0];
+  if (!incident) {
+    console.log("no incident here: that pages change by themselves is not looked at");
+    expect("live: there is an incident", process.env.WALK !== "1");
+    return;
+  }
+  const context = await browser.newContext({ locale: "en" });
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  const note = async (text) => {
+    const response = await fetch(`${base}/api/v1/incidents/${incident.id}/notes`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ text }) });
+    expect("live: a note is kept", response.ok, String(response.status));
+  };
+  const step = async (what, act) => {
+    try { expect(`live: ${what}`, await act()); } catch (error) { expect(`live: ${what}`, false, String(error).split("\n")[0]); }
+  };
+  const appears = async (text) => { await page.getByText(text).first().waitFor({ timeout: 20_000 }); return true; };
+  let streams = 0;
+  page.on("response", (response) => { if (response.url().includes("/api/v1/events") && response.status() === 200) streams += 1; });
+  await page.goto(`${base}/incidents/${incident.id}`, { waitUntil: "load" });
+  for (let i = 0; i < 100 && streams === 0; i += 1) await page.waitForTimeout(100);
+  await step("a note from elsewhere appears", async () => { await note("first note from elsewhere"); return appears("first note from elsewhere"); });
+  await step("what somebody types stays, and so does the page under them", async () => {
+    const field = page.locator("form[action$='/note'] input[name=why]");
+    await field.fill("half a sentence");
+    await note("second note from elsewhere");
+    await page.waitForTimeout(3000);
+    const kept = (await field.inputValue()) === "half a sentence" && (await page.getByText("second note from elsewhere").count()) === 0;
+    await field.fill("");
+    await page.locator("h1").click();
+    await page.evaluate(() => document.activeElement.blur());
+    return kept && appears("second note from elsewhere");
+  });
+  await step("a stream that is refused is asked for again, and what was missed appears", async () => {
+    const refuse = (route) => route.fulfill({ status: 503, body: "" });
+    await page.route("**/api/v1/events**", refuse);
+    await page.reload({ waitUntil: "load" });
+    await page.waitForTimeout(500);
+    await note("third note from elsewhere");
+    const missed = (await page.getByText("third note from elsewhere").count()) === 0;
+    await page.unroute("**/api/v1/events**", refuse);
+    return missed && appears("third note from elsewhere");
+  });
+  expect("live: no error in the page", errors.length === 0, errors.join("; "));
+  await context.close();
+};
+
 /** Without scripts everything can still be read and searched. */
 const withoutScripts = async (browser) => {
   const context = await browser.newContext({ javaScriptEnabled: false, locale: "en" });
@@ -343,6 +396,7 @@ try {
   await keyboard(context);
   await context.close();
   await walks(browsers[0]);
+  await live(browsers[0]);
   await withoutScripts(browsers[0]);
   await firstLoad(browsers[0]);
 } catch (error) {

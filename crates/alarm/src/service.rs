@@ -54,15 +54,13 @@ pub struct Parts {
     pub tick: Duration,
 }
 
-/// An alarm changed.
+/// An alarm changed, or what is held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
-    /// Its number.
-    pub alarm: u32,
+    /// The alarm's number; `None`: a silence began or ended, which may be about several.
+    pub alarm: Option<u32>,
     /// The fact's kind, such as `raised`.
     pub what: &'static str,
-    /// How bad it is.
-    pub severity: Severity,
 }
 
 /// Why something was not done.
@@ -251,7 +249,7 @@ impl AlarmService {
         look(&self.inner.desk(), (self.inner.clock)())
     }
 
-    /// Hears of each change to an alarm.
+    /// Hears of each change to an alarm, and of silences.
     #[must_use]
     pub fn live(&self) -> broadcast::Receiver<Live> {
         self.inner.live.subscribe()
@@ -357,14 +355,11 @@ impl Inner {
 
     fn happened(&self, seq: u32, at: Timestamp, event: Event) {
         let (what, alarm) = (event.kind(), alarm_of(&event, seq));
-        let severity = {
-            let mut desk = self.desk();
-            desk.apply(seq, at, event);
-            alarm.and_then(|id| desk.alarm(id)).map(|alarm| alarm.severity)
-        };
-        if let (Some(alarm), Some(severity)) = (alarm, severity) {
+        let is_silence = matches!(event, Event::Silenced { .. } | Event::Lifted { .. });
+        self.desk().apply(seq, at, event);
+        if alarm.is_some() || is_silence {
             // Nobody may be listening.
-            let _ = self.live.send(Live { alarm, what, severity });
+            let _ = self.live.send(Live { alarm, what });
         }
     }
 

@@ -33,7 +33,12 @@ mod tests {
             .chain(reasons.map(|reason| ("reason", reason)))
             .chain(["scope", "since", "count", "over", "link", "foot"].map(|line| ("line", line)))
             .chain(["title", "body"].map(|part| ("webhook-disabled", part)))
-            .chain(["title", "body"].map(|part| ("shared-key", part)));
+            .chain(["title", "body"].map(|part| ("shared-key", part)))
+            .chain(["over", "absorbed", "retracted", "closed"].map(|end| ("incident", end)))
+            .chain(
+                ["terminal", "merchant", "card", "bin", "zone", "firmware", "network", "instance", "agent"]
+                    .map(|kind| ("scope", kind)),
+            );
         for (section, key) in wanted {
             let found = text(section, key, "7");
             assert!(found.zh != key && !found.zh.is_empty() && !found.en.is_empty(), "{section}.{key}");

@@ -100,7 +100,8 @@ impl Keeper {
             live.insert(number, found);
         }
         self.last = live;
-        self.lay_out().await?;
+        let handled = self.lay_out().await?;
+        news.extend(handled.into_iter().map(|number| News { number, kind: NewsKind::Handled, fresh: false }));
         self.laid_out.send_replace(Some(incidents));
         for one in news {
             // Nobody may be listening.
@@ -143,13 +144,17 @@ impl Keeper {
             .map(drop)
     }
 
-    /// Lays out what others read: the register, with what is live as it is now.
-    async fn lay_out(&self) -> Result<(), BookError> {
+    /// Lays out what others read: the register, with what is live as it is now. The incidents about which somebody did
+    /// something since the last time.
+    async fn lay_out(&self) -> Result<Vec<u64>, BookError> {
         let before = self.picture.read().unwrap_or_else(PoisonError::into_inner).clone();
         let kept = self.shelf.read().await?;
-        let mut records = BTreeMap::new();
+        let (mut records, mut handled) = (BTreeMap::new(), Vec::new());
         for (number, record) in &kept.register.records {
             let live = self.last.get(number);
+            if before.records.get(number).is_some_and(|shown| shown.handling != record.handling) {
+                handled.push(*number);
+            }
             let same = before.records.get(number).filter(|shown| {
                 shown.live == live.is_some()
                     && shown.found == *live.unwrap_or(&record.found)
@@ -168,7 +173,7 @@ impl Keeper {
         drop(kept);
         let picture = Arc::new(Picture { records, numbers: self.numbers.clone() });
         *self.picture.write().unwrap_or_else(PoisonError::into_inner) = picture;
-        Ok(())
+        Ok(handled)
     }
 }
 

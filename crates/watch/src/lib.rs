@@ -34,7 +34,7 @@ pub use progress::{Gap, GapKind, Progress};
 pub use register::{
     ActError, Answer, AnswerKind, Handling, Note, Rates, Record, Request, RestoreResult, Standing,
 };
-pub use restore::{ChargedTry, Order, RestoreTries, Restored};
+pub use restore::{ChargedTry, Fate, Order, RestoreTries, Restored};
 pub use settings::Settings;
 pub use suspected::{SUSPICIONS_MAX, Suspected};
 pub use watch::{Cleared, News, NewsKind, Parts, Picture, Told, Watch};

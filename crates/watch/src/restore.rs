@@ -57,6 +57,29 @@ pub trait RestoreTries: Send + Sync {
     ) -> Result<Restored, StoreError>;
 }
 
+/// What became of a card's tries that an incident consumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// They still count.
+    Waits,
+    /// They were given back.
+    GivenBack,
+    /// They do not count any more, without anybody's doing: a right PIN, or staff, had the card begin anew.
+    Reset,
+    /// The card is not registered here.
+    UnknownCard,
+}
+
+impl From<Restored> for Fate {
+    fn from(result: Restored) -> Self {
+        match result {
+            Restored::Restored => Self::GivenBack,
+            Restored::NothingToRestore => Self::Reset,
+            Restored::UnknownCard => Self::UnknownCard,
+        }
+    }
+}
+
 /// May it be the incident's, if nobody remembers the verdict about it? Its place must say so then.
 pub(crate) fn by_place(charged: &ChargedTry, found: &Found) -> bool {
     found.scope.kind == "terminal" && found.scope.id == charged.key.terminal.to_string()

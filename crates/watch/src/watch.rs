@@ -23,7 +23,7 @@ use crate::{
     progress::Progress,
     reader::Reader,
     register::{self, ActError, AnswerKind, Rates, Record, RestoreResult, Shelf, Standing},
-    restore::{self, Order, RestoreTries},
+    restore::{self, ChargedTry, Fate, Order, RestoreTries},
     settings::Settings,
     suspected::{SUSPICIONS_MAX, Suspected},
     worker::{self, Message, Outlets},
@@ -98,6 +98,8 @@ pub enum NewsKind {
     Ended,
     /// It was something else, or nothing.
     Retracted,
+    /// Somebody did something about it, here or at another host.
+    Handled,
 }
 
 /// What is known about a refusal.
@@ -402,6 +404,36 @@ impl Watch {
         let Some(record) = kept.register.records.get(&number) else { return Ok(Vec::new()) };
         let now = self.now();
         Ok(record.handling.answers.iter().map(|answer| kept.register.rates(record, answer, now)).collect())
+    }
+
+    /// What became of the tries that an incident consumed: of the first `most` cards, the others wait as far as is known.
+    /// A card waits as long as a try of the time of the incident counts on it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn fates(&self, record: &Record, most: usize) -> Result<Vec<(CardId, Fate)>, StoreError> {
+        let requests = record.handling.requests.iter().flat_map(|request| &request.results);
+        let known: HashMap<CardId, Fate> = requests.map(|(card, result)| (*card, (*result).into())).collect();
+        let mut fates = Vec::with_capacity(record.found.harmed.len());
+        let mut looked = 0;
+        for card in &record.found.harmed {
+            let fate = match known.get(card) {
+                Some(fate) => *fate,
+                None if looked >= most => Fate::Waits,
+                None => {
+                    looked += 1;
+                    let charged = self.restore.charged(card).await?;
+                    let counts =
+                        |tries: Vec<ChargedTry>| tries.iter().any(|t| restore::in_time(t, &record.found));
+                    charged.map_or(
+                        Fate::UnknownCard,
+                        |tries| if counts(tries) { Fate::Waits } else { Fate::Reset },
+                    )
+                }
+            };
+            fates.push((*card, fate));
+        }
+        Ok(fates)
     }
 
     /// Gives tries back to all cards that an incident cost some, each once, whatever is repeated.

@@ -1,4 +1,4 @@
-// What pages cannot do by themselves: shortcuts, copying a link, the bar that counts new rows. Everything else works
+// What pages cannot do by themselves: shortcuts, copying a link, hearing of what happens. Everything else works
 // without this file.
 
 const root = document.documentElement;
@@ -20,13 +20,25 @@ document.addEventListener("formdata", (event) => {
 // A window or a filter takes effect when it is chosen.
 document.querySelector("#window")?.addEventListener("change", (event) => event.target.form.requestSubmit());
 
-// Nobody reads a hidden page, and nothing is exchanged under a pointer or a selection.
-document.addEventListener("htmx:before:request", (event) => {
-  const live = event.target.id === "live" ? event.target : null;
-  if (!live) return;
+// What a page marks as live is fetched again when an event says that something changed. Nothing is exchanged under a pointer, a
+// selection, an open form or a hidden page: then it waits.
+const busy = (live) => {
   const selecting = !getSelection().isCollapsed && live.contains(getSelection().anchorNode);
-  if (document.hidden || selecting || live.querySelector(".list:hover, .scroll:hover")) event.preventDefault();
+  const typing = [...live.querySelectorAll("input:not([type=hidden]), select, textarea")].some((field) => field === document.activeElement
+    || (field.matches("select") ? ![...field.options].every((o) => o.selected === o.defaultSelected) : field.value !== field.defaultValue));
+  return document.hidden || selecting || typing || live.querySelector(".list:hover, .scroll:hover, .deed[open]") !== null;
+};
+document.addEventListener("htmx:before:request", (event) => {
+  if (event.target.id === "live" && busy(event.target)) { event.preventDefault(); refreshSoon(2000); }
 });
+let refreshing = 0;
+const refreshSoon = (wait = 400) => {
+  clearTimeout(refreshing);
+  refreshing = setTimeout(() => {
+    const live = document.querySelector("#live");
+    if (live && !document.hidden) htmx.trigger(live, "refresh");
+  }, wait);
+};
 
 const say = (text) => {
   const spoken = document.querySelector("#spoken");
@@ -53,28 +65,70 @@ if (!("command" in HTMLButtonElement.prototype)) {
   document.querySelector("[commandfor=help]")?.addEventListener("click", () => document.querySelector("#help").showModal());
 }
 
-// New rows are counted, not shoved in.
+// A new alarm is said in a corner for a while, and its number stands in the navigation.
+const toast = (alarm) => {
+  const area = document.querySelector("#toasts");
+  const link = document.createElement("a");
+  link.href = `/alarms/${alarm.id}`;
+  link.textContent = `${area.dataset.new} · ${alarm.title[root.lang.startsWith("zh") ? "zh" : "en"]}`;
+  area.append(link);
+  setTimeout(() => link.remove(), 8000);
+};
+const alarmed = (alarm) => {
+  document.querySelectorAll(".badge").forEach((badge) => {
+    badge.firstElementChild.textContent = alarm.open;
+    badge.hidden = alarm.open === 0;
+  });
+  if (alarm.what === "raised" && alarm.standing === "open") toast(alarm);
+};
+
+// One stream for a page. After a break it is asked for again, and what was missed is fetched with the page's live part.
 let events = null;
+let again = 0;
+let pause = 1000;
+let broken = false;
 const listen = () => {
   const list = document.querySelector("#list[data-events]");
+  const address = list?.dataset.events ?? document.body.dataset.events;
+  clearTimeout(again);
   events?.close();
   events = null;
-  if (!list || document.hidden) return;
-  let fresh = Number(list.dataset.fresh ?? 0);
-  events = new EventSource(list.dataset.events);
+  if (!address || document.hidden) return;
+  let fresh = Number(list?.dataset.fresh ?? 0);
   const count = (more) => {
+    const bar = list?.querySelector("#new-rows");
+    if (!bar) return;
     fresh += more;
     list.dataset.fresh = fresh;
-    const bar = list.querySelector("#new-rows");
     bar.textContent = list.dataset.new.replace("{n}", fresh);
     bar.hidden = false;
   };
-  events.addEventListener("transaction", () => count(1));
-  events.addEventListener("missed", (event) => count(Number(event.data)));
+  const stream = new EventSource(address);
+  events = stream;
+  stream.addEventListener("open", () => {
+    pause = 1000;
+    if (broken) refreshSoon();
+    broken = false;
+  });
+  // A browser tries again by itself unless it was refused; then it is tried here, less and less often.
+  stream.addEventListener("error", () => {
+    broken = true;
+    if (stream.readyState !== EventSource.CLOSED || events !== stream) return;
+    again = setTimeout(listen, pause);
+    pause = Math.min(pause * 2, 60000);
+  });
+  stream.addEventListener("transaction", () => count(1));
+  stream.addEventListener("missed", (event) => count(Number(event.data)));
+  stream.addEventListener("incident", () => refreshSoon());
+  stream.addEventListener("stale", () => refreshSoon());
+  stream.addEventListener("alarm", (event) => { alarmed(JSON.parse(event.data)); refreshSoon(); });
 };
 listen();
-document.addEventListener("visibilitychange", listen);
-document.addEventListener("htmx:after:swap", listen);
+document.addEventListener("visibilitychange", () => {
+  listen();
+  if (!document.hidden) refreshSoon();
+});
+document.addEventListener("htmx:after:swap", (event) => { if (event.target.id !== "live") listen(); });
 addEventListener("pagehide", () => events?.close());
 
 // Shortcuts. They can be turned off (WCAG 2.1.4) and never act while someone types.

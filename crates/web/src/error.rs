@@ -188,7 +188,7 @@ pub(crate) struct Problem {
 
 /// Writes the words of a failure: JSON below `/api`, a page elsewhere.
 pub(crate) async fn explain(State(state): State<Shared>, request: Request, next: Next) -> Response {
-    let visit = Visit::new(&state, request.uri(), request.headers());
+    let visit = Visit::new(&state, request.uri(), request.headers(), None);
     let for_programs = request.uri().path().starts_with("/api/");
     let id = request.extensions().get::<RequestId>().map_or_else(String::new, ToString::to_string);
     let response = next.run(request).await;

@@ -35,6 +35,21 @@ pub trait Insight: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// What may be wrong and is not sure enough for an incident, the likeliest first.
+    async fn suspicions(&self) -> Result<Vec<SuspicionView>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Stretches of time of which nothing is known, the newest first.
+    async fn gaps(&self) -> Result<Vec<GapView>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// What answered incidents, each with the incident's number and cause; the newest first.
+    async fn answers(&self) -> Result<Vec<(u64, Cause, Answer)>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// News about incidents from now on, if there is somebody to tell them.
     fn subscribe(&self) -> Option<broadcast::Receiver<News>> {
         None
@@ -60,7 +75,7 @@ pub struct Judged {
 pub struct News {
     /// Its number.
     pub id: u64,
-    /// `opened`, `revised`, `ended` or `retracted`.
+    /// `opened`, `revised`, `ended`, `retracted`, or `handled` by somebody.
     pub what: &'static str,
 }
 
@@ -100,6 +115,20 @@ pub enum Deed {
         handling: Handling,
         /// A note.
         note: String,
+    },
+    /// Gives an incident to somebody, or to nobody.
+    Assign {
+        /// The incident.
+        incident: u64,
+        /// Whose it is from now on.
+        to: Option<String>,
+    },
+    /// Adds a line to an incident.
+    Note {
+        /// The incident.
+        incident: u64,
+        /// What is to be remembered.
+        text: String,
     },
     /// Names what answered an incident.
     Answer {
@@ -172,6 +201,39 @@ pub struct VerdictView {
     pub revised: (u32, Timestamp),
     /// What people said against it: when, who, and what it was in their opinion.
     pub contradicted: Vec<(Timestamp, String, Option<Cause>)>,
+}
+
+/// A calibrated probability in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// At least nine in ten such verdicts are right.
+    Sure,
+    /// More than six in ten are.
+    Probable,
+    /// It is the best explanation, and others are near.
+    Possible,
+}
+
+impl Certainty {
+    /// The word for a probability.
+    #[must_use]
+    pub fn of(confidence: f32) -> Self {
+        match confidence {
+            sure if sure >= 0.9 => Self::Sure,
+            probable if probable >= 0.6 => Self::Probable,
+            _ => Self::Possible,
+        }
+    }
+
+    /// The fixed name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sure => "sure",
+            Self::Probable => "probable",
+            Self::Possible => "possible",
+        }
+    }
 }
 
 /// A piece of evidence.
@@ -276,6 +338,8 @@ pub struct IncidentView {
     pub status: Status,
     /// Where it stands for people.
     pub handling: Handling,
+    /// Whose it is.
+    pub assignee: Option<String>,
     /// Cards that it touched.
     pub cards: u32,
     /// Payments that it refused, and their sum.
@@ -307,6 +371,38 @@ pub struct Belongs {
     pub region: String,
 }
 
+/// Something that may be wrong: to keep an eye on, and nobody's alarm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SuspicionView {
+    /// Where.
+    pub scope: ScopeView,
+    /// What it looks like most.
+    pub cause: Cause,
+    /// The first of the card sessions that were looked at, and how many there were.
+    pub since: Timestamp,
+    /// How many there were.
+    pub sessions: u32,
+    /// Natural logarithm of the odds against "nothing is wrong".
+    pub log_odds: f32,
+    /// What speaks for it and against it.
+    pub evidence: Vec<Piece>,
+    /// The incident that is open about it already.
+    pub incident: Option<u64>,
+    /// Merchant, model, firmware and region.
+    pub belongs: Belongs,
+}
+
+/// A stretch of time of which nothing is known; nothing is concluded across it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GapView {
+    /// It begins.
+    pub since: Timestamp,
+    /// It ends.
+    pub until: Timestamp,
+    /// The host's clock went back; else nothing was decided for long.
+    pub clock: bool,
+}
+
 /// One incident with everything around it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncidentDetail {
@@ -335,7 +431,8 @@ pub struct IncidentDetail {
 pub struct Step {
     /// When.
     pub at: Timestamp,
-    /// `opened`, `revised`, `absorbed`, `ended`, `retracted`, `handled`, `restored`, `answered`.
+    /// `opened`, `revised`, `absorbed`, `ended`, `retracted`; by people `acknowledged`, `closed`, `reopened`, `assigned`, `note`,
+    /// `restored`, `answered`.
     pub what: String,
     /// Who, if it was a person.
     pub by: Option<String>,
@@ -354,8 +451,31 @@ pub struct HarmedCard {
     pub pan: MaskedPan,
     /// Is it locked now?
     pub locked: bool,
-    /// Were the tries given back?
-    pub restored: bool,
+    /// What became of the tries that it was cost.
+    pub fate: Fate,
+}
+
+/// What became of tries that a fault cost a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// They still count: the card waits for them.
+    Waits,
+    /// They were given back.
+    Restored,
+    /// A right PIN, or staff, reset the counter before anybody gave them back.
+    AlreadyReset,
+}
+
+impl Fate {
+    /// The fixed name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waits => "waits",
+            Self::Restored => "restored",
+            Self::AlreadyReset => "already-reset",
+        }
+    }
 }
 
 /// What answered an incident, and how often its cause came before and after.

@@ -185,6 +185,10 @@ pub(crate) async fn deed(state: &Shared, by: &Actor, deed: Deed) -> Result<Done,
         Deed::Handle { incident, note, .. } => {
             ("incident.handle", "incident", incident.to_string(), note.clone())
         }
+        Deed::Assign { incident, to } => {
+            ("incident.assign", "incident", incident.to_string(), to.clone().unwrap_or_default())
+        }
+        Deed::Note { incident, text } => ("incident.note", "incident", incident.to_string(), text.clone()),
         Deed::Answer { incident, name, .. } => {
             ("incident.answer", "incident", incident.to_string(), name.clone())
         }

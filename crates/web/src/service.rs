@@ -278,6 +278,13 @@ pub(crate) fn moment(name: &str, text: &str) -> Result<Option<Timestamp>, Failur
         .ok_or_else(|| Failure::not_understood(name, "RFC 3339, such as 2026-11-22T10:43:02+08:00"))
 }
 
+/// Alarms that somebody should look at.
+pub(crate) fn open_alarms(state: &Shared) -> usize {
+    state.web.alarms.look(|desk, now| {
+        desk.alarms().filter(|alarm| desk.standing(alarm, now) == alarm::Standing::Open).count()
+    })
+}
+
 /// Where an alarm stands, as it came.
 pub(crate) fn standing(text: &str) -> Result<Option<alarm::Standing>, Failure> {
     use alarm::Standing::{Acknowledged, Open, Over, Silenced};

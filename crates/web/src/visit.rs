@@ -11,16 +11,20 @@ use std::{
 
 use axum::{
     extract::{FromRequestParts, Request},
-    http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts},
     middleware::Next,
     response::Response,
 };
 use handbook::Lang;
+use staff::Permission;
 
 use crate::{
+    actor::Actor,
     format::{Clock, now},
     lang::{Say, accepted},
+    needs::{self, Need},
     router::Shared,
+    service,
 };
 
 /// Cookies that hold a person's choices live for a year.
@@ -58,11 +62,16 @@ pub(crate) struct Visit {
     pub(crate) keys: bool,
     pub(crate) sandbox: bool,
     pub(crate) clock: Clock,
+    /// Whoever asks; `None` where that is not known.
+    actor: Option<Actor>,
+    /// What they may do.
+    rights: Option<Vec<Permission>>,
+    state: Shared,
     uri: Uri,
 }
 
 impl Visit {
-    pub(crate) fn new(state: &Shared, uri: &Uri, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(state: &Shared, uri: &Uri, headers: &HeaderMap, actor: Option<&Actor>) -> Self {
         let chosen = |name: &str| query_value(uri, name).or_else(|| cookie(headers, name));
         let lang = chosen("lang").and_then(|l| l.parse().ok()).unwrap_or_else(|| {
             headers.get(header::ACCEPT_LANGUAGE).and_then(|h| h.to_str().ok()).map_or(Lang::En, accepted)
@@ -74,8 +83,39 @@ impl Visit {
             keys: chosen("keys").as_deref() != Some("off"),
             sandbox: state.web.sandbox,
             clock: Clock::new(&state.web.zone, now(), say),
+            actor: actor.cloned(),
+            rights: actor.map(|actor| rights(state, actor)),
+            state: state.clone(),
             uri: uri.clone(),
         }
+    }
+
+    /// May whoever asks do this? What they may not do they need no button for.
+    pub(crate) fn may(&self, permission: Permission) -> bool {
+        self.rights.as_ref().is_some_and(|rights| rights.contains(&permission))
+    }
+
+    /// The name under which whoever asks is recorded.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.actor.as_ref().map(Actor::name)
+    }
+
+    /// Did they sign in?
+    pub(crate) fn signed_in(&self) -> bool {
+        self.actor.as_ref().is_some_and(Actor::is_signed_in)
+    }
+
+    /// Is a page of the console for whoever asks? On a page that says what went wrong it is not known who asks.
+    pub(crate) fn may_open(&self, path: &str) -> bool {
+        match needs::of(&Method::GET, path) {
+            Need::May(permission) => self.rights.is_none() || self.may(permission),
+            Need::Nobody | Need::Anybody | Need::Signed => true,
+        }
+    }
+
+    /// How many alarms somebody should look at, for those who may see them.
+    pub(crate) fn open_alarms(&self) -> usize {
+        if self.may(Permission::ViewIncidents) { service::open_alarms(&self.state) } else { 0 }
     }
 
     pub(crate) fn lang(&self) -> Lang {
@@ -100,6 +140,11 @@ impl Visit {
     }
 }
 
+fn rights(state: &Shared, actor: &Actor) -> Vec<Permission> {
+    let table = state.web.office.as_ref().map_or(staff::Permissions::builtin(), |o| o.permissions());
+    Permission::ALL.iter().copied().filter(|permission| actor.0.may(table, *permission).is_ok()).collect()
+}
+
 /// What a person chooses once and a cookie keeps.
 const CHOICES: [&str; 3] = ["lang", "theme", "keys"];
 
@@ -107,7 +152,7 @@ impl FromRequestParts<Shared> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Infallible> {
-        Ok(Self::new(state, &parts.uri, &parts.headers))
+        Ok(Self::new(state, &parts.uri, &parts.headers, parts.extensions.get::<Actor>()))
     }
 }
 

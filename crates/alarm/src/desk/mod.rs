@@ -139,6 +139,12 @@ pub struct Webhook {
 }
 
 impl Webhook {
+    /// The address without path, query and credentials, which may be secrets: for those who do not manage alarms.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        url::Url::parse(&self.url).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
+    }
+
     /// Does it want to hear of such an alarm?
     #[must_use]
     pub fn wants(&self, alert: &Alert, severity: Severity) -> bool {

@@ -59,9 +59,10 @@ fn page(verdict: &Value, lang: Lang) -> String {
     let _ = writeln!(out, "{}", both(&verdict["sentence"]));
     let _ = write!(
         out,
-        "\n{} ({}), {:.0} %",
+        "\n{} ({}), {} {:.0} %",
         name(&verdict["cause"]),
         verdict["cause"].as_str().unwrap_or_default(),
+        both(&verdict["certainty_text"]),
         share(&verdict["confidence"])
     );
     if let Some(incident) = verdict["incident"].as_u64() {

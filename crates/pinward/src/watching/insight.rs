@@ -1,8 +1,13 @@
 //! The console's door to the diagnosis: what it knows, in the console's words, and what people do through it.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
+use diagnosis::cause::Origin;
 use host::{
     Clock, SystemClock,
     staff::{NotDone, TerminalAction},
@@ -13,10 +18,10 @@ use store::{
     archive::{TransactionQuery, TransactionRow},
 };
 use tokio::sync::broadcast;
-use watch::{ActError, NewsKind, Record, Standing, Told, Watch};
+use watch::{ActError, Fate, NewsKind, Record, Standing, Told, Watch};
 use web::insight::{
-    AnswerKind, Deed, Done, HarmedCard, IncidentDetail, IncidentView, Insight, Judged, News, Piece, Refused,
-    VerdictView,
+    Answer, AnswerKind, Deed, Done, GapView, HarmedCard, IncidentDetail, IncidentView, Insight, Judged, News,
+    Piece, Refused, VerdictView,
 };
 
 use super::{Known, views};
@@ -27,6 +32,10 @@ const LOOKED_AT: usize = 2000;
 const PART: u32 = 500;
 /// References that an incident is shown with.
 const REFUSALS_SHOWN: usize = 200;
+/// Cards of an incident at which a list looks whether they still wait; the others count as if they did.
+const WAITING_LOOKED_AT: usize = 200;
+/// So long a list believes how many cards wait.
+const WAITING_BELIEVED: Duration = Duration::from_secs(3);
 /// News that a slow page may be behind.
 const NEWS: usize = 256;
 
@@ -37,13 +46,23 @@ pub(crate) struct Door {
     archive: Arc<dyn Archive>,
     store: Store,
     news: broadcast::Sender<News>,
+    /// Cards that wait for their tries, by incident, as they were lately.
+    waiting: Mutex<HashMap<u64, Waiting>>,
+}
+
+/// So many cards waited when it was looked; with what was known of the incident then.
+struct Waiting {
+    cards: u32,
+    harmed: usize,
+    answered: usize,
+    at: Instant,
 }
 
 impl Door {
     pub(crate) fn new(watch: Arc<Watch>, known: Arc<Known>, archive: Arc<dyn Archive>, store: Store) -> Self {
         let news = broadcast::Sender::new(NEWS);
         tokio::spawn(pass_on(watch.subscribe(), news.clone()));
-        Self { watch, known, archive, store, news }
+        Self { watch, known, archive, store, news, waiting: Mutex::default() }
     }
 
     fn number_of(&self, rrn: &str) -> Option<Rrn> {
@@ -51,20 +70,46 @@ impl Door {
     }
 
     async fn harmed(&self, record: &Record) -> Result<Vec<HarmedCard>, StoreError> {
-        let given = views::given_back(record);
-        let mut cards = Vec::with_capacity(record.found.harmed.len());
-        for id in &record.found.harmed {
-            if let Some(card) = self.store.engine().card(id).await? {
-                let now = SystemClock.now();
-                cards.push(HarmedCard {
-                    card: *id,
-                    pan: card.record.pan.clone(),
-                    locked: card.state.lock.is_some_and(|lock| !lock.has_expired(now)),
-                    restored: given.contains(id),
-                });
+        let fates = self.watch.fates(record, record.found.harmed.len()).await?;
+        let mut cards = Vec::with_capacity(fates.len());
+        for (id, fate) in fates {
+            let fate = match fate {
+                Fate::Waits => web::insight::Fate::Waits,
+                Fate::GivenBack => web::insight::Fate::Restored,
+                Fate::Reset => web::insight::Fate::AlreadyReset,
+                Fate::UnknownCard => continue,
+            };
+            if let Some(card) = self.store.engine().card(&id).await? {
+                let locked = card.state.lock.is_some_and(|lock| !lock.has_expired(SystemClock.now()));
+                cards.push(HarmedCard { card: id, pan: card.record.pan.clone(), locked, fate });
             }
         }
         Ok(cards)
+    }
+
+    /// How many cards wait for tries that the incident cost them: a fault's, nobody else's are given back.
+    async fn to_restore(&self, record: &Record) -> Result<u32, StoreError> {
+        let harmed = record.found.harmed.len();
+        if harmed == 0 || record.found.cause.origin() != Origin::Fault {
+            return Ok(0);
+        }
+        let answered = views::answered(record);
+        let lately = |waiting: &&Waiting| {
+            (waiting.harmed, waiting.answered) == (harmed, answered)
+                && waiting.at.elapsed() < WAITING_BELIEVED
+        };
+        if let Some(waiting) = self.waiting().get(&record.number).filter(lately) {
+            return Ok(waiting.cards);
+        }
+        let fates = self.watch.fates(record, WAITING_LOOKED_AT).await?;
+        let waits = fates.iter().filter(|(_, fate)| *fate == Fate::Waits).count();
+        let cards = u32::try_from(waits).unwrap_or(u32::MAX);
+        self.waiting().insert(record.number, Waiting { cards, harmed, answered, at: Instant::now() });
+        Ok(cards)
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn detail(&self, record: &Record, refusals: Vec<String>) -> Result<IncidentDetail, StoreError> {
@@ -85,6 +130,7 @@ impl Door {
 
     async fn view(&self, record: &Record) -> Result<IncidentView, StoreError> {
         let mut view = views::view(record, &self.known);
+        view.to_restore = self.to_restore(record).await?;
         // A card is known by its masked number.
         if let ("card", Ok(id)) = (view.scope.kind, view.scope.id.parse::<CardId>())
             && let Some(card) = self.store.engine().card(&id).await?
@@ -220,6 +266,25 @@ impl Insight for Door {
         Ok(tally.causes.iter().map(one).collect())
     }
 
+    async fn gaps(&self) -> Result<Vec<GapView>, StoreError> {
+        let one = |gap: &watch::Gap| GapView {
+            since: gap.since,
+            until: gap.until,
+            clock: gap.kind == watch::GapKind::ClockBack,
+        };
+        Ok(self.watch.progress().gaps.iter().rev().map(one).collect())
+    }
+
+    async fn answers(&self) -> Result<Vec<(u64, diagnosis::Cause, Answer)>, StoreError> {
+        let mut all = Vec::new();
+        for record in self.watch.picture().records.values().filter(|r| !r.handling.answers.is_empty()) {
+            let answers = views::answers(record, &self.watch.rates(record.number).await?);
+            all.extend(answers.into_iter().map(|answer| (record.number, record.found.cause, answer)));
+        }
+        all.sort_by_key(|(_, _, answer)| std::cmp::Reverse(answer.at));
+        Ok(all)
+    }
+
     fn subscribe(&self) -> Option<broadcast::Receiver<News>> {
         Some(self.news.subscribe())
     }
@@ -249,6 +314,8 @@ impl Insight for Door {
                 };
                 self.watch.set_status(incident, to, by, &note).await
             }
+            Deed::Assign { incident, to } => self.watch.assign(incident, to.as_deref(), by).await,
+            Deed::Note { incident, text } => self.watch.note(incident, by, &text).await,
             Deed::Answer { incident, kind, name } => {
                 let kind = match kind {
                     AnswerKind::Rule => watch::AnswerKind::Rule,
@@ -276,6 +343,7 @@ async fn pass_on(mut from: broadcast::Receiver<watch::News>, to: broadcast::Send
             NewsKind::Revised => "revised",
             NewsKind::Ended => "ended",
             NewsKind::Retracted => "retracted",
+            NewsKind::Handled => "handled",
         };
         // Nobody may be listening.
         let _ = to.send(News { id: told.number, what });

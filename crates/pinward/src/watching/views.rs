@@ -37,6 +37,7 @@ pub(super) fn pieces(evidence: &[watch::Piece]) -> Vec<Piece> {
     evidence.iter().map(piece).collect()
 }
 
+/// Without the number of cards that wait for their tries: that is asked of the cards.
 pub(super) fn view(record: &Record, known: &Known) -> IncidentView {
     let found = &record.found;
     let belongs = belongs(record, known);
@@ -44,7 +45,6 @@ pub(super) fn view(record: &Record, known: &Known) -> IncidentView {
         "merchant" if !belongs.merchant.is_empty() => belongs.merchant.clone(),
         _ => found.scope.id.clone(),
     };
-    let harmed = found.harmed.len();
     IncidentView {
         id: record.number,
         cause: found.cause,
@@ -64,9 +64,10 @@ pub(super) fn view(record: &Record, known: &Known) -> IncidentView {
             Some(_) => Handling::Seen,
             None => Handling::New,
         },
+        assignee: record.handling.assignee.clone(),
         cards: found.cards,
         refused: (found.refused, Amount(found.refused_sum)),
-        to_restore: u32::try_from(harmed.saturating_sub(answered(record).len())).unwrap_or(u32::MAX),
+        to_restore: 0,
         belongs,
     }
 }
@@ -104,9 +105,9 @@ pub(super) fn given_back(record: &Record) -> HashSet<CardId> {
     results(record).filter(|(_, result)| *result == Restored::Restored).map(|(card, _)| card).collect()
 }
 
-/// Cards of which it is known what became of them.
-fn answered(record: &Record) -> HashSet<CardId> {
-    results(record).map(|(card, _)| card).collect()
+/// Cards of which it is written down what became of them.
+pub(super) fn answered(record: &Record) -> usize {
+    record.handling.requests.iter().map(|request| request.results.len()).sum()
 }
 
 fn results(record: &Record) -> impl Iterator<Item = (CardId, Restored)> + '_ {
@@ -138,15 +139,10 @@ pub(super) fn history(record: &Record) -> Vec<Step> {
     steps.extend(record.handling.notes.iter().map(|note| {
         let what = match note.what.as_str() {
             "restore-tries" => "restored",
-            "answered" => "answered",
-            _ => "handled",
+            what => what,
         };
-        let text = match (what, note.text.as_str()) {
-            ("handled", "") => note.what.clone(),
-            ("handled", text) => format!("{}: {text}", note.what),
-            (_, text) => text.to_owned(),
-        };
-        Step { at: note.at, what: what.to_owned(), by: Some(note.by.clone()), cause: None, note: text }
+        let (what, by, note_of) = (what.to_owned(), Some(note.by.clone()), note.text.clone());
+        Step { at: note.at, what, by, cause: None, note: note_of }
     }));
     steps.sort_by_key(|step| step.at);
     steps

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::atomic::Ordering};
 
 use diagnosis::Cause;
-use watch::{ActError, AnswerKind, Restored, Standing};
+use watch::{ActError, AnswerKind, Fate, NewsKind, Restored, Standing};
 
 use crate::world::*;
 
@@ -90,6 +90,46 @@ async fn only_the_tries_of_the_incident_are_given_back() {
     assert_eq!(cleared.cards.len(), 2);
     let left = world.desk.charged.lock().unwrap()[&world.id(1)].clone();
     assert_eq!(left.iter().map(|charged| charged.key.terminal).collect::<Vec<_>>(), [terminal_id(4)]);
+    watch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_a_right_pin_reset_waits_for_nothing() {
+    let world = World::new().await;
+    let watch = world.watch();
+    world.wrong_key(1).await;
+    until("two cards are harmed", || watch.incident(1).is_some_and(|r| r.found.harmed.len() == 2)).await;
+    let fates = async |most| {
+        let record = watch.incident(1).unwrap();
+        let mut fates = watch.fates(&record, most).await.unwrap();
+        fates.sort_unstable_by_key(|(card, _)| *card != world.id(1));
+        fates.into_iter().map(|(_, fate)| fate).collect::<Vec<_>>()
+    };
+    assert_eq!(fates(10).await, [Fate::Waits, Fate::Waits]);
+    world.desk.charged.lock().unwrap().insert(world.id(1), Vec::new());
+    assert_eq!(fates(0).await, [Fate::Waits, Fate::Waits], "nobody looked");
+    assert_eq!(fates(10).await, [Fate::Reset, Fate::Waits]);
+    watch.restore_tries(1, "li.na", "", "wrong key").await.unwrap();
+    assert_eq!(fates(10).await, [Fate::Reset, Fate::GivenBack]);
+    watch.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_do_is_news_for_everybody_else() {
+    let world = World::new().await;
+    let watch = world.watch();
+    world.wrong_key(1).await;
+    until("it is found", || watch.incident(1).is_some()).await;
+    let mut news = watch.subscribe();
+    assert!(watch.assign(1, Some("chen.yu"), "wang.wei").await.unwrap());
+    loop {
+        let told =
+            tokio::time::timeout(std::time::Duration::from_secs(20), news.recv()).await.unwrap().unwrap();
+        if told.kind == NewsKind::Handled {
+            assert_eq!(told.number, 1);
+            break;
+        }
+    }
     watch.stop().await;
 }
 

@@ -1,5 +1,6 @@
 # Alarms, silences, webhooks.
 nav-alarms = Alarms
+alarm-new = New alarm
 alarms-title = Alarms
 alarms-which = Which alarms
 alarms-all = All alarms
@@ -47,6 +48,7 @@ silence-hours = Hours
 silence-why = Why
 silence-lift = End it now
 silence-ended = Ended
+silence-runs = In force
 webhooks-title = Webhooks
 webhooks-words = Signed messages to other programs (Standard Webhooks). They go to public addresses and to networks that the configuration allows.
 webhook-title = Webhook

@@ -256,7 +256,10 @@ docs-schemas = Shapes
 
 # Why.
 why-link = Why? The verdict, its evidence and what to do
-why-confidence = Confidence { $value }.
+why-confidence = (confidence { $value }: of 100 verdicts that say so, about { $share } are right).
+certain-sure = Sure
+certain-probable = Probable
+certain-possible = Possible
 why-revised = Revised { $count ->
     [one] once
    *[other] { $count } times
@@ -294,6 +297,10 @@ prevention = Prevents the next one
 deed-why = Reason
 deed-reviewer = Reviewed by
 deed-note = Note
+deed-note-add = Add
+deed-assign = Assign
+deed-take = Take it
+deed-not-yours = Your role does not judge verdicts.
 deed-restore = { $count ->
     [one] Restore tries of 1 card
    *[other] Restore tries of { $count } cards
@@ -320,6 +327,8 @@ done-restored = { $count ->
 }
 done-contradicted = Your word on the verdict is kept. Thank you.
 done-handled = The status is saved.
+done-assigned = It is written down whose it is.
+done-noted = The note is kept.
 done-answered = What answers it is linked.
 done-suspended = The terminal is suspended.
 done-sign-in = The terminal is asked to sign in with its next answer.
@@ -342,6 +351,8 @@ incident-absorbed = Explained by another
 incident-over = Over
 incident-retracted = Retracted
 incident-handling = Status
+incident-assignee = Whose it is
+incident-nobody = Nobody’s yet
 incident-onset = First sign
 incident-detected = Detected
 incident-sessions = { $count ->
@@ -366,6 +377,7 @@ harmed-title = Cards that it cost tries
 harmed-none = It cost no card a try.
 restored = restored
 not-restored = waits
+already-reset = already reset by a right PIN
 refused-title = Refused payments
 refused-none = None is known any more.
 one-try = one try charged
@@ -388,7 +400,7 @@ step-retracted = Retracted
 step-note = Note
 step-acknowledged = Taken up
 step-closed = Closed
-step-open = Opened again
+step-reopened = Opened again
 step-assigned = Given to
 step-restored = Tries restored
 step-answered = Answered by
@@ -469,3 +481,29 @@ hops-title = Where the time went
 hop-all = arrival to decision
 hop-host = host
 hop-issuer = issuer
+
+# What is no incident.
+watched-title = Being watched
+watched-words = These look as if something may be wrong. Most of it comes to nothing; nobody is alarmed, and an incident is opened when it is sure enough.
+watched-none = Nothing stands out.
+col-looks-like = Looks like
+col-sessions = Card sessions
+col-sign = Strongest sign
+terminal-watched = Watched: { $cause }
+gaps-title = What could not be seen
+gap-clock = This host’s clock went back at { $at }. Nothing is concluded across it.
+gap-silence = No payment was decided from { $since } to { $until }. Nothing is concluded across it.
+
+# What was learned.
+learned-answers = What answered incidents, and whether it helped
+learned-answers-none = Nothing is linked yet. On an incident’s page, link the rule, firmware or training that answers it; how often its cause comes before and after is then counted here.
+learned-judged = Verdicts that people looked at
+learned-judged-none = Nobody has said yet whether a verdict was right. “Wrong verdict” on the page of a refusal does.
+col-incident = Incident
+col-right = Right
+col-wrong = Wrong
+col-right-share = Share that is right
+answer-days = in { $days ->
+    [one] 1 day
+   *[other] { $days } days
+}

@@ -1,5 +1,6 @@
 # 告警、静默、Webhook。
 nav-alarms = 告警
+alarm-new = 新告警
 alarms-title = 告警
 alarms-which = 哪些告警
 alarms-all = 全部告警
@@ -44,6 +45,7 @@ silence-hours = 小时数
 silence-why = 原因
 silence-lift = 立即结束
 silence-ended = 已结束
+silence-runs = 生效中
 webhooks-title = Webhook
 webhooks-words = 发给其他程序的带签名消息（Standard Webhooks）。只发往公网地址，以及配置中允许的内部网络。
 webhook-title = Webhook

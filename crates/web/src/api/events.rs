@@ -1,4 +1,7 @@
-//! `GET /api/v1/events`: new transactions as they become visible, as server-sent events.
+//! `GET /api/v1/events`: what happens, as it happens, as server-sent events: transactions, incidents, alarms.
+//!
+//! An event says what changed, not how everything is: whoever was away asks the lists when the stream is there again, and so
+//! nothing needs to be kept for those who may come back.
 
 use std::{
     convert::Infallible,
@@ -20,8 +23,19 @@ use axum::{
     },
 };
 use futures_core::Stream;
+use serde::Deserialize;
+use serde_json::json;
+use staff::Permission;
 use store::archive::{TransactionQuery, TransactionRow};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use utoipa::{
+    IntoParams,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{ObjectBuilder, Type},
+    },
+};
 
 use super::{query::ApiQuery, schema};
 use crate::{
@@ -29,20 +43,63 @@ use crate::{
     insight::News,
     router::Shared,
     service::{self, TransactionFilter},
+    visit::Visit,
 };
 
 /// Each listener holds a connection and a place in the broadcast.
-const LISTENERS_MAX: usize = 64;
+const LISTENERS_MAX: usize = 256;
+/// What can be listened to.
+const TOPICS: [&str; 3] = ["transactions", "incidents", "alarms"];
 
-/// New transactions as they become visible, as server-sent events.
+/// The query: what is listened to, and which transactions.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct EventFilter {
+    topics: String,
+    #[serde(flatten)]
+    transactions: TransactionFilter,
+}
+
+impl IntoParams for EventFilter {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let topics = ParameterBuilder::new()
+            .name("topics")
+            .parameter_in(ParameterIn::Query)
+            .required(Required::False)
+            .description(Some(
+                "Only these, separated by commas: `transactions`, `incidents`, `alarms`; all when not given.",
+            ))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .build();
+        let mut params = TransactionFilter::into_params(place);
+        params.push(topics);
+        params
+    }
+}
+
+impl EventFilter {
+    /// Is this listened to?
+    fn topics(&self) -> Result<impl Fn(&str) -> bool, Failure> {
+        let named: Vec<&str> = self.topics.split(',').filter(|name| !name.is_empty()).collect();
+        if named.iter().all(|name| TOPICS.contains(name)) {
+            Ok(move |topic: &str| named.is_empty() || named.contains(&topic))
+        } else {
+            Err(Failure::not_understood("topics", &TOPICS.join(", ")))
+        }
+    }
+}
+
+/// What happens, as it happens, as server-sent events.
 ///
 /// `transaction` carries one as JSON; `incident` the number of an incident and what happened to it (`opened`, `revised`, `ended`,
-/// `retracted`), whatever the filters are; `missed` the number of transactions that a slow listener did not get. Of the filters, `q`, `from`, `to`, `after` and `limit` have no effect here.
+/// `retracted`, `handled` by somebody); `alarm` the number of an alarm, what happened to it, where it stands, its title, and how many
+/// alarms are open. `missed` is the number of transactions that a slow listener did not get, `stale` the topic of which it missed
+/// something. The filters are about transactions; of them, `q`, `from`, `to`, `after` and `limit` have no effect here.
 #[utoipa::path(
     get,
     path = "/api/v1/events",
     tag = "transactions",
-    params(TransactionFilter),
+    params(EventFilter),
     responses(
         (status = 200, description = "The stream.", body = String, content_type = "text/event-stream"),
         (status = 422, description = "A part of the query means nothing.", body = Problem, content_type = "application/problem+json"),
@@ -51,11 +108,20 @@ const LISTENERS_MAX: usize = 64;
 )]
 pub(crate) async fn events(
     State(state): State<Shared>,
-    ApiQuery(filter): ApiQuery<TransactionFilter>,
+    visit: Visit,
+    ApiQuery(filter): ApiQuery<EventFilter>,
 ) -> Result<Response, Failure> {
-    let query = filter.check()?;
+    let query = filter.transactions.check()?;
+    let wants = filter.topics()?;
     let place = Place::take(&state.listeners).ok_or(Failure::TooManyListeners)?;
-    let heard = Heard { rows: state.web.archive.subscribe(), news: state.web.insight.subscribe(), query };
+    let incidents = visit.may(Permission::ViewIncidents);
+    let heard = Heard {
+        rows: wants("transactions").then(|| state.web.archive.subscribe()),
+        news: if incidents && wants("incidents") { state.web.insight.subscribe() } else { None },
+        alarms: (incidents && wants("alarms")).then(|| state.web.alarms.live()),
+        state: state.clone(),
+        query,
+    };
     let events = Events { next: Box::pin(next(heard)), _place: place };
     let alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(events).keep_alive(alive).into_response())
@@ -63,8 +129,10 @@ pub(crate) async fn events(
 
 /// What a listener hears.
 struct Heard {
-    rows: Receiver<Arc<TransactionRow>>,
+    rows: Option<Receiver<Arc<TransactionRow>>>,
     news: Option<Receiver<News>>,
+    alarms: Option<Receiver<alarm::Live>>,
+    state: Shared,
     query: TransactionQuery,
 }
 
@@ -73,44 +141,66 @@ type Next = Pin<Box<dyn Future<Output = Option<(Event, Heard)>> + Send>>;
 
 async fn next(mut heard: Heard) -> Option<(Event, Heard)> {
     loop {
-        let row = tokio::select! {
-            row = heard.rows.recv() => row,
-            news = incident(&mut heard.news) => match news {
-                Some(event) => return Some((event, heard)),
-                None => {
+        let event = tokio::select! {
+            row = hear(&mut heard.rows) => match row {
+                Ok(row) => transaction(&heard.query, &row),
+                Err(RecvError::Lagged(missed)) => Some(Event::default().event("missed").data(missed.to_string())),
+                // The host ends.
+                Err(RecvError::Closed) => return None,
+            },
+            news = hear(&mut heard.news) => match news {
+                Ok(News { id, what }) => Some(said("incident", &json!({ "id": id, "what": what }))),
+                Err(RecvError::Lagged(_)) => Some(Event::default().event("stale").data("incidents")),
+                Err(RecvError::Closed) => {
                     heard.news = None;
-                    continue;
+                    None
                 }
             },
+            live = hear(&mut heard.alarms) => match live {
+                Ok(live) => Some(alarm(&heard.state, &live)),
+                Err(RecvError::Lagged(_)) => Some(Event::default().event("stale").data("alarms")),
+                Err(RecvError::Closed) => return None,
+            },
         };
-        let event = match row {
-            Ok(row) if !service::wants(&heard.query, &row) => continue,
-            Ok(row) => {
-                let id = row.seq.to_string();
-                let json = serde_json::to_string(&schema::Transaction::from((*row).clone())).ok()?;
-                Event::default().event("transaction").id(id).data(json)
-            }
-            Err(RecvError::Lagged(missed)) => Event::default().event("missed").data(missed.to_string()),
-            Err(RecvError::Closed) => return None,
-        };
-        return Some((event, heard));
+        if let Some(event) = event {
+            return Some((event, heard));
+        }
     }
 }
 
-/// The next news about an incident; `None` when there will be none. Without anybody to tell them it waits for ever.
-async fn incident(news: &mut Option<Receiver<News>>) -> Option<Event> {
-    let Some(news) = news else { return std::future::pending().await };
-    loop {
-        match news.recv().await {
-            Ok(told) => {
-                let data = serde_json::json!({ "id": told.id, "what": told.what });
-                return Some(Event::default().event("incident").data(data.to_string()));
-            }
-            // Whoever cares about incidents reads their list.
-            Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return None,
-        }
+/// Waits for the next of them; for ever, if nobody tells any.
+async fn hear<T: Clone>(from: &mut Option<Receiver<T>>) -> Result<T, RecvError> {
+    match from {
+        Some(from) => from.recv().await,
+        None => std::future::pending().await,
     }
+}
+
+fn said(name: &str, data: &serde_json::Value) -> Event {
+    Event::default().event(name).data(data.to_string())
+}
+
+fn transaction(query: &TransactionQuery, row: &TransactionRow) -> Option<Event> {
+    if !service::wants(query, row) {
+        return None;
+    }
+    let json = serde_json::to_string(&schema::Transaction::from(row.clone())).ok()?;
+    Some(Event::default().event("transaction").id(row.seq.to_string()).data(json))
+}
+
+fn alarm(state: &Shared, live: &alarm::Live) -> Event {
+    let of = state.web.alarms.look(|desk, now| {
+        let alarm = live.alarm.and_then(|id| desk.alarm(id))?;
+        Some((alarm.alert.title.clone(), desk.standing(alarm, now), alarm.severity.name()))
+    });
+    let open = service::open_alarms(state);
+    let mut data = json!({ "id": live.alarm, "what": live.what, "open": open });
+    if let Some((title, standing, severity)) = of {
+        data["title"] = json!({ "zh": title.zh, "en": title.en });
+        data["standing"] = json!(standing);
+        data["severity"] = json!(severity);
+    }
+    said("alarm", &data)
 }
 
 struct Events {

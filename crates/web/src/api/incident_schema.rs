@@ -8,7 +8,11 @@ use store::archive::TransactionRow;
 use utoipa::ToSchema;
 
 use super::schema::{Transaction, rfc3339};
-use crate::insight::{self, Handling, HarmedCard, IncidentView, Judged, VerdictView};
+use crate::{
+    insight::{self, Certainty, Handling, HarmedCard, IncidentView, Judged, VerdictView},
+    lang::Say,
+    views::cause::certainty,
+};
 
 /// The same in two languages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -129,6 +133,11 @@ pub(crate) struct Diagnosis {
     cause: &'static str,
     /// How sure it is: a calibrated probability, 0 to 1.
     confidence: f32,
+    /// The same in a word: `sure` from 0.9, `probable` from 0.6, else `possible`.
+    #[schema(example = "sure")]
+    certainty: &'static str,
+    /// The word in both languages.
+    certainty_text: Both,
     /// What really happened, in one sentence. For staff: it may say how many tries are left.
     sentence: Both,
     /// What speaks for it and against it, heaviest first.
@@ -153,6 +162,8 @@ impl Diagnosis {
             rrn: rrn.to_owned(),
             cause: verdict.cause.name(),
             confidence: verdict.confidence,
+            certainty: Certainty::of(verdict.confidence).name(),
+            certainty_text: Both::new(|lang| certainty(Say(lang), verdict.confidence).into_owned()),
             sentence: Both::new(|lang| text.sentence(lang, &facts)),
             evidence: Evidence::all(&verdict.evidence),
             playbook: Playbook::new(verdict.cause),
@@ -199,6 +210,12 @@ pub(crate) struct Scope {
     name: String,
 }
 
+impl Scope {
+    pub(super) fn new(scope: &insight::ScopeView) -> Self {
+        Self { kind: scope.kind, id: scope.id.clone(), name: scope.name.clone() }
+    }
+}
+
 /// Payments that an incident refused.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RefusedPayments {
@@ -219,6 +236,17 @@ pub(crate) struct Belongs {
     firmware: String,
     /// Area.
     region: String,
+}
+
+impl Belongs {
+    pub(super) fn new(of: &insight::Belongs) -> Self {
+        Self {
+            merchant: of.merchant.clone(),
+            model: of.model.clone(),
+            firmware: of.firmware.clone(),
+            region: of.region.clone(),
+        }
+    }
 }
 
 /// One incident.
@@ -245,9 +273,14 @@ pub(crate) struct Incident {
     ended: Option<String>,
     /// How sure it is: a calibrated probability, 0 to 1.
     confidence: f32,
+    /// The same in a word: `sure` from 0.9, `probable` from 0.6, else `possible`.
+    #[schema(example = "sure")]
+    certainty: &'static str,
     /// `provisional`, `open`, `acknowledged`, `absorbed` (a wider one explains it), `over`, `retracted` or `closed`.
     #[schema(example = "open")]
     status: &'static str,
+    /// Whose it is.
+    assignee: Option<String>,
     /// The next best explanation.
     second: Option<&'static str>,
     /// Whose doing it is: `holder`, `fault` or `attack`.
@@ -281,24 +314,21 @@ impl Incident {
             cause: view.cause.name(),
             title: Both::new(|lang| text.name(lang).to_owned()),
             sentence: Both::new(|lang| text.sentence(lang, &facts)),
-            scope: Scope { kind: view.scope.kind, id: view.scope.id.clone(), name: view.scope.name.clone() },
+            scope: Scope::new(&view.scope),
             onset: rfc3339(view.onset),
             detected: rfc3339(view.detected),
             last_seen: rfc3339(view.last_seen),
             ended: view.ended.map(rfc3339),
             confidence: view.confidence,
+            certainty: Certainty::of(view.confidence).name(),
             status: status(view),
+            assignee: view.assignee.clone(),
             second: view.second.map(Cause::name),
             origin: view.cause.origin(),
             cards: view.cards,
             refused: RefusedPayments { count: view.refused.0, sum: view.refused.1.0 },
             to_restore: view.to_restore,
-            belongs: Belongs {
-                merchant: view.belongs.merchant.clone(),
-                model: view.belongs.model.clone(),
-                firmware: view.belongs.firmware.clone(),
-                region: view.belongs.region.clone(),
-            },
+            belongs: Belongs::new(&view.belongs),
             evidence: Evidence::all(evidence),
         }
     }
@@ -317,6 +347,24 @@ pub(super) fn status(view: &IncidentView) -> &'static str {
     }
 }
 
+/// A stretch of time of which nothing is known; nothing is concluded across it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Gap {
+    /// It begins.
+    since: String,
+    /// It ends.
+    until: String,
+    /// `silence`: nothing was decided for more than an hour; `clock-back`: the host's clock went back.
+    kind: &'static str,
+}
+
+impl From<&insight::GapView> for Gap {
+    fn from(gap: &insight::GapView) -> Self {
+        let kind = if gap.clock { "clock-back" } else { "silence" };
+        Self { since: rfc3339(gap.since), until: rfc3339(gap.until), kind }
+    }
+}
+
 /// A part of the list of incidents, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct IncidentPage {
@@ -326,6 +374,8 @@ pub(crate) struct IncidentPage {
     pub(super) next: Option<u64>,
     /// Is there a next part?
     pub(super) has_more: bool,
+    /// What the diagnosis could not see, the newest first.
+    pub(super) gaps: Vec<Gap>,
 }
 
 /// A card that paid for a fault.
@@ -339,6 +389,9 @@ pub(crate) struct Harmed {
     locked: bool,
     /// Were the tries given back?
     restored: bool,
+    /// What became of them: `waits`, `restored`, or `already-reset` by a right PIN or by staff.
+    #[schema(example = "waits")]
+    fate: &'static str,
 }
 
 impl Harmed {
@@ -347,7 +400,8 @@ impl Harmed {
             card: card.card.to_string(),
             pan: card.pan.to_string(),
             locked: card.locked,
-            restored: card.restored,
+            restored: card.fate == insight::Fate::Restored,
+            fate: card.fate.name(),
         };
         cards.iter().map(one).collect()
     }
@@ -358,7 +412,7 @@ impl Harmed {
 pub(crate) struct Step {
     /// When.
     at: String,
-    /// `opened`, `revised`, `absorbed`, `ended`, `retracted`, `handled`, `restored` or `answered`.
+    /// `opened`, `revised`, `absorbed`, `ended`, `retracted`; by people `acknowledged`, `closed`, `reopened`, `assigned`, `note`, `restored` or `answered`.
     what: String,
     /// Who, if it was a person.
     by: Option<String>,
@@ -387,6 +441,27 @@ pub(crate) struct Answer {
     after_per_week: f64,
     /// How long the time after is, in days.
     days: f64,
+}
+
+impl Answer {
+    pub(super) fn all(answers: &[insight::Answer]) -> Vec<Self> {
+        let one = |answer: &insight::Answer| Self {
+            kind: answer.kind.name(),
+            name: answer.name.clone(),
+            at: rfc3339(answer.at),
+            by: answer.by.clone(),
+            before_per_week: answer.before,
+            after_per_week: answer.after,
+            days: answer.days,
+        };
+        answers.iter().map(one).collect()
+    }
+
+    /// In one cell of a table.
+    pub(super) fn words(&self) -> String {
+        let Self { kind, name, at, before_per_week, after_per_week, .. } = self;
+        format!("{at} {kind} {name}: {before_per_week:.1} -> {after_per_week:.1} a week")
+    }
 }
 
 /// One incident with everything around it.
@@ -428,15 +503,6 @@ impl IncidentDetail {
             confidence: step.cause.map(|(_, confidence)| confidence),
             note: step.note.clone(),
         };
-        let answer = |answer: &insight::Answer| Answer {
-            kind: answer.kind.name(),
-            name: answer.name.clone(),
-            at: rfc3339(answer.at),
-            by: answer.by.clone(),
-            before_per_week: answer.before,
-            after_per_week: answer.after,
-            days: answer.days,
-        };
         Self {
             incident: Incident::new(&detail.view, &detail.evidence),
             parent: detail.parent,
@@ -448,7 +514,7 @@ impl IncidentDetail {
             refusals: detail.refusals.clone(),
             transactions,
             timeline: detail.history.iter().map(step).collect(),
-            answers: detail.answers.iter().map(answer).collect(),
+            answers: Answer::all(&detail.answers),
         }
     }
 }

@@ -57,7 +57,8 @@ pub(super) async fn page(
         let evidence = insight.evidence(row.id).await?;
         data.push(schema::Incident::new(&row, &evidence));
     }
-    Ok(schema::IncidentPage { data, next, has_more })
+    let gaps = insight.gaps().await?.iter().map(Into::into).collect();
+    Ok(schema::IncidentPage { data, next, has_more, gaps })
 }
 
 /// One incident: its cards, transactions and history.
@@ -169,6 +170,77 @@ pub(crate) async fn restore_tries(
     let done = perform::deed(&state, &actor, Deed::RestoreTries { incident, why, reviewer }).await?;
     let detail = detail(&state, incident).await?;
     Ok(Json(schema::RestoredCards::new(incident, done.changed, &detail.harmed)).into_response())
+}
+
+/// Whose an incident is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssignBody {
+    /// A name of 1 to 64 characters; `null`: nobody's.
+    to: Option<String>,
+}
+
+/// Gives an incident to somebody, or to nobody.
+#[utoipa::path(
+    post,
+    path = "/api/v1/incidents/{incident}/assign",
+    tag = "diagnosis",
+    params(("incident" = u64, Path, description = "The incident's number.")),
+    request_body = AssignBody,
+    responses(
+        (status = 200, description = "The incident as it is now.", body = schema::IncidentDetail),
+        (status = 403, description = "Asked for by a page from elsewhere.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such incident.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A part of the body means nothing.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn assign(
+    State(state): State<Shared>,
+    Path(id): Path<String>,
+    actor: Actor,
+    ApiBody(body): ApiBody<AssignBody>,
+) -> Result<Json<schema::IncidentDetail>, Failure> {
+    let incident = number(&id)?;
+    perform::deed(&state, &actor, Deed::Assign { incident, to: body.to }).await?;
+    shown(&state, &detail(&state, incident).await?).await.map(Json)
+}
+
+/// What is to be remembered about an incident.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoteBody {
+    /// 1 to 500 characters; what looks like a card number is masked.
+    text: String,
+}
+
+/// Adds a line to an incident.
+#[utoipa::path(
+    post,
+    path = "/api/v1/incidents/{incident}/notes",
+    tag = "diagnosis",
+    params(("incident" = u64, Path, description = "The incident's number.")),
+    request_body = NoteBody,
+    responses(
+        (status = 200, description = "The incident as it is now.", body = schema::IncidentDetail),
+        (status = 403, description = "Asked for by a page from elsewhere.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such incident.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A part of the body means nothing.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn note(
+    State(state): State<Shared>,
+    Path(id): Path<String>,
+    actor: Actor,
+    ApiBody(body): ApiBody<NoteBody>,
+) -> Result<Json<schema::IncidentDetail>, Failure> {
+    let incident = number(&id)?;
+    let text = words("text", &body.text)?;
+    if text.is_empty() {
+        return Err(Failure::not_understood("text", "1 to 500 characters"));
+    }
+    perform::deed(&state, &actor, Deed::Note { incident, text: crate::format::mask_digits(&text, &[]) })
+        .await?;
+    shown(&state, &detail(&state, incident).await?).await.map(Json)
 }
 
 /// What answered an incident.

@@ -20,6 +20,7 @@ pub(crate) mod query;
 pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod session;
+pub(crate) mod suspicions;
 pub(crate) mod terminals;
 pub mod told;
 pub(crate) mod webhooks;

@@ -9,7 +9,7 @@ use utoipa::OpenApi;
 
 use super::{
     alerts, cards, codes, diagnosis, events, health, incidents, office, overview, register, rules, schema,
-    session, terminals, transactions, webhooks,
+    session, suspicions, terminals, transactions, webhooks,
 };
 use crate::{error::Problem, router::Shared};
 
@@ -44,7 +44,10 @@ use crate::{error::Problem, router::Shared};
         incidents::one,
         incidents::set_status,
         incidents::restore_tries,
+        incidents::assign,
+        incidents::note,
         incidents::answer,
+        suspicions::list,
         register::json,
         register::csv,
         diagnosis::suspend,

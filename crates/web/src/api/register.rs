@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    incident_schema::{Both, status},
+    incident_schema::{Answer, Both, status},
     query::ApiQuery,
     schema::rfc3339,
 };
 use crate::{
     error::{Failure, Problem},
-    insight::{IncidentDetail, IncidentView},
+    insight::{self, IncidentDetail, IncidentView},
     router::Shared,
     service::{self, LIMIT, LIMIT_MAX},
 };
@@ -158,6 +158,8 @@ pub(crate) struct Line {
     refused_sum: i64,
     /// What was done, oldest first.
     actions: Vec<String>,
+    /// What answered it, and how often the cause came for a week before and after.
+    answers: Vec<Answer>,
     /// What prevents the next one.
     prevention: Both,
 }
@@ -165,7 +167,7 @@ pub(crate) struct Line {
 impl Line {
     fn new(detail: &IncidentDetail) -> Self {
         let (view, text) = (&detail.view, cause_text(detail.view.cause));
-        let restored = detail.harmed.iter().filter(|card| card.restored).count();
+        let restored = detail.harmed.iter().filter(|card| card.fate == insight::Fate::Restored).count();
         let action = |step: &crate::insight::Step| {
             let by = step.by.as_deref()?;
             let note = if step.note.is_empty() { String::new() } else { format!(": {}", step.note) };
@@ -192,6 +194,7 @@ impl Line {
             refused: view.refused.0,
             refused_sum: view.refused.1.0,
             actions: detail.history.iter().filter_map(action).collect(),
+            answers: Answer::all(&detail.answers),
             prevention: Both::new(|lang| text.prevention(lang).to_owned()),
         }
     }
@@ -342,7 +345,7 @@ fn monday(at: Timestamp) -> String {
 fn table(lines: &[Line]) -> String {
     const COLUMNS: &str = "id,onset,detected,ended,status,cause,cause_zh,cause_en,confidence,scope,place,merchant,model,\
                            firmware,region,cards,cards_harmed,cards_restored,refused,refused_sum_minor,actions,\
-                           prevention_zh,prevention_en";
+                           answers,prevention_zh,prevention_en";
     let mut out = format!("\u{feff}{COLUMNS}\r\n");
     for line in lines {
         let cells = [
@@ -367,6 +370,7 @@ fn table(lines: &[Line]) -> String {
             line.refused.to_string(),
             line.refused_sum.to_string(),
             line.actions.join("; "),
+            line.answers.iter().map(Answer::words).collect::<Vec<_>>().join("; "),
             line.prevention.zh.clone(),
             line.prevention.en.clone(),
         ];

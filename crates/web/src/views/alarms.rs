@@ -7,6 +7,7 @@ use handbook::Lang;
 use maud::{Markup, html};
 use model::{Timestamp, reason::Family};
 use serde::Deserialize;
+use staff::Permission;
 
 use super::{
     alarm_deeds,
@@ -73,13 +74,15 @@ pub(crate) async fn list(
                 a class="choice" href=(href) aria-current=[(filter.standing == name).then_some("page")] { (say.t(key)) }
             }
         }
-        section class="card" aria-label=(title) {
-            @if shown.alarms.is_empty() {
-                (parts::empty(&say.t("alarms-none"), &say.t("alarms-none-words"), None))
-            } @else {
-                (alarm_table(&visit, &title, &shown.alarms))
+        (parts::live(&visit, html! {
+            section class="card" aria-label=(title) {
+                @if shown.alarms.is_empty() {
+                    (parts::empty(&say.t("alarms-none"), &say.t("alarms-none-words"), None))
+                } @else {
+                    (alarm_table(&visit, &title, &shown.alarms))
+                }
             }
-        }
+        }))
         (silences(&visit, &shown.silences))
         (webhooks(&visit, &shown.webhooks))
     }))
@@ -125,7 +128,7 @@ fn alarm_table(visit: &Visit, caption: &str, alarms: &[(Alarm, Standing)]) -> Ma
         vec![
             severity(visit, alarm.severity),
             html! { a class="row" href={ "/alarms/" (alarm.id) } { (text(visit, &alarm.alert.title)) } },
-            html! { (alarm.alert.scope.kind) " " span class="mono" { (alarm.alert.scope.id) } },
+            object(visit, alarm),
             parts::time(&visit.clock, alarm.raised),
             html! { (alarm.count) },
             html! {
@@ -136,6 +139,19 @@ fn alarm_table(visit: &Visit, caption: &str, alarms: &[(Alarm, Standing)]) -> Ma
     };
     let rows: Vec<Vec<Markup>> = alarms.iter().map(row).collect();
     parts::table(visit.say, caption, &cols, &rows)
+}
+
+/// What an alarm is about, in words.
+fn object(visit: &Visit, alarm: &Alarm) -> Markup {
+    let scope = &alarm.alert.scope;
+    let key = format!("scope-{}", scope.kind);
+    html! {
+        @if visit.say.has(&key) {
+            (visit.say.with(&key, [("name", scope.id.as_str().into())]))
+        } @else {
+            (scope.kind) " " span class="mono" { (scope.id) }
+        }
+    }
 }
 
 /// Which alarms a silence holds back, in words.
@@ -168,10 +184,10 @@ fn silences(visit: &Visit, silences: &[(Silence, bool)]) -> Markup {
                 html! { (silence.by) },
                 html! { (silence.why) },
                 html! {
-                    @if *live {
+                    @if *live && visit.may(Permission::ManageAlarms) {
                         (alarm_deeds::press(visit, &format!("/alarms/silences/{}/lift", silence.id), "silence-lift"))
                     } @else {
-                        (parts::chip(Family::Neutral, &say.t("silence-ended")))
+                        (parts::chip(Family::Neutral, &say.t(if *live { "silence-runs" } else { "silence-ended" })))
                     }
                 },
             ]
@@ -182,7 +198,7 @@ fn silences(visit: &Visit, silences: &[(Silence, bool)]) -> Markup {
             h2 id="silences" { (title) }
             p class="quiet" { (say.t("silences-words")) }
             @if !rows.is_empty() { (parts::table(say, &title, &cols, &rows)) }
-            div class="deeds" { (alarm_deeds::silence_form(visit, None)) }
+            @if visit.may(Permission::ManageAlarms) { div class="deeds" { (alarm_deeds::silence_form(visit, None)) } }
         }
     }
 }
@@ -201,6 +217,17 @@ fn webhook_state(visit: &Visit, webhook: &Webhook) -> Markup {
     }
 }
 
+/// Where a webhook goes. Path and query often are what its receiver knows it by, so only those who manage alarms see them.
+fn address(visit: &Visit, webhook: &Webhook) -> Markup {
+    html! {
+        @if visit.may(Permission::ManageAlarms) {
+            a class="row wrap" href={ "/alarms/webhooks/" (webhook.id) } { (webhook.url) }
+        } @else {
+            span class="wrap" { (webhook.origin()) "/\u{2026}" }
+        }
+    }
+}
+
 fn webhooks(visit: &Visit, webhooks: &[Webhook]) -> Markup {
     let say = visit.say;
     let title = say.t("webhooks-title");
@@ -214,7 +241,7 @@ fn webhooks(visit: &Visit, webhooks: &[Webhook]) -> Markup {
         .iter()
         .map(|webhook| {
             vec![
-                html! { a class="row wrap" href={ "/alarms/webhooks/" (webhook.id) } { (webhook.url) } },
+                address(visit, webhook),
                 html! {
                     "\u{2265} " (severity(visit, webhook.least))
                     @for kind in &webhook.kinds { " " span class="mono" { (kind) } }
@@ -229,7 +256,7 @@ fn webhooks(visit: &Visit, webhooks: &[Webhook]) -> Markup {
             h2 id="webhooks" { (title) }
             p class="quiet" { (say.t("webhooks-words")) }
             @if !rows.is_empty() { (parts::table(say, &title, &cols, &rows)) }
-            div class="deeds" { (alarm_deeds::webhook_form(visit)) }
+            @if visit.may(Permission::ManageAlarms) { div class="deeds" { (alarm_deeds::webhook_form(visit)) } }
         }
     }
 }
@@ -250,12 +277,12 @@ pub(crate) async fn one(
     let title = text(&visit, &alarm.alert.title);
     let frame = Frame { beside: html! { "#" (alarm.id) }, ..Frame::new(&visit, Nav::Alarms, &title) };
     Ok(frame.page(html! {
-        section class="card" aria-label=(title) {
+        (parts::live(&visit, html! { section class="card" aria-label=(title) {
             p { (severity(&visit, alarm.severity)) " " (standing_chip(&visit, standing)) }
             p class="lead" { (text(&visit, &alarm.alert.body)) }
             dl class="facts" {
                 (fact(&say.t("col-kind"), html! { span class="mono" { (alarm.alert.kind) } }))
-                (fact(&say.t("col-object"), html! { (alarm.alert.scope.kind) " " span class="mono" { (alarm.alert.scope.id) } }))
+                (fact(&say.t("col-object"), object(&visit, &alarm)))
                 (fact(&say.t("col-since"), parts::time_full(&visit.clock, alarm.raised)))
                 (fact(&say.t("alarm-last"), html! { (parts::time_full(&visit.clock, alarm.last)) " \u{b7} " (say.with("alarm-count", [("count", alarm.count.into())])) }))
                 @if let Some(taken) = &alarm.acknowledged {
@@ -270,11 +297,13 @@ pub(crate) async fn one(
                 @if let Some(link) = &alarm.alert.link { (fact(&say.t("alarm-more"), html! { a href=(link) { (link) } })) }
             }
             div class="deeds" {
-                @if matches!(standing, Standing::Open | Standing::Silenced) { (alarm_deeds::acknowledge_form(&visit, alarm.id)) }
-                @if standing == Standing::Open { (alarm_deeds::silence_form(&visit, Some(&alarm))) }
+                @if visit.may(Permission::ManageAlarms) {
+                    @if matches!(standing, Standing::Open | Standing::Silenced) { (alarm_deeds::acknowledge_form(&visit, alarm.id)) }
+                    @if standing == Standing::Open { (alarm_deeds::silence_form(&visit, Some(&alarm))) }
+                }
                 a class="button" href="/alarms" { (say.t("alarms-all")) }
             }
-        }
+        } }))
     }))
 }
 

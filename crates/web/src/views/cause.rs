@@ -9,7 +9,8 @@ use store::archive::TransactionRow;
 use super::parts;
 use crate::{
     format::facts,
-    insight::{Handling, IncidentView, ScopeView},
+    insight::{Certainty, Handling, IncidentView, ScopeView},
+    lang::Say,
     visit::{Visit, encode},
 };
 
@@ -90,6 +91,24 @@ pub(crate) fn scope_link(visit: &Visit, scope: &ScopeView) -> Markup {
 /// `0.91`; never more certain than it can be.
 pub(crate) fn confidence(value: f32) -> String {
     format!("{:.2}", value.clamp(0.0, 0.99))
+}
+
+/// How sure it is, in a word.
+pub(crate) fn certainty(say: Say, value: f32) -> std::borrow::Cow<'static, str> {
+    say.t(match Certainty::of(value) {
+        Certainty::Sure => "certain-sure",
+        Certainty::Probable => "certain-probable",
+        Certainty::Possible => "certain-possible",
+    })
+}
+
+/// How sure it is: the word, the number, and what the number means.
+pub(crate) fn confidence_words(visit: &Visit, value: f32) -> Markup {
+    let share = (value.clamp(0.0, 0.99) * 100.0).round();
+    html! {
+        strong { (certainty(visit.say, value)) } " "
+        (visit.say.with("why-confidence", [("value", confidence(value).into()), ("share", f64::from(share).into())]))
+    }
 }
 
 /// Where an incident stands, for the diagnosis and for people.

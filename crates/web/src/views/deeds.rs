@@ -9,6 +9,7 @@ use axum::{
 use diagnosis::cause::Origin;
 use maud::{Markup, html};
 use serde::Deserialize;
+use staff::Permission;
 use store::archive::TransactionRow;
 
 use crate::{
@@ -24,6 +25,8 @@ use crate::{
 const WHY_MAX: usize = 500;
 /// The longest name of an answer.
 const NAME_MAX: usize = 80;
+/// The longest name of whose an incident is.
+const ASSIGNEE_MAX: usize = 64;
 
 /// What was just done, in the address of the page that says so.
 #[derive(Debug, Default, Deserialize)]
@@ -40,6 +43,8 @@ pub(crate) fn done(visit: &Visit, after: &After) -> Markup {
         "contradicted" => "done-contradicted",
         "handled" => "done-handled",
         "answered" => "done-answered",
+        "assigned" => "done-assigned",
+        "noted" => "done-noted",
         "suspended" => "done-suspended",
         "sign-in" => "done-sign-in",
         _ => return html! {},
@@ -154,6 +159,33 @@ pub(crate) async fn answer(
     Ok(Typed { incident: incident.to_string(), rrn: String::new(), ..typed }.back("answered", done.changed))
 }
 
+/// `POST /incidents/{incident}/assign`: to whom is `name`; to nobody when it is empty.
+pub(crate) async fn assign(
+    State(state): State<Shared>,
+    actor: Actor,
+    Path(incident): Path<u64>,
+    Form(typed): Form<Typed>,
+) -> Result<Redirect, Failure> {
+    let to = match typed.name.trim() {
+        "" => None,
+        name => Some(text("name", name, ASSIGNEE_MAX)?),
+    };
+    let done = perform::deed(&state, &actor, Deed::Assign { incident, to }).await?;
+    Ok(Typed { incident: incident.to_string(), rrn: String::new(), ..typed }.back("assigned", done.changed))
+}
+
+/// `POST /incidents/{incident}/note`.
+pub(crate) async fn note(
+    State(state): State<Shared>,
+    actor: Actor,
+    Path(incident): Path<u64>,
+    Form(typed): Form<Typed>,
+) -> Result<Redirect, Failure> {
+    let deed = Deed::Note { incident, text: typed.why()? };
+    let done = perform::deed(&state, &actor, deed).await?;
+    Ok(Typed { incident: incident.to_string(), rrn: String::new(), ..typed }.back("noted", done.changed))
+}
+
 /// `POST /terminals/{terminal}/suspend`.
 pub(crate) async fn suspend(
     State(state): State<Shared>,
@@ -238,7 +270,7 @@ pub(crate) fn on_incident(visit: &Visit, incident: &IncidentView) -> Markup {
 
 fn restore_form(visit: &Visit, incident: &IncidentView, back: (&str, String)) -> Markup {
     let count = incident.to_restore;
-    if count == 0 || incident.cause.origin() != Origin::Fault {
+    if count == 0 || incident.cause.origin() != Origin::Fault || !visit.may(Permission::RestoreTries) {
         return html! {};
     }
     let words = |key| visit.say.with(key, [("count", count.into())]).into_owned();
@@ -249,13 +281,17 @@ fn restore_form(visit: &Visit, incident: &IncidentView, back: (&str, String)) ->
             title: words("deed-restore"),
             consequence: words("deed-restore-words"),
             class: "first",
-            reviewed: true,
+            // Whoever signed in asks a second person, who decides on a page of their own.
+            reviewed: !visit.signed_in(),
             back,
         },
     )
 }
 
 fn suspend_form(visit: &Visit, terminal: &str, back: (&str, String)) -> Markup {
+    if !visit.may(Permission::SuspendTerminal) {
+        return html! {};
+    }
     let words = |key| visit.say.with(key, [("terminal", terminal.into())]).into_owned();
     let action = format!("/terminals/{}/suspend", encode(terminal));
     let (title, consequence) = (words("deed-suspend"), words("deed-suspend-words"));
@@ -263,6 +299,9 @@ fn suspend_form(visit: &Visit, terminal: &str, back: (&str, String)) -> Markup {
 }
 
 fn sign_in_form(visit: &Visit, terminal: &str, back: (&str, String)) -> Markup {
+    if !visit.may(Permission::ForceSignIn) {
+        return html! {};
+    }
     let words = |key| visit.say.with(key, [("terminal", terminal.into())]).into_owned();
     let action = format!("/terminals/{}/sign-in", encode(terminal));
     let (title, consequence) = (words("deed-sign-in"), words("deed-sign-in-words"));
@@ -272,6 +311,9 @@ fn sign_in_form(visit: &Visit, terminal: &str, back: (&str, String)) -> Markup {
 /// "Wrong verdict".
 pub(crate) fn contradict_form(visit: &Visit, rrn: &str) -> Markup {
     let say = visit.say;
+    if !visit.may(Permission::JudgeVerdicts) {
+        return html! { p class="quiet" { (say.t("deed-not-yours")) } };
+    }
     html! {
         details class="deed" {
             summary class="button" { (say.t("deed-contradict")) }
@@ -290,8 +332,50 @@ pub(crate) fn contradict_form(visit: &Visit, rrn: &str) -> Markup {
     }
 }
 
-/// Where an incident stands for people, and how to move it on.
-pub(crate) fn handle_form(visit: &Visit, incident: &IncidentView) -> Markup {
+/// Where an incident stands for people, whose it is, what is to be remembered; and how to move it on.
+pub(crate) fn handle_forms(visit: &Visit, incident: &IncidentView) -> Markup {
+    if !visit.may(Permission::HandleIncidents) {
+        return html! {};
+    }
+    html! {
+        (handle_form(visit, incident))
+        (assign_form(visit, incident))
+        (note_form(visit, incident))
+    }
+}
+
+fn assign_form(visit: &Visit, incident: &IncidentView) -> Markup {
+    let say = visit.say;
+    let action = format!("/incidents/{}/assign", incident.id);
+    html! {
+        div class="row-form" {
+            form class="row-form grow" method="post" action=(action) {
+                label class="grow" { span { (say.t("incident-assignee")) }
+                    input name="name" maxlength=(ASSIGNEE_MAX) value=(incident.assignee.as_deref().unwrap_or_default()) placeholder=(say.t("incident-nobody")) autocomplete="off";
+                }
+                button class="button" { (say.t("deed-assign")) }
+            }
+            @if let Some(me) = visit.name().filter(|me| incident.assignee.as_deref() != Some(me)) {
+                form method="post" action=(action) {
+                    input type="hidden" name="name" value=(me);
+                    button class="button" { (say.t("deed-take")) }
+                }
+            }
+        }
+    }
+}
+
+fn note_form(visit: &Visit, incident: &IncidentView) -> Markup {
+    let say = visit.say;
+    html! {
+        form class="row-form" method="post" action={ "/incidents/" (incident.id) "/note" } {
+            label class="grow" { span { (say.t("deed-note")) } input name="why" required maxlength=(WHY_MAX) autocomplete="off"; }
+            button class="button" { (say.t("deed-note-add")) }
+        }
+    }
+}
+
+fn handle_form(visit: &Visit, incident: &IncidentView) -> Markup {
     let say = visit.say;
     html! {
         form class="row-form" method="post" action={ "/incidents/" (incident.id) "/handle" } {
@@ -302,7 +386,7 @@ pub(crate) fn handle_form(visit: &Visit, incident: &IncidentView) -> Markup {
                     }
                 }
             }
-            label class="grow" { span { (say.t("deed-note")) } input name="why" required maxlength=(WHY_MAX) autocomplete="off"; }
+            label class="grow" { span { (say.t("deed-why")) } input name="why" required maxlength=(WHY_MAX) autocomplete="off"; }
             button class="button" { (say.t("deed-handle")) }
         }
     }
@@ -311,6 +395,9 @@ pub(crate) fn handle_form(visit: &Visit, incident: &IncidentView) -> Markup {
 /// What answered an incident.
 pub(crate) fn answer_form(visit: &Visit, incident: &IncidentView) -> Markup {
     let say = visit.say;
+    if !visit.may(Permission::HandleIncidents) {
+        return html! {};
+    }
     html! {
         form class="row-form" method="post" action={ "/incidents/" (incident.id) "/answer" } {
             label { span { (say.t("answer-kind")) }

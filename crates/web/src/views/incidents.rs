@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, Query, State};
 use maud::{Markup, html};
-use model::Currency;
+use model::{Currency, reason::Family};
 use serde::Deserialize;
 use store::archive::TransactionRow;
 
@@ -10,11 +10,12 @@ use super::{
     cause, deeds, evidence,
     layout::{Frame, Nav},
     parts::{self, col, fact},
+    watched,
 };
 use crate::{
     error::Failure,
     format::{grouped, money},
-    insight::{Answer, IncidentDetail, IncidentView, Step},
+    insight::{Answer, Fate, IncidentDetail, IncidentView, Step},
     router::Shared,
     visit::Visit,
 };
@@ -56,7 +57,9 @@ pub(crate) async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<Markup, Failure> {
     let say = visit.say;
-    let all = state.web.insight.incidents().await?;
+    let insight = &state.web.insight;
+    let all = insight.incidents().await?;
+    let (suspicions, gaps) = (insight.suspicions().await?, insight.gaps().await?);
     let fitting: Result<Vec<bool>, Failure> = all.iter().map(|i| fits(&filter.status, i)).collect();
     let shown: Vec<&IncidentView> =
         all.iter().zip(fitting?).filter(|(_, fits)| *fits).map(|(i, _)| i).collect();
@@ -68,13 +71,17 @@ pub(crate) async fn list(
                 a class="choice" href={ "/incidents?status=" (name) } aria-current=[current.then_some("page")] { (say.t(key)) }
             }
         }
-        section class="card" aria-label=(title) {
-            @if shown.is_empty() {
-                (nothing(&visit, all.is_empty()))
-            } @else {
-                (table(&visit, &title, &shown))
+        (parts::live(&visit, html! {
+            (watched::gaps(&visit, &gaps))
+            section class="card" aria-label=(title) {
+                @if shown.is_empty() {
+                    (nothing(&visit, all.is_empty()))
+                } @else {
+                    (table(&visit, &title, &shown))
+                }
             }
-        }
+            (watched::section(&visit, &suspicions))
+        }))
     }))
 }
 
@@ -109,7 +116,7 @@ pub(crate) fn table(visit: &Visit, caption: &str, incidents: &[&IncidentView]) -
                 html! { a class="row" href={ "/incidents/" (i.id) } { (cause::chip(visit, i.cause)) } },
                 html! { (cause::scope_words(visit, &i.scope)) },
                 parts::time(&visit.clock, i.onset),
-                html! { (cause::confidence(i.confidence)) },
+                html! { (cause::certainty(visit.say, i.confidence)) " " span class="quiet" { (cause::confidence(i.confidence)) } },
                 html! { (grouped(i.cards.into())) },
                 html! { (grouped(i.refused.0.into())) },
                 cause::standing(visit, i),
@@ -139,18 +146,20 @@ pub(crate) async fn page(
     };
     Ok(frame.page(html! {
         (deeds::done(&visit, &after))
-        (verdict(&visit, &incident))
-        div class="columns two-one" {
-            div {
-                (harmed(&visit, &incident))
-                (refused(&visit, &refusals))
-                (answers(&visit, &incident))
+        (parts::live(&visit, html! {
+            (verdict(&visit, &incident))
+            div class="columns two-one" {
+                div {
+                    (harmed(&visit, &incident))
+                    (refused(&visit, &refusals))
+                    (answers(&visit, &incident))
+                }
+                div {
+                    (evidence::list(&visit, &incident.evidence))
+                    (history(&visit, &incident))
+                }
             }
-            div {
-                (evidence::list(&visit, &incident.evidence))
-                (history(&visit, &incident))
-            }
-        }
+        }))
         (cause::playbook(&visit, incident.view.cause))
     }))
 }
@@ -173,7 +182,7 @@ fn verdict(visit: &Visit, incident: &IncidentDetail) -> Markup {
             p class="bold" { (cause::incident_sentence(visit, view)) }
             p class="quiet" {
                 (cause::standing(visit, view)) " "
-                (say.with("why-confidence", [("value", cause::confidence(view.confidence).into())]))
+                (cause::confidence_words(visit, view.confidence))
                 @if let Some(second) = view.second { " " (say.t("why-else")) " " (handbook::cause_text(second).name(visit.lang())) }
             }
             dl class="facts" {
@@ -184,6 +193,7 @@ fn verdict(visit: &Visit, incident: &IncidentDetail) -> Markup {
                     " \u{b7} " (say.with("incident-sessions", [("count", incident.sessions_to_detection.into())]))
                 }))
                 (fact(&say.t("incident-last-seen"), parts::time_full(&visit.clock, view.ended.unwrap_or(view.last_seen))))
+                @if let Some(name) = &view.assignee { (fact(&say.t("incident-assignee"), html! { (name) })) }
                 (fact(&say.t("incident-touched"), html! {
                     (say.with("incident-touched-words", [
                         ("cards", view.cards.into()),
@@ -199,7 +209,7 @@ fn verdict(visit: &Visit, incident: &IncidentDetail) -> Markup {
                 }
             }
             (deeds::on_incident(visit, view))
-            (deeds::handle_form(visit, view))
+            (deeds::handle_forms(visit, view))
         }
     }
 }
@@ -219,10 +229,13 @@ fn harmed(visit: &Visit, incident: &IncidentDetail) -> Markup {
         .map(|h| {
             vec![
                 html! { a class="row" href={ "/cards/" (h.card) } { (h.pan) } },
-                html! { @if h.locked { (parts::chip(model::reason::Family::Lock, &say.t("locked"))) } @else { span class="quiet" { "\u{2013}" } } },
+                html! { @if h.locked { (parts::chip(Family::Lock, &say.t("locked"))) } @else { span class="quiet" { "\u{2013}" } } },
                 html! {
-                    @if h.restored { (parts::chip(model::reason::Family::Ok, &say.t("restored"))) }
-                    @else { span class="quiet" { (say.t("not-restored")) } }
+                    @match h.fate {
+                        Fate::Restored => (parts::chip(Family::Ok, &say.t("restored"))),
+                        Fate::AlreadyReset => (parts::chip(Family::Neutral, &say.t("already-reset"))),
+                        Fate::Waits => (parts::chip(Family::Warn, &say.t("not-restored"))),
+                    }
                 },
             ]
         })
@@ -349,6 +362,7 @@ mod tests {
             confidence: 0.9,
             status,
             handling: Handling::New,
+            assignee: None,
             cards,
             refused: (cards, Amount(0)),
             to_restore: 0,

@@ -1,6 +1,7 @@
 //! The frame of every page: sandbox bar, navigation, heading with the one search box, keyboard help.
 
 use maud::{DOCTYPE, Markup, html};
+use staff::Permission;
 
 use crate::{
     assets,
@@ -85,6 +86,8 @@ impl<'a> Frame<'a> {
 
     pub(crate) fn page(self, body: Markup) -> Markup {
         let Visit { say, theme, keys, sandbox, .. } = *self.visit;
+        let listens =
+            self.visit.may(Permission::ViewIncidents) && self.visit.may(Permission::ViewTransactions);
         html! {
             (DOCTYPE)
             html lang=(say.0.tag()) data-theme=(theme.name()) data-keys=(if keys { "on" } else { "off" }) {
@@ -99,7 +102,7 @@ impl<'a> Frame<'a> {
                     script src=(assets::path("vendor/htmx-4.0.1.min.js")) defer {}
                     script src=(assets::path("console.js")) type="module" {}
                 }
-                body {
+                body data-events=[listens.then_some(EVENTS)] {
                     a class="skip" href="#main" { (say.t("skip")) }
                     @if sandbox { (sandbox_bar(say)) }
                     div class="frame" {
@@ -111,6 +114,7 @@ impl<'a> Frame<'a> {
                     }
                     (help(self.visit))
                     p id="spoken" class="sr" role="status" {}
+                    div id="toasts" class="toasts" role="status" data-new=(say.t("alarm-new")) {}
                 }
             }
         }
@@ -129,6 +133,9 @@ impl<'a> Frame<'a> {
         }
     }
 }
+
+/// What a script listens to on every page: the count of alarms, and what a page marked as live shows.
+const EVENTS: &str = "/api/v1/events?topics=incidents,alarms";
 
 /// htmx: no style element of its own (the CSP forbids it), and an open table stays open when a page is refreshed.
 const HTMX: &str = r#"{"includeIndicatorCSS":false,"morphIgnore":["data-htmx-powered","open"]}"#;
@@ -158,17 +165,17 @@ fn sandbox_bar(say: Say) -> Markup {
 }
 
 fn side(visit: &Visit, current: Nav) -> Markup {
-    let say = visit.say;
+    let (say, alarms) = (visit.say, visit.open_alarms());
     html! {
         div class="side" {
             a class="brand" href="/" { "pinward" }
-            nav class="wide" aria-label=(say.t("nav")) { (entries(say, current)) }
+            nav class="wide" aria-label=(say.t("nav")) { (entries(visit, current, alarms)) }
             div class="choices" { (choices(visit)) }
             div class="wide" { (themes(visit)) }
             details class="menu" {
                 summary { (say.t("nav-menu")) }
                 div class="sheet" {
-                    nav aria-label=(say.t("nav")) { (entries(say, current)) }
+                    nav aria-label=(say.t("nav")) { (entries(visit, current, alarms)) }
                     (themes(visit))
                 }
             }
@@ -176,13 +183,25 @@ fn side(visit: &Visit, current: Nav) -> Markup {
     }
 }
 
-fn entries(say: Say, current: Nav) -> Markup {
+/// The pages that are for whoever asks; beside the alarms their number.
+fn entries(visit: &Visit, current: Nav, alarms: usize) -> Markup {
+    let say = visit.say;
     html! {
         @for (heading, list) in GROUPS {
-            p class="group" { (say.t(heading)) }
-            ul {
-                @for (nav, href, key) in list {
-                    li { a href=(href) aria-current=[(*nav == current).then_some("page")] { (say.t(key)) } }
+            @let list: Vec<&Entry> = list.iter().filter(|(_, href, _)| visit.may_open(href)).collect();
+            @if !list.is_empty() {
+                p class="group" { (say.t(heading)) }
+                ul {
+                    @for (nav, href, key) in list {
+                        li {
+                            a href=(href) aria-current=[(*nav == current).then_some("page")] {
+                                (say.t(key))
+                                @if *nav == Nav::Alarms {
+                                    " " span class="badge" hidden[alarms == 0] { b { (alarms) } span class="sr" { " " (say.t("standing-open")) } }
+                                }
+                            }
+                        }
+                    }
                 }
             }
         }

@@ -17,12 +17,14 @@ pub(crate) mod evidence;
 pub(crate) mod hops;
 pub(crate) mod incidents;
 pub(crate) mod lanes;
+pub(crate) mod learned;
 pub(crate) mod register;
 pub(crate) mod register_charts;
 pub(crate) mod rule_deeds;
 pub(crate) mod rule_edit;
 pub(crate) mod rule_set;
 pub(crate) mod rules;
+pub(crate) mod watched;
 
 pub(crate) mod alarm_deeds;
 pub(crate) mod alarms;

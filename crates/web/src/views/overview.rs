@@ -49,10 +49,11 @@ pub(crate) async fn page(
     Ok(frame.page(live(&visit, &overview, &incidents)))
 }
 
-/// What is fetched again every few seconds. Only what changed is put in place, so nothing jumps.
+/// What is fetched again when an event says that something changed, and for the figures every quarter of a minute. Only what
+/// changed is put in place, so nothing jumps.
 fn live(visit: &Visit, overview: &Overview, incidents: &[IncidentView]) -> Markup {
     html! {
-        div id="live" hx-get=(visit.here_with("", "")) hx-trigger="every 5s, refresh" hx-select="#live" hx-swap="outerMorph" {
+        div id="live" hx-get=(visit.here_with("", "")) hx-trigger="every 15s, refresh" hx-select="#live" hx-swap="outerMorph" {
             (tiles(visit, overview))
             div class="columns two-one" {
                 (declines(visit, overview))

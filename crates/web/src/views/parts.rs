@@ -9,7 +9,7 @@ use crate::{
     format::{Clock, currency, facts, money},
     lang::Say,
     service,
-    visit::encode,
+    visit::{Visit, encode},
 };
 
 /// A response code on the tint of its family.
@@ -110,6 +110,12 @@ pub(crate) fn lock_words(say: Say, clock: &Clock, end: &LockEnd, until: Option<T
         (LockEnd::At(at), _) => say.with("locked-until-past", [("at", at.as_str().into())]).into_owned(),
         (LockEnd::ByStaff, _) => say.t("locked-until-staff").into_owned(),
     }
+}
+
+/// A part of a page that a script fetches again when an event says that something changed. Only what changed is put in its
+/// place, so nothing jumps; without scripts it is what it was when the page was made.
+pub(crate) fn live(visit: &Visit, body: Markup) -> Markup {
+    html! { div id="live" hx-get=(visit.here_with("done", "")) hx-trigger="refresh" hx-select="#live" hx-swap="outerMorph" { (body) } }
 }
 
 /// A heading of a column and how its cells are set.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{
     incidents,
     layout::{Frame, Nav},
-    parts, register_charts as charts,
+    learned, parts, register_charts as charts,
 };
 use crate::{
     error::Failure,
@@ -67,6 +67,7 @@ pub(crate) async fn page(
     let days = filter.days()?;
     let list = of_window(&state, since).await?;
     let figures = register::figures(&state, &visit.clock, since).await?;
+    let (answers, judged) = (state.web.insight.answers().await?, state.web.insight.judged().await?);
     let say = visit.say;
     let title = say.t("register-title");
     let frame = Frame { actions: windows(&visit, days), ..Frame::new(&visit, Nav::Register, &title) };
@@ -87,6 +88,8 @@ pub(crate) async fn page(
             }
         }
         @if !list.is_empty() { (trends(&visit, &list)) }
+        (learned::answers(&visit, &answers))
+        (learned::judged(&visit, &judged))
         (charts::funnel(&visit, &figures))
         div class="columns" {
             (charts::heat(&visit, &figures))

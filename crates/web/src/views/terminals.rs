@@ -3,14 +3,16 @@
 use axum::extract::State;
 use maud::{Markup, html};
 use model::reason::Family;
+use staff::Permission;
 use store::archive::TerminalView;
 
 use super::{
     layout::{Frame, Nav},
-    parts,
+    parts, watched,
 };
 use crate::{
     error::Failure,
+    insight::SuspicionView,
     router::Shared,
     service,
     visit::{Visit, encode},
@@ -31,7 +33,9 @@ pub(crate) async fn page(State(state): State<Shared>, visit: Visit) -> Result<Ma
         parts::col("col-batch", "mono num"),
         parts::col("col-last-seen", "mono num"),
     ];
-    let rows: Vec<Vec<Markup>> = terminals.iter().map(|t| row(&visit, t)).collect();
+    let suspicions =
+        if visit.may(Permission::ViewIncidents) { state.web.insight.suspicions().await? } else { Vec::new() };
+    let rows: Vec<Vec<Markup>> = terminals.iter().map(|t| row(&visit, t, &suspicions)).collect();
     Ok(Frame::new(&visit, Nav::Terminals, &title).page(html! {
         section class="card" aria-label=(title) {
             @if rows.is_empty() {
@@ -60,17 +64,22 @@ fn keys(visit: &Visit, terminal: &TerminalView) -> Markup {
     }
 }
 
-fn row(visit: &Visit, terminal: &TerminalView) -> Vec<Markup> {
+fn row(visit: &Visit, terminal: &TerminalView, suspicions: &[SuspicionView]) -> Vec<Markup> {
     let say = visit.say;
     let dash = || html! { span class="quiet" { "\u{2013}" } };
     let session = terminal.session.as_ref();
     vec![
         html! { a class="row" href={ "/transactions?terminal=" (encode(&terminal.id)) } { (terminal.id) } },
         html! { (terminal.merchant_name) " " span class="quiet mono" { (terminal.merchant) } },
-        match (terminal.suspended, session) {
-            (true, _) => parts::chip(Family::Bad, &say.t("terminal-suspended")),
-            (false, Some(_)) => parts::chip(Family::Ok, &say.t("terminal-signed-in")),
-            (false, None) => parts::chip(Family::Neutral, &say.t("terminal-signed-out")),
+        html! {
+            (match (terminal.suspended, session) {
+                (true, _) => parts::chip(Family::Bad, &say.t("terminal-suspended")),
+                (false, Some(_)) => parts::chip(Family::Ok, &say.t("terminal-signed-in")),
+                (false, None) => parts::chip(Family::Neutral, &say.t("terminal-signed-out")),
+            })
+            @if let Some(watched) = watched::of_terminal(suspicions, &terminal.id) {
+                " " (parts::chip(Family::Warn, &say.with("terminal-watched", [("cause", handbook::cause_text(watched.cause).name(visit.lang()).into())])))
+            }
         },
         session.map_or_else(dash, |s| parts::time(&visit.clock, s.since)),
         keys(visit, terminal),

@@ -120,7 +120,7 @@ fn verdict(
             p class="bold" { (cause::sentence(visit, v.cause, row, view)) }
             p class="quiet" {
                 (cause::chip(visit, v.cause)) " "
-                (say.with("why-confidence", [("value", cause::confidence(v.confidence).into())])) " "
+                (cause::confidence_words(visit, v.confidence)) " "
                 (say.t(if row.try_charged { "try-charged" } else { "try-not-charged" }))
                 @if v.revised.0 > 0 {
                     " " (say.with("why-revised", [("count", v.revised.0.into()), ("when", visit.clock.relative(v.revised.1).into())]))

@@ -25,6 +25,8 @@ async fn a_verdict_says_why_and_what_everybody_does() {
     let verdict = get(&console, &format!("/api/v1/transactions/{HERO_RRN}/diagnosis"), "en").await.json();
     assert_eq!((&verdict["cause"], &verdict["incident"]), (&json!("keypad-fault"), &json!(17)));
     assert!((verdict["confidence"].as_f64().unwrap() - 0.91).abs() < 1e-6);
+    assert_eq!(verdict["certainty"], "sure");
+    both(&verdict["certainty_text"]);
     both(&verdict["sentence"]);
     for person in ["cardholder", "cashier", "shop_owner", "engineer", "analyst"] {
         both(&verdict["playbook"][person]);
@@ -89,13 +91,25 @@ async fn what_is_done_is_done_once_and_a_mistake_is_told() {
     let path = "/api/v1/incidents/17/restore-tries";
     let done = act(&console, path, json!({ "why": "keypad", "reviewer": "wang.wei" })).await;
     assert_eq!((done.status, &done.json()["changed"]), (StatusCode::OK, &json!(9)));
-    assert!(done.json()["cards"].as_array().unwrap().iter().all(|card| card["restored"] == true));
+    assert!(
+        done.json()["cards"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|card| card["restored"] == true && card["fate"] == "restored")
+    );
     assert_eq!(act(&console, path, json!({})).await.json()["changed"], 0);
     let taken = act(&console, "/api/v1/incidents/17/status", json!({ "status": "acknowledged" })).await;
     assert_eq!(taken.json()["status"], "acknowledged");
     let closed =
         act(&console, "/api/v1/incidents/17/status", json!({ "status": "closed", "note": "x" })).await;
     assert_eq!(closed.json()["status"], "closed");
+    assert_eq!(closed.json()["assignee"], Value::Null);
+    let given = act(&console, "/api/v1/incidents/17/assign", json!({ "to": "li.na" })).await;
+    assert_eq!(given.json()["assignee"], "li.na");
+    let noted = act(&console, "/api/v1/incidents/17/notes", json!({ "text": "the shop was called" })).await;
+    let last = noted.json()["timeline"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["what"], &last["note"]), (&json!("note"), &json!("the shop was called")));
     let answer = json!({ "kind": "firmware", "name": "3.2.2" });
     let answered = act(&console, "/api/v1/incidents/17/answers", answer).await.json();
     assert_eq!(answered["answers"][0]["kind"], "firmware");
@@ -103,6 +117,8 @@ async fn what_is_done_is_done_once_and_a_mistake_is_told() {
         ("/api/v1/incidents/17/status", json!({ "status": "gone" })),
         ("/api/v1/incidents/17/status", json!({})),
         ("/api/v1/incidents/17/status", json!({ "status": "closed", "why": "x" })),
+        ("/api/v1/incidents/17/notes", json!({ "text": " " })),
+        ("/api/v1/incidents/17/assign", json!({ "who": "li.na" })),
         ("/api/v1/incidents/17/answers", json!({ "kind": "prayer", "name": "x" })),
         ("/api/v1/incidents/17/restore-tries", json!({ "why": "x".repeat(501) })),
     ] {

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use diagnosis::{Cause, Status};
 use model::{Amount, CardId, Pan, Timestamp};
 use store::StoreError;
+use tokio::sync::broadcast;
 use web::insight::{
-    Answer, AnswerKind, Belongs, Deed, Done, Handling, HarmedCard, IncidentDetail, IncidentView, Insight,
-    Piece, Refused, ScopeView, Step, VerdictView,
+    Answer, AnswerKind, Belongs, Deed, Done, Fate, GapView, Handling, HarmedCard, IncidentDetail,
+    IncidentView, Insight, Judged, News, Piece, Refused, ScopeView, Step, SuspicionView, VerdictView,
 };
 
 use crate::fake::HERO_RRN;
@@ -21,6 +22,7 @@ pub(crate) struct FakeInsight {
     incidents: Mutex<Vec<IncidentDetail>>,
     contradicted: Mutex<Vec<(Timestamp, String, Option<Cause>)>>,
     pub(crate) deeds: Mutex<Vec<(Deed, String)>>,
+    news: broadcast::Sender<News>,
     now: Timestamp,
 }
 
@@ -52,6 +54,7 @@ fn view(id: u64, cause: Cause, terminal: &str, now: Timestamp, ago_s: i64) -> In
         confidence: 0.91,
         status: Status::Open,
         handling: Handling::New,
+        assignee: None,
         cards: 9,
         refused: (14, Amount(1_792_000)),
         to_restore: 0,
@@ -86,6 +89,11 @@ fn detail(view: IncidentView) -> IncidentDetail {
 }
 
 impl FakeInsight {
+    /// Says that something happened to an incident.
+    pub(crate) fn tell(&self, id: u64, what: &'static str) {
+        let _ = self.news.send(News { id, what });
+    }
+
     pub(crate) fn new(now: Timestamp) -> Self {
         if now.0 == 0 {
             return Self::empty();
@@ -93,7 +101,12 @@ impl FakeInsight {
         let mut keypad = detail(view(17, Cause::KeypadFault, TERMINAL, now, 1_500));
         let pan: Pan = "9000001234567891".parse().expect("16 digits");
         keypad.harmed = (0..9)
-            .map(|n| HarmedCard { card: CardId([n; 16]), pan: pan.masked(), locked: n < 2, restored: false })
+            .map(|n| HarmedCard {
+                card: CardId([n; 16]),
+                pan: pan.masked(),
+                locked: n < 2,
+                fate: Fate::Waits,
+            })
             .collect();
         keypad.view.to_restore = 9;
         let mut spray = detail(view(18, Cause::PinSpray, "T0001236", now, 700));
@@ -115,6 +128,7 @@ impl FakeInsight {
             incidents: Mutex::new(vec![spray, keypad, key]),
             contradicted: Mutex::default(),
             deeds: Mutex::default(),
+            news: broadcast::Sender::new(16),
             now,
         }
     }
@@ -124,6 +138,7 @@ impl FakeInsight {
             incidents: Mutex::default(),
             contradicted: Mutex::default(),
             deeds: Mutex::default(),
+            news: broadcast::Sender::new(16),
             now: Timestamp(0),
         }
     }
@@ -155,6 +170,46 @@ impl Insight for FakeInsight {
         Ok(self.incidents.lock().expect("a test").iter().find(|i| i.view.id == id).cloned())
     }
 
+    async fn suspicions(&self) -> Result<Vec<SuspicionView>, StoreError> {
+        let of = view(0, Cause::KeypadFault, "T0001237", self.now, 9_000);
+        let suspicion = SuspicionView {
+            scope: of.scope,
+            cause: of.cause,
+            since: of.onset,
+            sessions: 40,
+            log_odds: 1.2,
+            evidence: keypad_evidence(),
+            incident: None,
+            belongs: of.belongs,
+        };
+        Ok(if self.now.0 > 0 { vec![suspicion] } else { Vec::new() })
+    }
+
+    async fn gaps(&self) -> Result<Vec<GapView>, StoreError> {
+        let gap = |ago_s: i64, clock| GapView {
+            since: self.now.plus_s(-ago_s - if clock { 0 } else { 5_400 }),
+            until: self.now.plus_s(-ago_s),
+            clock,
+        };
+        Ok(if self.now.0 > 0 { vec![gap(3_000, true), gap(20_000, false)] } else { Vec::new() })
+    }
+
+    async fn answers(&self) -> Result<Vec<(u64, Cause, Answer)>, StoreError> {
+        let incidents = self.incidents.lock().expect("a test");
+        let of =
+            |i: &IncidentDetail| i.answers.iter().map(|a| (i.view.id, i.view.cause, a.clone())).collect();
+        Ok(incidents.iter().flat_map(|i| -> Vec<_> { of(i) }).collect())
+    }
+
+    async fn judged(&self) -> Result<Vec<Judged>, StoreError> {
+        let wrong = self.contradicted.lock().expect("a test").len() as u32;
+        Ok(if wrong > 0 { vec![Judged { cause: Cause::KeypadFault, right: 3, wrong }] } else { Vec::new() })
+    }
+
+    fn subscribe(&self) -> Option<broadcast::Receiver<News>> {
+        Some(self.news.subscribe())
+    }
+
     async fn act(&self, deed: Deed, by: &str, at: Timestamp) -> Result<Done, Refused> {
         self.deeds.lock().expect("a test").push((deed.clone(), by.to_owned()));
         let mut incidents = self.incidents.lock().expect("a test");
@@ -164,7 +219,7 @@ impl Insight for FakeInsight {
                 let incident = of(&mut incidents, incident)?;
                 changed = std::mem::take(&mut incident.view.to_restore);
                 for card in &mut incident.harmed {
-                    (card.restored, card.locked) = (true, false);
+                    (card.fate, card.locked) = (Fate::Restored, false);
                 }
             }
             Deed::Confirm { .. } => {}
@@ -172,6 +227,11 @@ impl Insight for FakeInsight {
                 self.contradicted.lock().expect("a test").push((at, by.to_owned(), cause));
             }
             Deed::Handle { incident, handling, .. } => of(&mut incidents, incident)?.view.handling = handling,
+            Deed::Assign { incident, to } => of(&mut incidents, incident)?.view.assignee = to,
+            Deed::Note { incident, text } => {
+                let note = Step { what: "note".into(), by: Some(by.into()), at, cause: None, note: text };
+                of(&mut incidents, incident)?.history.push(note);
+            }
             Deed::Answer { incident, kind, name } => of(&mut incidents, incident)?.answers.push(Answer {
                 kind,
                 name,

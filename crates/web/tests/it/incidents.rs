@@ -12,7 +12,8 @@ async fn the_verdict_is_one_sentence_with_its_evidence_and_playbook() {
     let page = get(&console(), &filled("/why/{rrn}"), "en").await;
     for words in [
         "9 different cards failed here",
-        "Confidence 0.91.",
+        "Sure",
+        "(confidence 0.91: of 100 verdicts that say so, about 91 are right).",
         "What speaks against it:",
         "9 of 14 first entries were wrong; usual is 3.1%.",
         "Restore tries of 9 cards",
@@ -101,6 +102,9 @@ async fn every_deed_comes_back_to_its_page() {
     for (path, form, back) in [
         ("/why/632610004417/wrong", "why=x&cause=forgotten", "/why/632610004417?done=contradicted&n=1"),
         ("/incidents/17/handle", "why=x&handling=acknowledged", "/incidents/17?done=handled&n=1"),
+        ("/incidents/17/assign", "name=li.na", "/incidents/17?done=assigned&n=1"),
+        ("/incidents/17/assign", "name=", "/incidents/17?done=assigned&n=1"),
+        ("/incidents/17/note", "why=the+shop+was+called", "/incidents/17?done=noted&n=1"),
         ("/incidents/17/answer", "kind=rule&name=keypad-7", "/incidents/17?done=answered&n=1"),
         ("/terminals/T0001234/suspend", "why=x&rrn=632610004417", "/why/632610004417?done=suspended&n=1"),
         ("/terminals/T0001234/sign-in", "why=x&incident=17", "/incidents/17?done=sign-in&n=1"),
@@ -127,4 +131,53 @@ async fn the_register_has_its_charts_in_words_and_is_exported() {
     let csv = get(&console, &format!("/api/v1/register.csv?from={export}"), "en").await;
     assert_eq!((csv.status, csv.text.lines().count()), (StatusCode::OK, 4));
     assert_eq!(get(&console, "/register?window=2", "en").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn an_incident_has_an_owner_and_notes() {
+    let console = console();
+    post(&console, "/incidents/17/assign", "name=li.na").await;
+    post(&console, "/incidents/17/note", "why=card+9000001234567891+was+here").await;
+    let page = get(&console, "/incidents/17", "en").await.text;
+    for words in ["Whose it is", "li.na", "Note", "900000******7891 was here", "Take it"] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert_eq!(post(&console, "/incidents/17/note", "why=").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(post(&console, "/incidents/99/note", "why=x").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_is_watched_and_what_could_not_be_seen_are_no_incidents() {
+    let console = console();
+    let page = get(&console, "/incidents", "en").await.text;
+    for words in [
+        "Being watched",
+        "Terminal T0001237",
+        "Strongest sign",
+        "clock went back",
+        "No payment was decided from",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(get(&console, "/terminals", "en").await.text.contains("Signed in"));
+    let said = get(&console, "/api/v1/suspicions", "en").await.json();
+    let first = &said["data"][0];
+    assert_eq!((&first["cause"], &first["scope"]["id"]), (&"keypad-fault".into(), &"T0001237".into()));
+    assert!(first["evidence"][0]["text"]["zh"].is_string() && first["log_odds"].as_f64().unwrap() > 0.0);
+    let gaps = get(&console, "/api/v1/incidents", "en").await.json()["gaps"].clone();
+    assert_eq!((&gaps[0]["kind"], &gaps[1]["kind"]), (&"clock-back".into(), &"silence".into()));
+}
+
+#[tokio::test]
+async fn the_register_says_what_was_learned() {
+    let console = console();
+    let page = get(&console, "/register", "en").await.text;
+    assert!(page.contains("key-swap-checklist") && page.contains("Nobody has said yet"), "{page}");
+    post(&console, "/why/632610004417/wrong", "why=x&cause=forgotten").await;
+    let page = get(&console, "/register", "en").await.text;
+    assert!(page.contains("75.0%"), "three of four verdicts about a keypad were right");
+    let line = &get(&console, "/api/v1/register?cause=wrong-terminal-key", "en").await.json()["data"][0];
+    assert_eq!(line["answers"][0]["name"], "key-swap-checklist");
+    let csv = get(&console, "/api/v1/register.csv?cause=wrong-terminal-key", "en").await.text;
+    assert!(csv.contains("training key-swap-checklist: 2.1 -> 0.0 a week"), "{csv}");
 }

@@ -8,6 +8,7 @@ mod alarms;
 mod api;
 mod api_diagnosis;
 mod incidents;
+mod live;
 mod pages;
 mod rules;
 mod staff;

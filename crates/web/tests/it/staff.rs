@@ -328,3 +328,36 @@ async fn a_link_sets_up_an_account_once() {
         StatusCode::NOT_FOUND
     );
 }
+
+#[tokio::test]
+async fn a_webhooks_address_and_the_buttons_are_for_those_who_manage_alarms() {
+    let world = World::new(false).await;
+    for (name, role) in [("agent", Role::Agent), ("super", Role::Supervisor), ("keys", Role::KeyCustodian)] {
+        world.account(name, role).await;
+    }
+    let page = async |token: &str, path: &str| {
+        let bearer = format!("Bearer {token}");
+        world.ask("GET", path, &[("authorization", &bearer)], String::new()).await.text
+    };
+    let (agent, supervisor) = (world.token("agent").await, world.token("super").await);
+    let seen = page(&agent, "/alarms").await;
+    assert!(
+        seen.contains("https://hooks.bank.example/\u{2026}") && !seen.contains("example/pinward"),
+        "{seen}"
+    );
+    assert!(!seen.contains("/alarms/webhooks") && !seen.contains("action=\"/alarms/silences\""), "{seen}");
+    let seen = page(&supervisor, "/alarms").await;
+    assert!(
+        seen.contains("https://hooks.bank.example/pinward") && seen.contains("/alarms/webhooks\""),
+        "{seen}"
+    );
+    // An agent may say that a verdict is wrong and ask for tries, and no more; what is not for a role is not in its menu.
+    let seen = page(&agent, "/incidents/17").await;
+    assert!(seen.contains("/incidents/17/restore") && !seen.contains("/incidents/17/assign"), "{seen}");
+    assert!(!seen.contains("/suspend") && !seen.contains("href=\"/audit\""), "{seen}");
+    let seen = page(&supervisor, "/incidents/17").await;
+    assert!(seen.contains("/incidents/17/assign") && seen.contains("value=\"super\""), "{seen}");
+    // A key custodian sees the overview, and listens to nothing that is refused.
+    let seen = page(&world.token("keys").await, "/").await;
+    assert!(seen.contains("id=\"live\"") && !seen.contains("data-events="), "{seen}");
+}
