@@ -21,7 +21,7 @@ use tokio::sync::broadcast;
 use watch::{ActError, Fate, NewsKind, Record, Standing, Told, Watch};
 use web::insight::{
     Answer, AnswerKind, Deed, Done, GapView, HarmedCard, IncidentDetail, IncidentView, Insight, Judged, News,
-    Piece, Refused, VerdictView,
+    Piece, Refused, SuspicionView, VerdictView,
 };
 
 use super::{Known, views};
@@ -264,6 +264,15 @@ impl Insight for Door {
             wrong: said.wrong,
         };
         Ok(tally.causes.iter().map(one).collect())
+    }
+
+    async fn suspicions(&self) -> Result<Vec<SuspicionView>, StoreError> {
+        // While the journal is read again the diagnosis is busy, and what it suspects is not today's.
+        if !self.watch.progress().caught_up {
+            return Ok(Vec::new());
+        }
+        let suspicions = self.watch.suspicions().await;
+        Ok(suspicions.iter().map(|suspicion| views::suspicion(suspicion, &self.known)).collect())
     }
 
     async fn gaps(&self) -> Result<Vec<GapView>, StoreError> {

@@ -6,7 +6,7 @@ use diagnosis::Verdict;
 use model::{Amount, CardId, Timestamp};
 use watch::{Judgement, Rates, Record, Restored, Standing};
 use web::insight::{
-    Answer, AnswerKind, Belongs, Handling, IncidentView, Piece, ScopeView, Step, VerdictView,
+    Answer, AnswerKind, Belongs, Handling, IncidentView, Piece, ScopeView, Step, SuspicionView, VerdictView,
 };
 
 use super::{Known, names::Seen};
@@ -40,16 +40,12 @@ pub(super) fn pieces(evidence: &[watch::Piece]) -> Vec<Piece> {
 /// Without the number of cards that wait for their tries: that is asked of the cards.
 pub(super) fn view(record: &Record, known: &Known) -> IncidentView {
     let found = &record.found;
-    let belongs = belongs(record, known);
-    let name = match found.scope.kind.as_str() {
-        "merchant" if !belongs.merchant.is_empty() => belongs.merchant.clone(),
-        _ => found.scope.id.clone(),
-    };
+    let (scope, belongs) = scope(&found.scope, known);
     IncidentView {
         id: record.number,
         cause: found.cause,
         second: found.second,
-        scope: ScopeView { kind: kind(&found.scope.kind), id: found.scope.id.clone(), name },
+        scope,
         onset: found.onset,
         detected: found.detected,
         last_seen: found.last_seen,
@@ -72,6 +68,31 @@ pub(super) fn view(record: &Record, known: &Known) -> IncidentView {
     }
 }
 
+/// What may be wrong.
+pub(super) fn suspicion(suspected: &watch::Suspected, known: &Known) -> SuspicionView {
+    let (scope, belongs) = scope(&suspected.scope, known);
+    SuspicionView {
+        scope,
+        cause: suspected.cause,
+        since: suspected.since,
+        sessions: suspected.sessions,
+        log_odds: suspected.log_odds,
+        evidence: pieces(&suspected.evidence),
+        incident: suspected.incident,
+        belongs,
+    }
+}
+
+/// A scope with the name that people know, and what it belongs to.
+fn scope(scope: &watch::ScopeName, known: &Known) -> (ScopeView, Belongs) {
+    let belongs = belongs(scope, known);
+    let name = match scope.kind.as_str() {
+        "merchant" if !belongs.merchant.is_empty() => belongs.merchant.clone(),
+        _ => scope.id.clone(),
+    };
+    (ScopeView { kind: kind(&scope.kind), id: scope.id.clone(), name }, belongs)
+}
+
 /// The fixed names of kinds of scopes.
 fn kind(name: &str) -> &'static str {
     const KINDS: [&str; 9] =
@@ -80,8 +101,7 @@ fn kind(name: &str) -> &'static str {
 }
 
 /// What the scope's terminals have in common.
-fn belongs(record: &Record, known: &Known) -> Belongs {
-    let scope = &record.found.scope;
+fn belongs(scope: &watch::ScopeName, known: &Known) -> Belongs {
     let terminals = match scope.kind.as_str() {
         "terminal" => scope.id.parse().ok().and_then(|id| known.terminal(&id)).into_iter().collect(),
         "merchant" => known.find(|seen| seen.merchant == scope.id),

@@ -55,8 +55,8 @@ pub(crate) fn judged(visit: &Visit, judged: &[Judged]) -> Markup {
     let title = say.t("learned-judged");
     let cols = [
         col("col-cause", "grow"),
-        col("col-right", "num"),
-        col("col-wrong", "num"),
+        col("col-said-right", "num"),
+        col("col-said-wrong", "num"),
         col("col-right-share", "num"),
     ];
     let row = |said: &Judged| {

@@ -26,7 +26,7 @@ pub(crate) fn section(visit: &Visit, suspicions: &[SuspicionView]) -> Markup {
         col("col-object", "grow"),
         col("col-looks-like", ""),
         col("col-since", "mono num"),
-        col("col-sessions", "num"),
+        col("col-card-sessions", "num"),
         col("col-sign", "grow"),
     ];
     let rows: Vec<Vec<Markup>> = suspicions

@@ -42,7 +42,7 @@ async fn incidents_and_alarms_are_heard_of_and_transactions_only_by_those_who_as
     (state.insight, state.alarms) = (insight.clone(), alarms.clone());
     let router = web::Console::new(state);
     let mut listener = Listener::new(&router, "?topics=incidents,alarms").await;
-    let mut payments = Listener::new(&router, "?topics=transactions&code=75").await;
+    let mut payments = Listener::new(&router, "?topics=transactions").await;
     archive.announce();
     insight.tell(17, "revised");
     let heard = listener.next().await;
