@@ -9,7 +9,7 @@ use serde::Deserialize;
 use store::{Archive, StoreError};
 use utoipa::ToSchema;
 
-use super::{body::ApiBody, incident_schema as schema, incidents::words};
+use super::{body::ApiBody, cause_schema, incident_schema as schema, incidents::words};
 use crate::{
     actor::Actor,
     error::{Failure, Problem},
@@ -104,12 +104,12 @@ pub(crate) async fn feedback(
     path = "/api/v1/causes",
     tag = "handbook",
     responses(
-        (status = 200, description = "All causes.", body = schema::Causes),
+        (status = 200, description = "All causes.", body = cause_schema::Causes),
         (status = 503, description = "The store is away.", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn causes(State(state): State<Shared>) -> Result<Json<schema::Causes>, Failure> {
-    Ok(Json(schema::Causes::new(&state.web.insight.judged().await?)))
+pub(crate) async fn causes(State(state): State<Shared>) -> Result<Json<cause_schema::Causes>, Failure> {
+    Ok(Json(cause_schema::Causes::new(&state.web.insight.judged().await?)))
 }
 
 /// Why something is done to a terminal.

@@ -1,6 +1,7 @@
 //! The REST API: JSON of the same things that the pages show.
 
 mod body;
+mod cause_schema;
 pub(crate) mod diagnosis;
 mod incident_schema;
 pub(crate) mod incidents;
