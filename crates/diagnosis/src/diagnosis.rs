@@ -295,7 +295,7 @@ impl Diagnosis {
         let missing = self.now.since_ms(since).max(0);
         self.begin_epoch();
         // silence of an open incident during the gap is not silence
-        for id in self.register.active().to_vec() {
+        for id in Vec::from_iter(self.register.active().iter().copied()) {
             if let Some(held) = self.register.get_mut(id) {
                 held.incident.last_seen = held.incident.last_seen.plus_ms(missing);
             }

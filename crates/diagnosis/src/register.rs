@@ -61,7 +61,10 @@ pub(crate) struct Register {
     all: VecDeque<Held>,
     /// The number of the first of `all`, less one.
     forgotten: u64,
-    active: Vec<u64>,
+    /// In their order: the oldest is the first to be forgotten, and there may be thousands.
+    active: VecDeque<u64>,
+    /// Of these, fraud: every payment asks whether its card belongs to one.
+    active_fraud: Vec<u64>,
     by_scope: QuickMap<(Scope, Group), u64>,
     changes: Vec<Change>,
 }
@@ -84,8 +87,30 @@ impl Register {
     }
 
     /// Open ones, oldest first.
-    pub(crate) fn active(&self) -> &[u64] {
+    pub(crate) fn active(&self) -> &VecDeque<u64> {
         &self.active
+    }
+
+    /// Open ones of fraud.
+    pub(crate) fn active_fraud(&self) -> &[u64] {
+        &self.active_fraud
+    }
+
+    fn activate(&mut self, id: u64, group: Group) {
+        match self.active.binary_search(&id) {
+            Ok(_) => return,
+            Err(at) => self.active.insert(at, id),
+        }
+        if group == Group::Fraud {
+            self.active_fraud.push(id);
+        }
+    }
+
+    fn deactivate(&mut self, id: u64) {
+        if let Ok(at) = self.active.binary_search(&id) {
+            self.active.remove(at);
+        }
+        self.active_fraud.retain(|active| *active != id);
     }
 
     /// All that are remembered, newest first.
@@ -130,7 +155,7 @@ impl Register {
             related: QuickSet::default(),
             harmed: QuickSet::default(),
         });
-        self.active.push(id);
+        self.activate(id, draft.group);
         self.by_scope.insert((draft.scope, draft.group), id);
         self.tell(Change::Opened(id));
         id
@@ -146,8 +171,8 @@ impl Register {
         held.repair = 0.0;
         held.bad = draft.bad;
         held.explain(draft.evidence);
-        self.active.push(id);
-        self.active.sort_unstable();
+        let group = held.group;
+        self.activate(id, group);
         self.by_scope.insert((draft.scope, draft.group), id);
         self.tell(Change::Revised(id));
     }
@@ -157,7 +182,7 @@ impl Register {
         if let Some(held) = self.all.pop_front() {
             self.forgotten += 1;
             let id = held.incident.id;
-            self.active.retain(|active| *active != id);
+            self.deactivate(id);
             if self.at(held.incident.scope, held.group) == Some(id) {
                 self.by_scope.remove(&(held.incident.scope, held.group));
             }
@@ -197,7 +222,7 @@ impl Register {
         held.incident.status = status;
         held.incident.parent = parent.or(held.incident.parent);
         held.incident.ended = Some(now);
-        self.active.retain(|active| *active != id);
+        self.deactivate(id);
         if self.at(scope, group) == Some(id) {
             self.by_scope.remove(&(scope, group));
         }

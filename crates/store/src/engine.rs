@@ -92,11 +92,12 @@ pub trait Engine: Send + Sync {
     /// The entries after a place with their places, oldest first, at most `limit` of them; whoever asks again after the
     /// last of them misses none, and everybody gets them in the same order. Without their answers, which may hold a card
     /// number: whoever follows the journal learns what was decided from the event.
-    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Entry)>, StoreError> {
+    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Arc<Entry>)>, StoreError> {
         let end = self.journal_end().await?;
         let mut entries = Vec::new();
         for place in (after + 1..=end).take(limit) {
-            entries.extend(self.entry(place).await?.map(|entry| (place, entry.without_answer())));
+            let entry = self.entry(place).await?;
+            entries.extend(entry.map(|entry| (place, Arc::new(entry.without_answer()))));
         }
         Ok(entries)
     }

@@ -16,6 +16,7 @@ use crate::{
     observe::Names,
     register::{ActError, Record, Said, Shelf},
     watch::{News, NewsKind, Now, Picture},
+    worker::Incidents,
 };
 
 /// What other hosts wrote is looked for so often.
@@ -31,15 +32,17 @@ pub(crate) struct Keeper {
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) names: Arc<dyn Names>,
     pub(crate) now: Now,
-    pub(crate) incidents: watch::Receiver<Arc<Vec<Incident>>>,
+    pub(crate) incidents: watch::Receiver<Incidents>,
     /// The incidents that the picture shows.
-    pub(crate) laid_out: Arc<watch::Sender<Option<Arc<Vec<Incident>>>>>,
+    pub(crate) laid_out: Arc<watch::Sender<Option<Incidents>>>,
     pub(crate) picture: Arc<RwLock<Arc<Picture>>>,
     pub(crate) news: broadcast::Sender<News>,
     /// Numbers of the diagnosis' incidents in the register.
     pub(crate) numbers: HashMap<u64, u64>,
     /// What was laid out last, of incidents that the diagnosis knows.
-    pub(crate) last: HashMap<u64, Found>,
+    pub(crate) last: HashMap<u64, Arc<Found>>,
+    /// The incidents that this was made of.
+    pub(crate) made_of: HashMap<u64, Arc<Incident>>,
 }
 
 impl Keeper {
@@ -89,6 +92,11 @@ impl Keeper {
         let mut news = Vec::new();
         for incident in incidents.iter() {
             let Some(number) = self.numbers.get(&incident.id).copied() else { continue };
+            let same = self.made_of.get(&incident.id).is_some_and(|before| Arc::ptr_eq(before, incident));
+            if same && let Some(found) = self.last.get(&number) {
+                live.insert(number, Arc::clone(found));
+                continue;
+            }
             let found = Found::new(incident, &*self.names, |id| self.numbers.get(&id).copied());
             self.write(number, &found).await?;
             let kind = match self.last.get(&number) {
@@ -97,9 +105,10 @@ impl Keeper {
             };
             let fresh = (self.now)().since_ms(found.detected.max(found.last_seen)) < FRESH_MS;
             news.extend(kind.map(|kind| News { number, kind, fresh }));
-            live.insert(number, found);
+            live.insert(number, Arc::new(found));
         }
         self.last = live;
+        self.made_of = incidents.iter().map(|incident| (incident.id, Arc::clone(incident))).collect();
         let handled = self.lay_out().await?;
         news.extend(handled.into_iter().map(|number| News { number, kind: NewsKind::Handled, fresh: false }));
         self.laid_out.send_replace(Some(incidents));
@@ -131,7 +140,7 @@ impl Keeper {
 
     /// Writes down what was found, if the register says something else.
     async fn write(&self, number: u64, found: &Found) -> Result<(), BookError> {
-        if self.last.get(&number).is_some_and(|before| before == found) {
+        if self.last.get(&number).is_some_and(|before| **before == *found) {
             return Ok(());
         }
         self.shelf
@@ -151,7 +160,7 @@ impl Keeper {
         let kept = self.shelf.read().await?;
         let (mut records, mut handled) = (BTreeMap::new(), Vec::new());
         for (number, record) in &kept.register.records {
-            let live = self.last.get(number);
+            let live = self.last.get(number).map(AsRef::as_ref);
             if before.records.get(number).is_some_and(|shown| shown.handling != record.handling) {
                 handled.push(*number);
             }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use diagnosis::{Cause, Diagnose, Incident, Verdict};
+use diagnosis::{Cause, Diagnose, Verdict};
 use model::{CardId, Rrn, Timestamp};
 use serde::Serialize;
 use store::{Book, Engine, StoreError};
@@ -26,7 +26,7 @@ use crate::{
     restore::{self, ChargedTry, Fate, Order, RestoreTries},
     settings::Settings,
     suspected::{SUSPICIONS_MAX, Suspected},
-    worker::{self, Message, Outlets},
+    worker::{self, Incidents, Message, Outlets},
 };
 
 /// The clock.
@@ -134,8 +134,8 @@ pub struct Watch {
     picture: Arc<RwLock<Arc<Picture>>>,
     news: broadcast::Sender<News>,
     revised: broadcast::Sender<Rrn>,
-    incidents: watch::Receiver<Arc<Vec<Incident>>>,
-    laid_out: Arc<watch::Sender<Option<Arc<Vec<Incident>>>>>,
+    incidents: watch::Receiver<Incidents>,
+    laid_out: Arc<watch::Sender<Option<Incidents>>>,
     names: Arc<dyn Names>,
     /// Tries are given back by one at a time.
     restoring: tokio::sync::Mutex<()>,
@@ -177,6 +177,7 @@ impl Watch {
             news: news.clone(),
             numbers: HashMap::new(),
             last: HashMap::new(),
+            made_of: HashMap::new(),
         };
         let mut tasks = vec![tokio::spawn(keeper.run(stopped.clone()))];
         if settings.enabled {
@@ -266,8 +267,7 @@ impl Watch {
         }
         let found = self.incidents.borrow().clone();
         let mut laid_out = self.laid_out.subscribe();
-        let is_there =
-            |shown: &Option<Arc<Vec<Incident>>>| shown.as_ref().is_some_and(|s| Arc::ptr_eq(s, &found));
+        let is_there = |shown: &Option<Incidents>| shown.as_ref().is_some_and(|s| Arc::ptr_eq(s, &found));
         let _ = tokio::time::timeout(PATIENCE, laid_out.wait_for(is_there)).await;
     }
 

@@ -1,7 +1,12 @@
 //! The thread that owns the diagnosis. It takes observations in their order, answers questions between two batches, and
 //! lays out what changed; nobody shares its memory, so nobody waits for a lock.
 
-use std::{sync::Arc, thread};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use diagnosis::{Change, Diagnose, Incident, Observation, Suspicion, Verdict};
 use model::{Rrn, Timestamp};
@@ -9,6 +14,9 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 /// Batches and questions that wait; one more makes the asker wait.
 const INBOX: usize = 8;
+
+/// While there is much to do, what changed is laid out so often: people do not see the difference.
+const PACE: Duration = Duration::from_millis(200);
 
 /// What the worker is told or asked.
 pub(crate) enum Message {
@@ -24,10 +32,13 @@ pub(crate) enum Message {
     Wait(oneshot::Sender<()>),
 }
 
+/// The incidents at a moment, those that did not change shared with the moment before.
+pub(crate) type Incidents = Arc<Vec<Arc<Incident>>>;
+
 /// Where what changed is laid out.
 pub(crate) struct Outlets {
     /// All incidents that are remembered, as soon as one changed.
-    pub(crate) incidents: watch::Sender<Arc<Vec<Incident>>>,
+    pub(crate) incidents: watch::Sender<Incidents>,
     /// Verdicts that were revised.
     pub(crate) revised: broadcast::Sender<Rrn>,
 }
@@ -41,7 +52,9 @@ pub(crate) fn start(diagnose: Box<dyn Diagnose>, outlets: Outlets) -> std::io::R
 
 fn run(mut diagnose: Box<dyn Diagnose>, mut inbox: mpsc::Receiver<Message>, outlets: &Outlets) {
     let mut changed = false;
+    let mut laid_out = LaidOut::default();
     while let Some(message) = inbox.blocking_recv() {
+        let waits = matches!(message, Message::Wait(_));
         match message {
             Message::Batch(observations) => {
                 observations.iter().for_each(|observation| diagnose.observe(observation));
@@ -62,11 +75,36 @@ fn run(mut diagnose: Box<dyn Diagnose>, mut inbox: mpsc::Receiver<Message>, outl
                 }
             }
         }
-        // A copy of all is made once for many changes: at the latest when nothing more waits.
-        if changed && inbox.is_empty() {
+        // One look at all is enough for many changes; time passes as a message, too, so none is kept back for long.
+        if changed && (waits || inbox.is_empty() && laid_out.is_due()) {
             changed = false;
-            let incidents = diagnose.incidents().into_iter().cloned().collect();
-            outlets.incidents.send_replace(Arc::new(incidents));
+            outlets.incidents.send_replace(laid_out.anew(&*diagnose));
         }
+    }
+}
+
+/// What was laid out last: incidents that did not change since are not copied again.
+#[derive(Default)]
+struct LaidOut {
+    at: Option<Instant>,
+    incidents: HashMap<u64, Arc<Incident>>,
+}
+
+impl LaidOut {
+    fn is_due(&self) -> bool {
+        self.at.is_none_or(|at| at.elapsed() >= PACE)
+    }
+
+    fn anew(&mut self, diagnose: &dyn Diagnose) -> Incidents {
+        self.at = Some(Instant::now());
+        let mut before = std::mem::take(&mut self.incidents);
+        let mut all = Vec::new();
+        for incident in diagnose.incidents() {
+            let same = before.remove(&incident.id).filter(|before| **before == *incident);
+            let same = same.unwrap_or_else(|| Arc::new(incident.clone()));
+            self.incidents.insert(incident.id, Arc::clone(&same));
+            all.push(same);
+        }
+        Arc::new(all)
     }
 }

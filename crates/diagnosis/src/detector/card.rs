@@ -115,11 +115,8 @@ impl Diagnosis {
 
     /// Is this card one of those of an open incident of fraud? Then what it does is part of that.
     fn is_fraud_known(&self, card: &model::CardId) -> bool {
-        self.register
-            .active()
-            .iter()
-            .filter_map(|id| self.register.get(*id))
-            .any(|held| held.group == Group::Fraud && held.has_card(card))
+        let mut fraud = self.register.active_fraud().iter().filter_map(|id| self.register.get(*id));
+        fraud.any(|held| held.has_card(card))
     }
 
     /// Puts an incident of fraud behind the latest refusals of its cards.

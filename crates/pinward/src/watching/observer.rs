@@ -1,15 +1,22 @@
 //! What the journal's entries and the signals beside it show, in one order: a signal comes after the entry that was the
 //! newest when it was told.
 
-use std::{collections::VecDeque, iter::Peekable, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    iter::Peekable,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
-use diagnosis::Observation;
+use diagnosis::{
+    Observation,
+    observation::{Device, Symbol},
+};
 use host::{
     observe::Observer,
     signal::{Signal, Signals},
 };
-use model::Timestamp;
+use model::{TerminalId, Timestamp};
 use store::{Engine, Entry, StoreError};
 use tokio::sync::broadcast;
 use watch::{Names, Observe};
@@ -18,6 +25,9 @@ use super::Known;
 
 /// Signals that wait for their place; older ones go first.
 const WAITING_MAX: usize = 16_384;
+
+/// Terminals of which it is remembered what was told; more of them are told again.
+const TOLD_MAX: usize = 200_000;
 
 /// Signals of a running host.
 pub(crate) struct Live {
@@ -35,6 +45,10 @@ pub(crate) struct Observing {
     kept: Option<Peekable<Signals>>,
     live: Option<Live>,
     waiting: VecDeque<Arc<Signal>>,
+    /// Model and firmware of terminals as they were told last: most observations tell nothing new.
+    told: HashMap<TerminalId, (Symbol, Symbol)>,
+    /// So many names were told.
+    named: usize,
 }
 
 impl Observing {
@@ -45,7 +59,16 @@ impl Observing {
         kept: Option<Signals>,
         live: Option<Live>,
     ) -> Self {
-        Self { observer, engine, known, kept: kept.map(Iterator::peekable), live, waiting: VecDeque::new() }
+        Self {
+            observer,
+            engine,
+            known,
+            kept: kept.map(Iterator::peekable),
+            live,
+            waiting: VecDeque::new(),
+            told: HashMap::new(),
+            named: 0,
+        }
     }
 
     /// Signals that belong before the entry at `place`.
@@ -82,6 +105,27 @@ impl Observing {
         }
     }
 
+    /// Passes on the names that were given since.
+    fn tell_names(&mut self) {
+        let count = self.observer.names().list().len();
+        if count != self.named {
+            self.named = count;
+            self.known.take_names(self.observer.names());
+        }
+    }
+
+    /// Passes on what a terminal said about itself, if it says something else now.
+    fn tell_device(&mut self, device: &Device) {
+        let said = (device.model, device.firmware);
+        if self.told.get(&device.terminal) != Some(&said) {
+            if self.told.len() >= TOLD_MAX {
+                self.told.clear();
+            }
+            self.told.insert(device.terminal, said);
+            self.known.take_device(device);
+        }
+    }
+
     /// Brings what is registered about the terminal to hand.
     async fn learn(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let Some(id) = Observer::terminal_of(entry) else { return Ok(()) };
@@ -107,8 +151,8 @@ impl Observe for Observing {
         self.learn(entry).await?;
         self.signals_before(place, shown);
         if let Some(observation) = self.observer.observe(place, entry) {
-            self.known.take_names(self.observer.names());
-            self.known.take_device(&observation.device);
+            self.tell_names();
+            self.tell_device(&observation.device);
             shown.push(observation);
         }
         Ok(())
@@ -116,7 +160,7 @@ impl Observe for Observing {
 
     fn beside(&mut self, place: u64, shown: &mut Vec<Observation>) {
         self.signals_before(place.saturating_add(1), shown);
-        self.known.take_names(self.observer.names());
+        self.tell_names();
     }
 
     fn names(&self) -> Arc<dyn Names> {

@@ -16,6 +16,8 @@
 //! that an append holds until its commit, and [appends](super::sql) go on after it. That is one small write for each
 //! partition that lags, at most as often as somebody asks, and none while nothing happens.
 
+use std::sync::Arc;
+
 use model::Timestamp;
 use store::{Entry, StoreError};
 
@@ -56,7 +58,11 @@ pub(crate) async fn end(core: &Core) -> Result<u64, StoreError> {
 }
 
 /// The entries after a place, of all partitions, in the order of their places.
-pub(crate) async fn entries(core: &Core, after: u64, limit: usize) -> Result<Vec<(u64, Entry)>, StoreError> {
+pub(crate) async fn entries(
+    core: &Core,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<(u64, Arc<Entry>)>, StoreError> {
     let end = end(core).await?;
     if end <= after || limit == 0 {
         return Ok(Vec::new());
@@ -70,7 +76,7 @@ pub(crate) async fn entries(core: &Core, after: u64, limit: usize) -> Result<Vec
     for rows in &found {
         for row in rows {
             let (journal_seq, entry) = registers::entry(row)?;
-            entries.push((journal_seq, entry.without_answer()));
+            entries.push((journal_seq, Arc::new(entry.without_answer())));
         }
         if rows.len() == share
             && let Some((last, _)) = entries.last()

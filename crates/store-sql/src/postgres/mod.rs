@@ -193,7 +193,7 @@ impl Engine for PostgresEngine {
         feed::end(&self.core).await
     }
 
-    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Entry)>, StoreError> {
+    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Arc<Entry>)>, StoreError> {
         feed::entries(&self.core, after, limit).await
     }
 

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::{
     Limits,
+    newest::Newest,
     pool::Pool,
     queue::{Queue, Waiting},
     states::States,
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) limits: Limits,
     /// Entries on their way to the disk; the states have them already.
     pub(crate) queue: Queue,
+    /// The newest durable entries, for those who follow the journal closely.
+    pub(crate) newest: Newest,
     /// Everything up to here is durable; and whether the writer still runs.
     durable: watch::Sender<Durable>,
     /// The same place, for those who only look.
@@ -72,6 +75,7 @@ impl Core {
             log,
             health: Health::default(),
             queue: Queue::new(limits.queue_entries),
+            newest: Newest::new(limits.newest_entries),
             limits,
             durable: watch::Sender::new(Durable { end: 0, writer_ended: false }),
             published: AtomicU64::new(0),

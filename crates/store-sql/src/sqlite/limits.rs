@@ -20,6 +20,8 @@ pub struct Limits {
     pub checkpoint_interval: Duration,
     /// Or when so many entries would have to be read again after a crash.
     pub tail_entries: u64,
+    /// Entries kept in memory for those who follow the journal closely, at one or two kilobytes each.
+    pub newest_entries: usize,
     /// The largest of the journal's files, which are filled with zeros before they are used. The first has 1 MiB, each
     /// further one is twice as large up to this.
     pub segment_bytes: u64,
@@ -45,6 +47,7 @@ impl Default for Limits {
             terminals_cached: 50_000,
             checkpoint_interval: Duration::from_secs(5),
             tail_entries: 200_000,
+            newest_entries: 8192,
             segment_bytes: 128 << 20,
             journal_bytes: None,
             archive_round: 10_000,

@@ -48,6 +48,7 @@ pub(crate) mod export;
 mod journal;
 mod limits;
 mod migrate;
+mod newest;
 mod open;
 mod outstanding;
 mod packed;
@@ -160,6 +161,8 @@ impl Engine for SqliteEngine {
         if body.len() > journal_log::MAX_BODY {
             return Err(StoreError::Away(format!("an entry of {} bytes is too long", body.len())).into());
         }
+        // What is kept of it in memory has no answer: the log has that.
+        let entry = Arc::new(entry.without_answer());
         for _ in 0..EVICTIONS_LIMIT {
             self.prepare(&entry).await?;
             match self.core.queue.take(&self.core.states, &entry, &mut body)? {
@@ -180,7 +183,10 @@ impl Engine for SqliteEngine {
         Ok(self.core.published())
     }
 
-    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Entry)>, StoreError> {
+    async fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Arc<Entry>)>, StoreError> {
+        if let Some(entries) = self.core.newest.after(after, limit) {
+            return Ok(entries);
+        }
         self.read(move |core| core.entries(after, limit)).await
     }
 
@@ -275,13 +281,14 @@ impl Core {
     }
 
     /// The durable entries after a place, without their answers.
-    fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Entry)>, StoreError> {
+    fn entries(&self, after: u64, limit: usize) -> Result<Vec<(u64, Arc<Entry>)>, StoreError> {
         let mut cursor = self.log.after(after);
         let mut entries = Vec::new();
         while entries.len() < limit
             && let Some((place, body)) = cursor.next().map_err(journal::store_error)?
         {
-            entries.push((place, crate::body::decode_sealed(place, body)?.without_answer()));
+            let entry = crate::body::decode_sealed(place, body)?.without_answer();
+            entries.push((place, Arc::new(entry)));
         }
         Ok(entries)
     }

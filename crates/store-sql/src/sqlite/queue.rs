@@ -27,6 +27,7 @@ use super::states::{Folded, States};
 pub(crate) struct Placed {
     pub(crate) place: u64,
     pub(crate) body: Vec<u8>,
+    pub(crate) entry: Arc<Entry>,
     pub(crate) waiting: Waiting,
 }
 
@@ -118,7 +119,7 @@ impl Queue {
     pub(crate) fn take(
         &self,
         states: &States,
-        entry: &Entry,
+        entry: &Arc<Entry>,
         body: &mut Vec<u8>,
     ) -> Result<Taken, StoreError> {
         let mut inner = self.lock();
@@ -136,7 +137,8 @@ impl Queue {
         }
         let waiting = Waiting::default();
         inner.next += 1;
-        inner.waiting.push_back(Placed { place, body: std::mem::take(body), waiting: waiting.clone() });
+        let (body, entry) = (std::mem::take(body), Arc::clone(entry));
+        inner.waiting.push_back(Placed { place, body, entry, waiting: waiting.clone() });
         if std::mem::take(&mut inner.writer_waits) {
             drop(inner);
             self.filled.notify_one();

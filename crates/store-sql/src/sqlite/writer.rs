@@ -39,7 +39,10 @@ impl Writer {
         let core = self.core.clone();
         while core.queue.wait(&mut self.batch, core.limits.batch_entries) {
             match self.write() {
-                Ok(end) => core.publish(end),
+                Ok(end) => {
+                    core.newest.take(self.batch.iter().map(|placed| (placed.place, &placed.entry)));
+                    core.publish(end);
+                }
                 Err(error) => return core.fail(&error),
             }
             wake(&mut self.batch);

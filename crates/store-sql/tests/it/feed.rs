@@ -50,7 +50,7 @@ async fn followed(engine: &dyn Engine) {
 }
 
 /// Everything after a place, in pages.
-async fn all_after(engine: &dyn Engine, mut after: u64, limit: usize) -> Vec<(u64, Entry)> {
+async fn all_after(engine: &dyn Engine, mut after: u64, limit: usize) -> Vec<(u64, Arc<Entry>)> {
     let mut all = Vec::new();
     loop {
         let page = engine.entries(after, limit).await.unwrap();
@@ -65,6 +65,36 @@ fn stan_of(entry: &Entry) -> u32 {
     match &entry.event {
         store::Event::Transaction(t) => t.key.stan.get(),
         _ => 0,
+    }
+}
+
+/// What is kept in memory is what the log says, and where it ends the log goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_entries_are_those_of_the_log() {
+    const KEPT: usize = 7;
+    let dir = tempfile::tempdir().unwrap();
+    let limits = store_sql::Limits { newest_entries: KEPT, ..store_sql::Limits::default() };
+    let engine = store_sql::sqlite::open_with(dir.path(), limits).unwrap();
+    engine.register(everybody(3, 1)).await.unwrap();
+    for stan in 1..=20 {
+        pay(&*engine, 1 + stan % 3, Tx { stan, ..Tx::default() }).await;
+    }
+    let mut near = Vec::new();
+    for after in 0..=20 {
+        near.push((engine.entries(after, 100).await.unwrap(), engine.entries(after, 2).await.unwrap()));
+    }
+    let kept = |after: usize| near[after].0.first().map(|(_, entry)| Arc::strong_count(entry));
+    assert_eq!(
+        (kept(20 - KEPT - 1), kept(20), kept(20 - KEPT).is_some_and(|held| held > 1)),
+        (Some(1), None, true)
+    );
+    engine.close();
+    drop(engine);
+    let again = open(dir.path());
+    for (after, (all, two)) in near.into_iter().enumerate() {
+        assert_eq!(all.len(), 20 - after);
+        assert_eq!(again.entries(after as u64, 100).await.unwrap(), all);
+        assert_eq!(again.entries(after as u64, 2).await.unwrap(), two);
     }
 }
 

@@ -82,6 +82,19 @@ pub(crate) fn prepare(data: &Path, cards: u32, terminals: u32, store: Option<&st
     Ok(())
 }
 
+/// A prepared sandbox's host will not follow its journal to find out why.
+///
+/// # Errors
+/// When its configuration cannot be written.
+pub(crate) fn without_diagnosis(data: &Path) -> anyhow::Result<()> {
+    let file = data.join("pinward.toml");
+    let mut config: toml::Table = fs::read_to_string(&file)?.parse()?;
+    let diagnosis = config.entry("diagnosis").or_insert_with(|| toml::Table::new().into());
+    let diagnosis = diagnosis.as_table_mut().context("[diagnosis] is no table")?;
+    diagnosis.insert("enabled".to_owned(), false.into());
+    Ok(fs::write(&file, config.to_string())?)
+}
+
 /// A host on a prepared sandbox.
 pub(crate) struct Host {
     running: Running,

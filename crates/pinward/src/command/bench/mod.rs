@@ -9,6 +9,7 @@ mod codec;
 mod floor;
 mod machine;
 mod report;
+mod rules;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -51,6 +52,8 @@ enum What {
 enum Only {
     /// The floor, and the host on its own files.
     Embedded,
+    /// The host on its own files with and without diagnosis and risk rules, in turn.
+    Watched,
     /// The host on PostgreSQL, pgbench beside it, and two hosts.
     Postgres,
 }
@@ -105,10 +108,13 @@ fn whole(options: RunOptions) -> anyhow::Result<ExitCode> {
     let mut bench = Bench { options, folder, runtime, runs: Vec::new() };
     let only = bench.options.only;
     if only != Some(Only::Postgres) {
-        bench.floor()?;
-        bench.embedded()?;
+        if only != Some(Only::Watched) {
+            bench.floor()?;
+            bench.embedded()?;
+        }
+        bench.watched()?;
     }
-    if only != Some(Only::Embedded) {
+    if only.is_none() || only == Some(Only::Postgres) {
         match bench.start_postgres() {
             Ok(server) => bench.postgres(&server)?,
             Err(error @ LocalServerError::Missing) if only.is_none() => {
@@ -215,6 +221,27 @@ impl Bench {
         self.host("embedded", &plan, &[&host], &[])?;
         drop(host);
         Ok(fs::remove_dir_all(data)?)
+    }
+
+    /// What diagnosis and risk rules cost: the same load on a host without them and on one with both, twice in turn, so that
+    /// a noisy moment meets both. The rules are the starter set in shadow: asked in full, and the load pays as ever.
+    fn watched(&mut self) -> anyhow::Result<()> {
+        const TURNS: u32 = 2;
+        let (bare, watched) = (self.folder.0.join("bare"), self.folder.0.join("watched"));
+        self.prepare(&bare, None)?;
+        self.prepare(&watched, None)?;
+        child::without_diagnosis(&bare)?;
+        self.runtime.block_on(rules::live_in_shadow(&watched))?;
+        let hosts = [("bare", Host::start(&bare, "bare")?), ("watched", Host::start(&watched, "watched")?)];
+        let plan = self.plan(usize::from(self.options.depth));
+        for _ in 0..TURNS {
+            for (name, host) in &hosts {
+                self.host(name, &plan, &[host], &[])?;
+            }
+        }
+        drop(hosts);
+        fs::remove_dir_all(bare)?;
+        Ok(fs::remove_dir_all(watched)?)
     }
 
     fn start_postgres(&self) -> Result<LocalServer, LocalServerError> {

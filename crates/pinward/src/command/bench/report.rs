@@ -11,7 +11,7 @@ use super::machine::Machine;
 /// One measurement.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figures {
-    /// `floor`, `embedded`, `postgres`, `pgbench` or `two-hosts`.
+    /// `floor`, `embedded`, `bare` and `watched`, `postgres`, `pgbench` or `two-hosts`.
     pub(crate) name: &'static str,
     /// `closed`, or `open` at the rate that it reached.
     #[serde(rename = "loop")]
@@ -41,6 +41,8 @@ pub(crate) struct Figures {
 pub(crate) struct Ratios {
     pub(crate) embedded_to_floor: Option<f64>,
     pub(crate) embedded_to_floor_depth1: Option<f64>,
+    /// With diagnosis and risk rules, to without.
+    pub(crate) watched_to_bare: Option<f64>,
     /// As many connections as pgbench has clients, each as deep as asked for.
     pub(crate) postgres_to_pgbench: Option<f64>,
     /// And with one request under way on each, as pgbench has.
@@ -72,8 +74,15 @@ impl Ratios {
             let (one, other) = (rate(one.0, one.1)?, rate(other.0, other.1)?);
             (other > 0.0).then(|| (one / other * 1000.0).round() / 1000.0)
         };
+        let together = |name: &str| -> f64 {
+            runs.iter().filter(|run| run.name == name).map(|run| run.rate_per_s).sum()
+        };
         Ratios {
             embedded_to_floor: ratio(("embedded", depth), ("floor", depth)),
+            watched_to_bare: {
+                let (watched, bare) = (together("watched"), together("bare"));
+                (watched > 0.0 && bare > 0.0).then(|| (watched / bare * 1000.0).round() / 1000.0)
+            },
             embedded_to_floor_depth1: ratio(("embedded", 1), ("floor", 1)),
             postgres_to_pgbench: ratio(("postgres", depth), ("pgbench", 1)),
             postgres_to_pgbench_depth1: ratio(("postgres", 1), ("pgbench", 1)),
@@ -134,12 +143,13 @@ impl Findings {
         for (what, ratio) in [
             ("embedded to floor", ratios.embedded_to_floor),
             ("embedded to floor, depth 1", ratios.embedded_to_floor_depth1),
+            ("with diagnosis and rules to without", ratios.watched_to_bare),
             ("PostgreSQL to pgbench", ratios.postgres_to_pgbench),
             ("PostgreSQL to pgbench, depth 1", ratios.postgres_to_pgbench_depth1),
             ("two hosts to one", ratios.two_hosts_to_one),
         ] {
             if let Some(ratio) = ratio {
-                println!("{what:<32}{ratio:>8.2}");
+                println!("{what:<36}{ratio:>8.2}");
             }
         }
     }

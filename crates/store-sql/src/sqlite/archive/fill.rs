@@ -36,7 +36,7 @@ use crate::{
 const PACE: Duration = Duration::from_millis(20);
 /// With so many payments a second it stands back: for each moment of work it rests so many.
 const BUSY: u64 = 5_000;
-const REST_WHEN_BUSY: u32 = 4;
+const REST_WHEN_BUSY: u32 = 12;
 /// But not any more when so many entries wait for it: half a minute of its whole work.
 const LAG_LIMIT: u64 = 2_000_000;
 /// And it never rests longer between two rounds of much work.
