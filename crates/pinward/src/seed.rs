@@ -2,6 +2,7 @@
 //! into a new store and, for whoever plays a terminal, into `sandbox.json`.
 
 mod devices;
+mod more;
 
 use std::{
     fs,
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use store::{Engine, Registration};
 
 use self::devices::{DeviceJson, DevicesPlan};
+pub(crate) use self::more::More;
 use crate::{
     keys,
     module::ModuleConfig,
@@ -122,24 +124,6 @@ struct PeoplePlan {
     staff: Vec<StaffPlan>,
 }
 
-/// What a sandbox has beyond the plan: load runs want more than people do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
-pub(crate) struct More {
-    /// So many more cards of the first product, for load runs
-    #[arg(long = "more-cards", value_name = "N", default_value_t = 0, hide_default_value = true)]
-    cards: u32,
-    /// So many more terminals at the first listener, for load runs
-    #[arg(long = "more-terminals", value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u32).range(..1_000_000))]
-    terminals: u32,
-}
-
-impl More {
-    /// Is there anything?
-    pub(crate) fn is_any(self) -> bool {
-        self != More::default()
-    }
-}
-
 impl Plan {
     fn with(mut self, more: More) -> Plan {
         if let Some(group) = self.cards.first_mut() {
@@ -147,6 +131,7 @@ impl Plan {
         }
         if let Some(count) = self.terminals.per_listener.first_mut() {
             *count += more.terminals;
+            self.terminals.more = more.terminals;
         }
         self
     }
@@ -209,6 +194,10 @@ struct MerchantPlan {
 #[serde(deny_unknown_fields)]
 struct TerminalsPlan {
     per_listener: Vec<u32>,
+    /// Of the first listener's, so many for load runs. They stand in one town: the cards of a load pay at all of them within
+    /// a second, and are not to look copied.
+    #[serde(skip)]
+    more: u32,
     special: Vec<String>,
     scheme: Vec<SchemePlan>,
 }
@@ -407,7 +396,7 @@ impl Seeder<'_> {
         let scheme_terminals = self.scheme_terminals().await?;
         let opening_plan = &self.plan.opening;
         let opening_card = self.card(&opening_plan.pan, &opening_plan.pin, &opening_plan.product).await?;
-        let opening_terminal = self.terminal(&opening_plan.tid, 0, 0, KeyScheme::Tdes).await?;
+        let opening_terminal = self.terminal(&opening_plan.tid, (0, 0), 0, KeyScheme::Tdes).await?;
         let sandbox = |terminals, scheme_terminals, cards| SandboxJson {
             listeners: Vec::new(),
             console: String::new(),
@@ -477,13 +466,16 @@ impl Seeder<'_> {
     async fn terminals(&mut self) -> anyhow::Result<Vec<TerminalJson>> {
         let mut terminals = Vec::new();
         for (listener, count) in self.plan.terminals.per_listener.iter().enumerate() {
+            let more = if listener == 0 { self.plan.terminals.more } else { 0 };
             for index in 1..=*count {
                 let tid = format!("{:08}", 10_000_000 * (listener + 1) + index as usize);
-                terminals.push(self.terminal(&tid, index as usize, listener, KeyScheme::Tdes).await?);
+                let merchant = if index > count - more { 0 } else { index as usize };
+                terminals
+                    .push(self.terminal(&tid, (index as usize, merchant), listener, KeyScheme::Tdes).await?);
             }
         }
         for (index, tid) in self.plan.terminals.special.iter().enumerate() {
-            terminals.push(self.terminal(tid, index, 0, KeyScheme::Tdes).await?);
+            terminals.push(self.terminal(tid, (index, index), 0, KeyScheme::Tdes).await?);
         }
         Ok(terminals)
     }
@@ -495,7 +487,10 @@ impl Seeder<'_> {
         for group in groups {
             for index in 0..group.count {
                 let tid = format!("{:08}", group.first + index);
-                terminals.push(self.terminal(&tid, index as usize, group.listener, group.scheme).await?);
+                terminals.push(
+                    self.terminal(&tid, (index as usize, index as usize), group.listener, group.scheme)
+                        .await?,
+                );
             }
         }
         Ok(terminals)
@@ -504,11 +499,11 @@ impl Seeder<'_> {
     async fn terminal(
         &mut self,
         tid: &str,
-        index: usize,
+        (index, merchant): (usize, usize),
         listener: usize,
         scheme: KeyScheme,
     ) -> anyhow::Result<TerminalJson> {
-        let merchant = &self.plan.merchants[index % self.plan.merchants.len()];
+        let merchant = &self.plan.merchants[merchant % self.plan.merchants.len()];
         let (key_set, keys) = self.keys.make(scheme).await?;
         let device = self.plan.devices.device(index, merchant.place);
         self.registrations.push(Registration::Terminal(TerminalRecord {

@@ -40,7 +40,7 @@ const REST_WHEN_BUSY: u32 = 12;
 /// But not any more when so many entries wait for it: half a minute of its whole work.
 const LAG_LIMIT: u64 = 2_000_000;
 /// And it never rests longer between two rounds of much work.
-const BREATH_LIMIT: Duration = Duration::from_secs(1);
+const BREATH_LIMIT: Duration = Duration::from_secs(2);
 /// After a failure it tries again: the archive decides nothing, so waiting is safe.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -72,7 +72,8 @@ impl Filler {
             let started = Instant::now();
             let pause = match self.round(core) {
                 Ok(true) => self.breath(core, started.elapsed()),
-                Ok(false) => PACE,
+                // Few entries a round would be many rounds: when there are many payments it rests as long.
+                Ok(false) => self.breath(core, started.elapsed()).max(PACE),
                 Err(error) => {
                     tracing::warn!(%error, filled = self.filled, "look-up tables not filled, trying again");
                     PAUSE_AFTER_FAILURE
