@@ -1,45 +1,20 @@
-//! 签购单: the slip, as plain text of a fixed width. 58 mm paper has 32 half-width columns, 80 mm has 48
-//! (docs/reference/rules.md Q1 to Q5).
+//! 签购单: what the terminal knows for a slip. How it looks is the crate `receipt`'s matter, for the terminal's printer and the
+//! host's console alike.
 //!
 //! A declined slip says so in both languages, because the person who reads it may not be the one who chose the language, and
 //! it never says how many tries are left.
 
-use model::{Amount, Kind, MaskedPan, MerchantId, TerminalId};
+use ::receipt::{Consent, Layout, Moment, Outcome as SlipOutcome, Slip, text};
+use model::{Amount, Currency, Kind, MaskedPan, MerchantId, TerminalId};
+
+pub use ::receipt::slip::grouped;
+pub use ::receipt::{Copy, Entry, Paper};
 
 use crate::clock::Civil;
 use crate::sandbox::{Card, TerminalEntry};
 use crate::step::Answer;
 use crate::terminal::{Outcome, Terminal};
-use crate::words::{Language, columns, wrapped};
-
-/// Paper width.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Paper {
-    /// 58 mm, 32 columns.
-    Mm58,
-    /// 80 mm, 48 columns.
-    Mm80,
-}
-
-impl Paper {
-    /// Half-width columns.
-    #[must_use]
-    pub fn columns(self) -> usize {
-        match self {
-            Paper::Mm58 => 32,
-            Paper::Mm80 => 48,
-        }
-    }
-}
-
-/// Who keeps it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Copy {
-    /// 商户存根, with a place for the signature.
-    Merchant,
-    /// 持卡人存根.
-    Cardholder,
-}
+use crate::words::Language;
 
 /// What stands on a slip.
 #[derive(Debug, Clone)]
@@ -56,8 +31,8 @@ pub struct Receipt {
     pub card: MaskedPan,
     /// YY/MM.
     pub expiry: String,
-    /// How the card was read: `S` swiped, `I` chip, `M` typed.
-    pub entry: char,
+    /// How the card was read.
+    pub entry: Entry,
     /// What was asked.
     pub kind: Kind,
     /// DE 60.2.
@@ -95,7 +70,7 @@ impl Receipt {
             operator: "01".to_owned(),
             card: outcome.step.card.clone().unwrap_or_else(|| card.pan.masked()),
             expiry: format!("{}/{}", &expiry[..2], &expiry[2..]),
-            entry: if kind.needs_original() || kind == Kind::Refund { 'M' } else { 'S' },
+            entry: if kind.needs_original() || kind == Kind::Refund { Entry::Manual } else { Entry::Swiped },
             kind,
             batch: terminal.memory().batch().to_string(),
             voucher: outcome.step.stan.clone().unwrap_or_else(|| "------".to_owned()),
@@ -110,129 +85,56 @@ impl Receipt {
     /// The text, each line at most as wide as the paper.
     #[must_use]
     pub fn render(&self, paper: Paper, language: Language, copy: Copy) -> String {
-        let mut slip = Slip { width: paper.columns(), language, lines: Vec::new() };
-        slip.head(copy);
-        slip.rule();
-        slip.merchant(self);
-        slip.rule();
-        slip.transaction(self);
-        slip.rule();
+        text::text(&Layout::of(&self.slip(), paper, language.on_paper(), copy))
+    }
+
+    fn slip(&self) -> Slip {
+        Slip {
+            merchant_name: self.merchant_name.clone(),
+            merchant: self.merchant.as_str().to_owned(),
+            terminal: self.terminal.as_str().to_owned(),
+            operator: Some(self.operator.clone()),
+            issuer: None,
+            acquirer: None,
+            card: Some(self.card.clone()),
+            entry: Some(self.entry),
+            expiry: Some(self.expiry.clone()),
+            kind: self.kind,
+            batch: Some(self.batch.clone()),
+            voucher: Some(self.voucher.clone()),
+            approval: self.approval.clone(),
+            reference: self.reference.clone(),
+            at: moment(&self.at),
+            amount: self.kind.needs_amount().then_some(self.amount),
+            currency: Currency::CNY,
+            original: None,
+            chip: None,
+            outcome: self.outcome(),
+            reprint: false,
+        }
+    }
+
+    fn outcome(&self) -> SlipOutcome {
         if self.answer.is_approval() {
-            slip.consent(copy)
-        } else {
-            slip.decline(&self.answer)
+            return SlipOutcome::Approved(Consent::OnPaper);
         }
-        slip.lines.join("\n") + "\n"
+        let code = self.answer.code().map(|code| code.to_string());
+        SlipOutcome::refused(
+            code.as_deref(),
+            Language::Zh.answer(&self.answer),
+            Language::En.answer(&self.answer),
+        )
     }
 }
 
-/// The paper while it is printed.
-struct Slip {
-    width: usize,
-    language: Language,
-    lines: Vec<String>,
-}
-
-impl Slip {
-    fn text(&self, key: &'static str) -> &'static str {
-        self.language.text(key)
+fn moment(at: &Civil) -> Moment {
+    let small = |number: u32| u8::try_from(number).unwrap_or_default();
+    Moment {
+        year: i32::try_from(at.year).unwrap_or_default(),
+        month: small(at.month),
+        day: small(at.day),
+        hour: small(at.hour),
+        minute: small(at.minute),
+        second: small(at.second),
     }
-
-    fn line(&mut self, text: &str) {
-        self.lines.extend(wrapped(text, self.width));
-    }
-
-    fn rule(&mut self) {
-        self.lines.push("-".repeat(self.width));
-    }
-
-    fn centred(&mut self, text: &str) {
-        let left = self.width.saturating_sub(columns(text)) / 2;
-        self.lines.push(format!("{}{text}", " ".repeat(left)));
-    }
-
-    fn field(&mut self, key: &'static str, value: &str) {
-        self.line(&format!("{}: {value}", self.text(key)));
-    }
-
-    /// Two fields on one line if they fit, otherwise on two.
-    fn pair(&mut self, left: (&'static str, &str), right: (&'static str, &str)) {
-        let both = format!("{}: {}  {}: {}", self.text(left.0), left.1, self.text(right.0), right.1);
-        if columns(&both) <= self.width {
-            self.lines.push(both);
-        } else {
-            self.field(left.0, left.1);
-            self.field(right.0, right.1);
-        }
-    }
-
-    fn head(&mut self, copy: Copy) {
-        self.centred(self.text("title"));
-        self.centred(match copy {
-            Copy::Merchant => self.text("merchant-copy"),
-            Copy::Cardholder => self.text("cardholder-copy"),
-        });
-    }
-
-    fn merchant(&mut self, receipt: &Receipt) {
-        if let Some(name) = &receipt.merchant_name {
-            self.field("merchant-name", name);
-        }
-        self.field("merchant-number", receipt.merchant.as_str());
-        self.pair(("terminal-number", receipt.terminal.as_str()), ("operator", &receipt.operator));
-    }
-
-    fn transaction(&mut self, receipt: &Receipt) {
-        self.field("card", &format!("{} /{}", receipt.card, receipt.entry));
-        self.field("expiry", &receipt.expiry);
-        let name = receipt.kind.name();
-        let (here, there) = (self.language.kind(name), Language::En.kind(name));
-        let kind = if here == there { here.to_owned() } else { format!("{here}/{there}") };
-        self.field("kind", &kind);
-        self.pair(("batch", &receipt.batch), ("voucher", &receipt.voucher));
-        if let Some(approval) = &receipt.approval {
-            self.field("approval", approval);
-        }
-        if let Some(reference) = &receipt.reference {
-            self.field("reference", reference);
-        }
-        let at = &receipt.at;
-        let date = format!("{:04}/{:02}/{:02} {}", at.year, at.month, at.day, at.time_of_day());
-        self.field("date-time", &date);
-        if receipt.kind.needs_amount() {
-            self.field("amount", &format!("RMB {}", grouped(receipt.amount)));
-        }
-    }
-
-    fn consent(&mut self, copy: Copy) {
-        self.field("remark", "");
-        if copy == Copy::Merchant {
-            self.field("signature", "");
-            self.lines.push(String::new());
-        }
-        self.line(self.text("consent"));
-    }
-
-    fn decline(&mut self, answer: &Answer) {
-        let code = answer.code().map(|c| format!("  {}: {c}", self.text("code"))).unwrap_or_default();
-        self.line(&format!("{}{code}", self.text("declined")));
-        self.line(Language::Zh.answer(answer));
-        self.line(Language::En.answer(answer));
-    }
-}
-
-/// `1,280.00`
-#[must_use]
-pub fn grouped(amount: Amount) -> String {
-    let text = amount.to_string();
-    let (whole, cents) = text.split_once('.').unwrap_or((&text, "00"));
-    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    format!("{sign}{out}.{cents}")
 }

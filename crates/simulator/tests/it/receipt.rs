@@ -2,7 +2,7 @@
 
 use model::{Amount, Kind, Pan};
 use simulator::clock::Civil;
-use simulator::receipt::{Copy, Receipt};
+use simulator::receipt::{Copy, Entry, Receipt};
 use simulator::words::columns;
 use simulator::{Answer, Language, Paper};
 
@@ -15,7 +15,7 @@ fn receipt(code: &str) -> Receipt {
         operator: "01".to_owned(),
         card: "6216261000000000018".parse::<Pan>().unwrap().masked(),
         expiry: "30/12".to_owned(),
-        entry: 'S',
+        entry: Entry::Swiped,
         kind: Kind::Sale,
         batch: "000012".to_owned(),
         voucher: "000345".to_owned(),
