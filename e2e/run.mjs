@@ -202,6 +202,7 @@ const keyboard = async (context) => {
 
 /** From the overview's top item to the verdict to the cards that have their tries again, and a rule that is refused with its
  *  place. In one language and theme; the first walk restores, the later ones find it restored. */
+let walked = "";
 const walk = async (browser, lang, theme, number) => {
   const context = await browser.newContext({ locale: LANGS[lang], colorScheme: theme, reducedMotion: "reduce", viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
@@ -220,7 +221,7 @@ const walk = async (browser, lang, theme, number) => {
     const items = await page.locator("#attention-title").locator("xpath=ancestor::section").locator("a.row[href^='/incidents/']").evaluateAll((links) => links.map((a) => a.getAttribute("href")));
     for (const href of items) {
       await page.goto(base + href, { waitUntil: "load" });
-      if (number > 1 || await page.locator("form[action$='/restore']").count()) return true;
+      if (number > 1 ? href === walked : await page.locator("form[action$='/restore']").count()) { walked = href; return true; }
     }
     return false;
   });
@@ -299,6 +300,7 @@ const live = async (browser) => {
   const context = await browser.newContext({ locale: "en" });
   const page = await context.newPage();
   const errors = [];
+  const [first, second, third] = ["first", "second", "third"].map((n) => `${n} note of ${Date.now().toString(36)}`);
   page.on("pageerror", (error) => errors.push(String(error)));
   const note = async (text) => {
     const response = await fetch(`${base}/api/v1/incidents/${incident.id}/notes`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ text }) });
@@ -312,27 +314,27 @@ const live = async (browser) => {
   page.on("response", (response) => { if (response.url().includes("/api/v1/events") && response.status() === 200) streams += 1; });
   await page.goto(`${base}/incidents/${incident.id}`, { waitUntil: "load" });
   for (let i = 0; i < 100 && streams === 0; i += 1) await page.waitForTimeout(100);
-  await step("a note from elsewhere appears", async () => { await note("first note from elsewhere"); return appears("first note from elsewhere"); });
+  await step("a note from elsewhere appears", async () => { await note(first); return appears(first); });
   await step("what somebody types stays, and so does the page under them", async () => {
     const field = page.locator("form[action$='/note'] input[name=why]");
     await field.fill("half a sentence");
-    await note("second note from elsewhere");
+    await note(second);
     await page.waitForTimeout(3000);
-    const kept = (await field.inputValue()) === "half a sentence" && (await page.getByText("second note from elsewhere").count()) === 0;
+    const kept = (await field.inputValue()) === "half a sentence" && (await page.getByText(second).count()) === 0;
     await field.fill("");
     await page.locator("h1").click();
     await page.evaluate(() => document.activeElement.blur());
-    return kept && appears("second note from elsewhere");
+    return kept && appears(second);
   });
   await step("a stream that is refused is asked for again, and what was missed appears", async () => {
     const refuse = (route) => route.fulfill({ status: 503, body: "" });
     await page.route("**/api/v1/events**", refuse);
     await page.reload({ waitUntil: "load" });
     await page.waitForTimeout(500);
-    await note("third note from elsewhere");
-    const missed = (await page.getByText("third note from elsewhere").count()) === 0;
+    await note(third);
+    const missed = (await page.getByText(third).count()) === 0;
     await page.unroute("**/api/v1/events**", refuse);
-    return missed && appears("third note from elsewhere");
+    return missed && appears(third);
   });
   expect("live: no error in the page", errors.length === 0, errors.join("; "));
   await context.close();

@@ -88,7 +88,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let live = signals.as_ref().map(|signals| Live { signals: signals.subscribe(), since });
     let Watching { watch, known } = watching::start(config, &storage, live)?;
     health.also_watch(Arc::clone(&watch));
-    watching::alarming::start(&watch, alarms.clone());
+    watching::alarming::start(&watch, alarms.clone(), storage.engine());
     let door = Door::new(Arc::clone(&watch), known, Arc::clone(&archive), store.clone());
     let state = web::WebState {
         archive,

@@ -22,23 +22,28 @@ document.querySelector("#window")?.addEventListener("change", (event) => event.t
 
 // What a page marks as live is fetched again when an event says that something changed. Nothing is exchanged under a pointer, a
 // selection, an open form or a hidden page: then it waits.
+const isChanged = (field) => (field.matches("select")
+  ? field.selectedIndex !== Math.max(0, [...field.options].findIndex((option) => option.defaultSelected))
+  : field.value !== field.defaultValue);
 const busy = (live) => {
   const selecting = !getSelection().isCollapsed && live.contains(getSelection().anchorNode);
-  const typing = [...live.querySelectorAll("input:not([type=hidden]), select, textarea")].some((field) => field === document.activeElement
-    || (field.matches("select") ? ![...field.options].every((o) => o.selected === o.defaultSelected) : field.value !== field.defaultValue));
+  const fields = [...live.querySelectorAll("input:not([type=hidden]), select, textarea")];
+  const typing = fields.some((field) => field === document.activeElement || isChanged(field));
   return document.hidden || selecting || typing || live.querySelector(".list:hover, .scroll:hover, .deed[open]") !== null;
 };
-document.addEventListener("htmx:before:request", (event) => {
-  if (event.target.id === "live" && busy(event.target)) { event.preventDefault(); refreshSoon(2000); }
-});
 let refreshing = 0;
 const refreshSoon = (wait = 400) => {
   clearTimeout(refreshing);
   refreshing = setTimeout(() => {
     const live = document.querySelector("#live");
-    if (live && !document.hidden) htmx.trigger(live, "refresh");
+    if (!live) return;
+    if (busy(live)) refreshSoon(2000);
+    else htmx.trigger(live, "refresh");
   }, wait);
 };
+// Figures that change without an event.
+const every = Number(document.querySelector("#live")?.dataset.every ?? 0);
+if (every > 0) setInterval(() => refreshSoon(), every * 1000);
 
 const say = (text) => {
   const spoken = document.querySelector("#spoken");

@@ -13,7 +13,7 @@ use store::{DeskWork, WorkError, journal::DeskAction};
 use crate::{
     actor::Actor,
     error::Failure,
-    format::now,
+    format::{mask_digits, now},
     insight::{Deed, Done},
     router::Shared,
 };
@@ -205,6 +205,21 @@ pub(crate) async fn deed(state: &Shared, by: &Actor, deed: Deed) -> Result<Done,
         office.note(&by.0, noted.about(kind, &id).because(&why)).await?;
     }
     Ok(done?)
+}
+
+/// Writes into the log what somebody did about alarms, and what became of it.
+pub(crate) async fn noted<T, E: Into<Failure>>(
+    state: &Shared,
+    by: &Actor,
+    verb: &str,
+    (kind, id, why): (&str, &str, &str),
+    done: Result<T, E>,
+) -> Result<T, Failure> {
+    if let Some(office) = &state.web.office {
+        let noted = if done.is_ok() { Noted::done(verb) } else { Noted::refused(verb) };
+        office.note(&by.0, noted.about(kind, id).because(&mask_digits(why, &[]))).await?;
+    }
+    done.map_err(Into::into)
 }
 
 async fn note(state: &Shared, by: &Actor, action: &Action, why: &str, done: bool) -> Result<(), Failure> {

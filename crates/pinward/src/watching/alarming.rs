@@ -8,48 +8,79 @@ use std::sync::{Arc, Weak};
 use alarm::{AlarmError, AlarmService, Alert, Scope, Severity, Text};
 use diagnosis::{Status, cause::Origin};
 use handbook::{CauseFacts, Lang, Role, cause_text};
+use store::Engine;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use watch::{News, NewsKind, Record, Standing, Watch};
 
 /// A fault that reaches so many cards is looked at now.
 const CARDS_CRITICAL: u32 = 10;
+/// What is less likely than not wakes nobody.
+const CONFIDENCE_LEAST: f32 = 0.5;
 
 /// Listens until the diagnosis ends.
-pub(crate) fn start(watch: &Arc<Watch>, alarms: AlarmService) {
-    tokio::spawn(listen(watch.subscribe(), Arc::downgrade(watch), alarms));
+pub(crate) fn start(watch: &Arc<Watch>, alarms: AlarmService, engine: Arc<dyn Engine>) {
+    let teller = Teller { alarms, engine };
+    tokio::spawn(teller.listen(watch.subscribe(), Arc::downgrade(watch)));
 }
 
-async fn listen(mut news: Receiver<News>, watch: Weak<Watch>, alarms: AlarmService) {
-    loop {
-        let told = match news.recv().await {
-            Ok(told) => told,
-            Err(RecvError::Lagged(missed)) => {
-                tracing::warn!(
-                    missed,
-                    "news about incidents came faster than alarms; looking at all of them"
-                );
-                let Some(watch) = watch.upgrade() else { return };
-                for record in watch.picture().records.values() {
-                    say(&alarms, record, true).await;
+struct Teller {
+    alarms: AlarmService,
+    /// Knows cards by their masked numbers.
+    engine: Arc<dyn Engine>,
+}
+
+impl Teller {
+    async fn listen(self, mut news: Receiver<News>, watch: Weak<Watch>) {
+        loop {
+            let told = match news.recv().await {
+                Ok(told) => told,
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::warn!(
+                        missed,
+                        "news about incidents came faster than alarms; looking at all of them"
+                    );
+                    let Some(watch) = watch.upgrade() else { return };
+                    for record in watch.picture().records.values().filter(|record| record.live) {
+                        self.say(record, true).await;
+                    }
+                    continue;
                 }
+                Err(RecvError::Closed) => return,
+            };
+            let Some(record) = watch.upgrade().and_then(|watch| watch.incident(told.number)) else {
                 continue;
-            }
-            Err(RecvError::Closed) => return,
-        };
-        let Some(record) = watch.upgrade().and_then(|watch| watch.incident(told.number)) else { continue };
-        say(&alarms, &record, told.fresh || told.kind == NewsKind::Handled).await;
+            };
+            self.say(&record, told.fresh || told.kind == NewsKind::Handled).await;
+        }
     }
-}
 
-/// Raises the alarm of an incident or ends it, as it stands now. What is found in old entries raises none.
-async fn say(alarms: &AlarmService, record: &Record, fresh: bool) {
-    let outcome = match over(record) {
-        Some(why) => end(alarms, record, &why).await,
-        None if fresh => raise(alarms, record),
-        None => Ok(()),
-    };
-    if let Err(error) = outcome {
-        tracing::error!(%error, incident = record.number, "an incident whose alarm is not as it should be");
+    /// Raises the alarm of an incident or ends it, as it stands now. What is found in old entries raises none.
+    async fn say(&self, record: &Record, fresh: bool) {
+        let outcome = match over(record) {
+            // An alarm that was never raised is none that ends.
+            Some(why) => self.alarms.resolve(&format!("group {}", group(record)), &why).await,
+            None if fresh => self.raise(record).await,
+            None => Ok(()),
+        };
+        if let Err(error) = outcome {
+            tracing::error!(%error, incident = record.number, "an incident whose alarm is not as it should be");
+        }
+    }
+
+    async fn raise(&self, record: &Record) -> Result<(), AlarmError> {
+        let place = self.place(record).await;
+        let Some(alert) = alert(record, &place) else { return Ok(()) };
+        self.alarms.raise(alert).map_err(|error| AlarmError::Refused(error.into()))
+    }
+
+    /// What people know the scope by: a card by its masked number.
+    async fn place(&self, record: &Record) -> String {
+        let scope = &record.found.scope;
+        let card = match (scope.kind.as_str(), scope.id.parse()) {
+            ("card", Ok(id)) => self.engine.card(&id).await.ok().flatten(),
+            _ => None,
+        };
+        card.map_or_else(|| scope.id.clone(), |card| card.record.pan.to_string())
     }
 }
 
@@ -72,20 +103,10 @@ fn over(record: &Record) -> Option<String> {
     Some(format!("{} / {}", words.zh, words.en))
 }
 
-async fn end(alarms: &AlarmService, record: &Record, why: &str) -> Result<(), AlarmError> {
-    // An alarm that was never raised is none that ends.
-    alarms.resolve(&format!("group {}", group(record)), why).await
-}
-
-fn raise(alarms: &AlarmService, record: &Record) -> Result<(), AlarmError> {
-    let Some(alert) = alert(record) else { return Ok(()) };
-    alarms.raise(alert).map_err(|error| AlarmError::Refused(error.into()))
-}
-
-/// A holder's slip wakes nobody, and neither does what is only suspected.
-fn alert(record: &Record) -> Option<Alert> {
+/// A holder's slip wakes nobody, and neither does what is only suspected, or less likely than not.
+fn alert(record: &Record, place: &str) -> Option<Alert> {
     let found = &record.found;
-    if found.status != Status::Open {
+    if found.status != Status::Open || found.confidence < CONFIDENCE_LEAST {
         return None;
     }
     let severity = match found.cause.origin() {
@@ -98,11 +119,11 @@ fn alert(record: &Record) -> Option<Alert> {
         cards: Some(found.cards),
         refused: Some(found.refused),
         terminal: (found.scope.kind == "terminal").then(|| found.scope.id.clone()),
-        scope: Some(found.scope.id.clone()),
+        scope: Some(place.to_owned()),
         ..CauseFacts::default()
     };
     let role = if found.cause.origin() == Origin::Attack { Role::Analyst } else { Role::Engineer };
-    let place = alarm::words("scope", &found.scope.kind, &found.scope.id);
+    let place = alarm::words("scope", &found.scope.kind, place);
     let title = |lang: Lang| format!("{}: {}", text.name(lang), lang.pick(&place.zh, &place.en));
     let body = |lang| format!("{} {}", text.sentence(lang, &facts), text.todo(lang, role));
     Some(Alert {
@@ -123,7 +144,7 @@ mod tests {
 
     use diagnosis::Cause;
     use model::Timestamp;
-    use store::MemoryBook;
+    use store::{MemoryBook, memory::MemoryEngine};
     use watch::{Found, Handling, ScopeName};
 
     use super::*;
@@ -176,28 +197,32 @@ mod tests {
     #[tokio::test]
     async fn a_suspicion_wakes_nobody_an_open_incident_does_and_a_retracted_one_says_why_it_ends() {
         let service = service().await;
-        say(&service, &record(Cause::KeypadFault, Status::Provisional), true).await;
-        say(&service, &record(Cause::Forgotten, Status::Open), true).await;
+        let teller = Teller { alarms: service.clone(), engine: Arc::new(MemoryEngine::default()) };
+        teller.say(&record(Cause::KeypadFault, Status::Provisional), true).await;
+        teller.say(&record(Cause::Forgotten, Status::Open), true).await;
+        let mut unlikely = record(Cause::ScreenFault, Status::Open);
+        unlikely.found.confidence = 0.07;
+        teller.say(&unlikely, true).await;
         // old news
-        say(&service, &record(Cause::KeypadFault, Status::Open), false).await;
-        say(&service, &record(Cause::KeypadFault, Status::Open), true).await;
+        teller.say(&record(Cause::KeypadFault, Status::Open), false).await;
+        teller.say(&record(Cause::KeypadFault, Status::Open), true).await;
         assert_eq!(alarms(&service, 1).await, [None]);
-        say(&service, &record(Cause::KeypadFault, Status::Retracted), true).await;
+        teller.say(&record(Cause::KeypadFault, Status::Retracted), true).await;
         let over = alarms(&service, 1).await.remove(0).unwrap();
         assert!(over.contains("incident 7 was retracted: late evidence says otherwise"), "{over}");
         // it is found again: another alarm, which ends when somebody closes the incident
-        say(&service, &record(Cause::KeypadFault, Status::Open), true).await;
+        teller.say(&record(Cause::KeypadFault, Status::Open), true).await;
         alarms(&service, 2).await;
         let mut closed = record(Cause::KeypadFault, Status::Open);
         closed.handling.decided = Some(Standing::Closed);
-        say(&service, &closed, true).await;
+        teller.say(&closed, true).await;
         assert!(alarms(&service, 2).await.iter().all(Option::is_some));
         service.stop().await;
     }
 
     #[test]
     fn a_title_says_where_in_words() {
-        let alert = alert(&record(Cause::KeypadFault, Status::Open)).unwrap();
+        let alert = alert(&record(Cause::KeypadFault, Status::Open), "T0000075").unwrap();
         assert!(alert.title.en.ends_with(": terminal T0000075"), "{}", alert.title.en);
         assert!(!alert.title.zh.contains("terminal"), "{}", alert.title.zh);
     }

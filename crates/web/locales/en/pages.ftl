@@ -487,6 +487,7 @@ watched-title = Being watched
 watched-words = These look as if something may be wrong. Most of it comes to nothing; nobody is alarmed, and an incident is opened when it is sure enough.
 watched-none = Nothing stands out.
 col-looks-like = Looks like
+col-began = Since
 col-card-sessions = Card sessions
 col-sign = Strongest sign
 terminal-watched = Watched: { $cause }

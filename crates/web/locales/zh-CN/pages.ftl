@@ -249,7 +249,7 @@ docs-schemas = 数据结构
 
 # 为什么。
 why-link = 为什么？判定、证据和处置
-why-confidence = （可信度 { $value }：一百个这样的结论里约有 { $share } 个正确）。
+why-confidence = （可信度 { $value }：一百个这样的判定里约有 { $share } 个正确）。
 certain-sure = 确定
 certain-probable = 很可能
 certain-possible = 可能
@@ -284,7 +284,7 @@ deed-note = 备注
 deed-note-add = 添加
 deed-assign = 指派
 deed-take = 由我处理
-deed-not-yours = 您的角色不评判诊断结论。
+deed-not-yours = 您的角色不评价判定。
 deed-restore = 为{ $count }张卡恢复次数
 deed-restore-words = 恢复{ $count }张卡因此故障被计的次数，并解除由此造成的锁定。操作会以您和复核人的名义记入流水。
 deed-suspend = 停用{ $terminal }
@@ -437,6 +437,7 @@ watched-title = 观察中
 watched-words = 以下对象看上去可能有问题。多数最终并无异常，因此不告警；足够确定时才会成为事件。
 watched-none = 没有突出的对象。
 col-looks-like = 像是
+col-began = 始于
 col-card-sessions = 刷卡次数
 col-sign = 最强的迹象
 terminal-watched = 观察中：{ $cause }
@@ -447,8 +448,8 @@ gap-silence = 从 { $since } 到 { $until } 没有处理任何交易。不跨越
 # What was learned.
 learned-answers = 应对措施及其效果
 learned-answers-none = 尚未关联。请在事件页关联应对它的规则、固件或培训；此后这里统计该原因在前后出现的频率。
-learned-judged = 人工核对过的结论
-learned-judged-none = 还没有人评判过结论。在拒绝页点“结论有误”即可。
+learned-judged = 人工核对过的判定
+learned-judged-none = 还没有人评价过判定。在拒绝页点“判定有误”即可。
 col-incident = 事件
 col-said-right = 正确
 col-said-wrong = 错误

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     actor::Actor,
     error::{Failure, Problem},
+    perform::noted,
     router::Shared,
     service,
 };
@@ -107,7 +108,8 @@ pub(crate) async fn acknowledge(
     ApiBody(body): ApiBody<Acknowledge>,
 ) -> Result<Json<AlarmView>, Failure> {
     let id = number(&id)?;
-    state.web.alarms.acknowledge(id, actor.name(), &body.note).await?;
+    let done = state.web.alarms.acknowledge(id, actor.name(), &body.note).await;
+    noted(&state, &actor, "alarm.acknowledge", ("alarm", &id.to_string(), &body.note), done).await?;
     let view =
         state.web.alarms.look(|desk, now| desk.alarm(id).map(|alarm| AlarmView::new(desk, alarm, now)));
     view.map(Json).ok_or(Failure::NotFound)
@@ -171,7 +173,9 @@ pub(crate) async fn silence(
         scope_id: body.scope_id,
         most: body.most.map(Into::into),
     };
-    let id = state.web.alarms.silence(matcher, until, actor.name(), &body.why).await?;
+    let done = state.web.alarms.silence(matcher, until, actor.name(), &body.why).await;
+    let made = done.as_ref().map_or_else(|_| String::new(), ToString::to_string);
+    let id = noted(&state, &actor, "alarm.silence", ("silence", &made, &body.why), done).await?;
     let find = |silence: &&alarm::Silence| silence.id == id;
     let view = state
         .web
@@ -197,6 +201,7 @@ pub(crate) async fn lift(
     actor: Actor,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Failure> {
-    state.web.alarms.lift(number(&id)?, actor.name()).await?;
+    let done = state.web.alarms.lift(number(&id)?, actor.name()).await;
+    noted(&state, &actor, "alarm.lift-silence", ("silence", &id, ""), done).await?;
     Ok(StatusCode::NO_CONTENT)
 }

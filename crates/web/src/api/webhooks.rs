@@ -17,6 +17,7 @@ use super::{
 use crate::{
     actor::Actor,
     error::{Failure, Problem},
+    perform::noted,
     router::Shared,
 };
 
@@ -69,11 +70,14 @@ pub(crate) async fn subscribe(
     actor: Actor,
     ApiBody(body): ApiBody<Subscription>,
 ) -> Result<(StatusCode, Json<NewWebhook>), Failure> {
-    let (id, secret) = state
+    let done = state
         .web
         .alarms
         .subscribe(&body.url, &body.description, &body.kinds, body.least.into(), actor.name())
-        .await?;
+        .await;
+    let id = done.as_ref().map_or_else(|_| String::new(), |(id, _)| id.clone());
+    let about = ("webhook", id.as_str(), body.description.as_str());
+    let (id, secret) = noted(&state, &actor, "webhook.add", about, done).await?;
     let webhook = state
         .web
         .alarms
@@ -119,10 +123,11 @@ pub(crate) async fn deliveries(
 )]
 pub(crate) async fn test(
     State(state): State<Shared>,
-    _: Actor,
+    actor: Actor,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Failure> {
-    state.web.alarms.test(&id).await?;
+    let done = state.web.alarms.test(&id).await;
+    noted(&state, &actor, "webhook.test", ("webhook", &id, ""), done).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -142,7 +147,8 @@ pub(crate) async fn rotate(
     actor: Actor,
     Path(id): Path<String>,
 ) -> Result<Json<NewSecret>, Failure> {
-    let (secret, until) = state.web.alarms.rotate(&id, actor.name()).await?;
+    let done = state.web.alarms.rotate(&id, actor.name()).await;
+    let (secret, until) = noted(&state, &actor, "webhook.rotate-secret", ("webhook", &id, ""), done).await?;
     Ok(Json(NewSecret { secret: secret.reveal().to_string(), old_secret_until: rfc3339(until) }))
 }
 
@@ -163,7 +169,8 @@ pub(crate) async fn enable(
     actor: Actor,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Failure> {
-    state.web.alarms.enable(&id, actor.name()).await?;
+    let done = state.web.alarms.enable(&id, actor.name()).await;
+    noted(&state, &actor, "webhook.enable", ("webhook", &id, ""), done).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -183,6 +190,7 @@ pub(crate) async fn remove(
     actor: Actor,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Failure> {
-    state.web.alarms.remove(&id, actor.name()).await?;
+    let done = state.web.alarms.remove(&id, actor.name()).await;
+    noted(&state, &actor, "webhook.remove", ("webhook", &id, ""), done).await?;
     Ok(StatusCode::NO_CONTENT)
 }

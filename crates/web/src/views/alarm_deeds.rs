@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::alarms;
-use crate::{actor::Actor, error::Failure, format::now, router::Shared, visit::Visit};
+use crate::{actor::Actor, error::Failure, format::now, perform::noted, router::Shared, visit::Visit};
 
 /// The longest text, in characters.
 const WORDS_MAX: usize = 500;
@@ -55,7 +55,8 @@ pub(crate) async fn acknowledge(
     Form(typed): Form<Typed>,
 ) -> Result<Redirect, Failure> {
     let id: u32 = id.parse().map_err(|_| Failure::NotFound)?;
-    state.web.alarms.acknowledge(id, actor.name(), &typed.note).await?;
+    let done = state.web.alarms.acknowledge(id, actor.name(), &typed.note).await;
+    noted(&state, &actor, "alarm.acknowledge", ("alarm", &id.to_string(), &typed.note), done).await?;
     Ok(Redirect::to(&format!("/alarms/{id}")))
 }
 
@@ -74,7 +75,9 @@ pub(crate) async fn silence(
         most: severity("most", &typed.most)?,
     };
     let until = now().plus_s(i64::from(hours) * 3600);
-    state.web.alarms.silence(matcher, until, actor.name(), &typed.why).await?;
+    let done = state.web.alarms.silence(matcher, until, actor.name(), &typed.why).await;
+    let id = done.as_ref().map_or_else(|_| String::new(), ToString::to_string);
+    noted(&state, &actor, "alarm.silence", ("silence", &id, &typed.why), done).await?;
     Ok(Redirect::to("/alarms#silences"))
 }
 
@@ -85,7 +88,8 @@ pub(crate) async fn lift(
     Path(id): Path<String>,
 ) -> Result<Redirect, Failure> {
     let id: u32 = id.parse().map_err(|_| Failure::NotFound)?;
-    state.web.alarms.lift(id, actor.name()).await?;
+    let done = state.web.alarms.lift(id, actor.name()).await;
+    noted(&state, &actor, "alarm.lift-silence", ("silence", &id.to_string(), ""), done).await?;
     Ok(Redirect::to("/alarms#silences"))
 }
 
@@ -99,8 +103,11 @@ pub(crate) async fn subscribe(
     let least = severity("least", &typed.least)?.unwrap_or_default();
     let kinds: Vec<String> =
         typed.kinds.split([',', ' ']).map(str::trim).filter(|k| !k.is_empty()).map(str::to_owned).collect();
-    let (id, secret) =
-        state.web.alarms.subscribe(typed.url.trim(), &typed.description, &kinds, least, actor.name()).await?;
+    let done =
+        state.web.alarms.subscribe(typed.url.trim(), &typed.description, &kinds, least, actor.name()).await;
+    let id = done.as_ref().map_or_else(|_| String::new(), |(id, _)| id.clone());
+    let about = ("webhook", id.as_str(), typed.description.as_str());
+    let (id, secret) = noted(&state, &actor, "webhook.add", about, done).await?;
     alarms::webhook_page(&state, &visit, &id, told_once(&visit, &secret.reveal()))
 }
 
@@ -111,17 +118,19 @@ pub(crate) async fn rotate(
     actor: Actor,
     Path(id): Path<String>,
 ) -> Result<Markup, Failure> {
-    let (secret, _) = state.web.alarms.rotate(&id, actor.name()).await?;
+    let done = state.web.alarms.rotate(&id, actor.name()).await;
+    let (secret, _) = noted(&state, &actor, "webhook.rotate-secret", ("webhook", &id, ""), done).await?;
     alarms::webhook_page(&state, &visit, &id, told_once(&visit, &secret.reveal()))
 }
 
 /// `POST /alarms/webhooks/{webhook}/test`.
 pub(crate) async fn test(
     State(state): State<Shared>,
-    _: Actor,
+    actor: Actor,
     Path(id): Path<String>,
 ) -> Result<Redirect, Failure> {
-    state.web.alarms.test(&id).await?;
+    let done = state.web.alarms.test(&id).await;
+    noted(&state, &actor, "webhook.test", ("webhook", &id, ""), done).await?;
     Ok(Redirect::to(&format!("/alarms/webhooks/{id}")))
 }
 
@@ -131,7 +140,8 @@ pub(crate) async fn enable(
     actor: Actor,
     Path(id): Path<String>,
 ) -> Result<Redirect, Failure> {
-    state.web.alarms.enable(&id, actor.name()).await?;
+    let done = state.web.alarms.enable(&id, actor.name()).await;
+    noted(&state, &actor, "webhook.enable", ("webhook", &id, ""), done).await?;
     Ok(Redirect::to(&format!("/alarms/webhooks/{id}")))
 }
 
@@ -141,7 +151,8 @@ pub(crate) async fn remove(
     actor: Actor,
     Path(id): Path<String>,
 ) -> Result<Redirect, Failure> {
-    state.web.alarms.remove(&id, actor.name()).await?;
+    let done = state.web.alarms.remove(&id, actor.name()).await;
+    noted(&state, &actor, "webhook.remove", ("webhook", &id, ""), done).await?;
     Ok(Redirect::to("/alarms#webhooks"))
 }
 

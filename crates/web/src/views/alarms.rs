@@ -14,7 +14,12 @@ use super::{
     layout::{Frame, Nav},
     parts::{self, col, fact},
 };
-use crate::{error::Failure, router::Shared, service, visit::Visit};
+use crate::{
+    error::Failure,
+    router::Shared,
+    service,
+    visit::{Visit, encode},
+};
 
 /// Alarms that are listed at most.
 const ALARMS_SHOWN: usize = 200;
@@ -120,7 +125,7 @@ fn alarm_table(visit: &Visit, caption: &str, alarms: &[(Alarm, Standing)]) -> Ma
         col("col-severity", ""),
         col("col-alarm", "grow"),
         col("col-object", ""),
-        col("col-since", "mono num"),
+        col("col-began", "mono num"),
         col("col-count", "num"),
         col("col-status", ""),
     ];
@@ -146,7 +151,10 @@ fn object(visit: &Visit, alarm: &Alarm) -> Markup {
     let scope = &alarm.alert.scope;
     let key = format!("scope-{}", scope.kind);
     html! {
-        @if visit.say.has(&key) {
+        @if scope.kind == "card" {
+            // Its number, masked, stands in the title; the id means nothing to people.
+            a href={ "/cards/" (encode(&scope.id)) } { (visit.say.t("col-card")) }
+        } @else if visit.say.has(&key) {
             (visit.say.with(&key, [("name", scope.id.as_str().into())]))
         } @else {
             (scope.kind) " " span class="mono" { (scope.id) }
@@ -283,7 +291,7 @@ pub(crate) async fn one(
             dl class="facts" {
                 (fact(&say.t("col-kind"), html! { span class="mono" { (alarm.alert.kind) } }))
                 (fact(&say.t("col-object"), object(&visit, &alarm)))
-                (fact(&say.t("col-since"), parts::time_full(&visit.clock, alarm.raised)))
+                (fact(&say.t("col-began"), parts::time_full(&visit.clock, alarm.raised)))
                 (fact(&say.t("alarm-last"), html! { (parts::time_full(&visit.clock, alarm.last)) " \u{b7} " (say.with("alarm-count", [("count", alarm.count.into())])) }))
                 @if let Some(taken) = &alarm.acknowledged {
                     (fact(&say.t("standing-acknowledged"), html! { (taken.by) " \u{b7} " (parts::time_full(&visit.clock, taken.at)) @if !taken.note.is_empty() { p { (taken.note) } } }))
@@ -294,7 +302,7 @@ pub(crate) async fn one(
                 @if let Some((at, why)) = &alarm.over {
                     (fact(&say.t("standing-over"), html! { (why) " \u{b7} " (parts::time_full(&visit.clock, *at)) }))
                 }
-                @if let Some(link) = &alarm.alert.link { (fact(&say.t("alarm-more"), html! { a href=(link) { (link) } })) }
+                @if let Some(link) = &alarm.alert.link { (fact(&say.t("alarm-more"), html! { a href=(link) { (link_words(&visit, link)) } })) }
             }
             div class="deeds" {
                 @if visit.may(Permission::ManageAlarms) {
@@ -389,4 +397,16 @@ fn delivery_table(visit: &Visit, deliveries: &[Delivery]) -> Markup {
     };
     let rows: Vec<Vec<Markup>> = deliveries.iter().map(row).collect();
     parts::table(say, &say.t("deliveries-title"), &cols, &rows)
+}
+
+/// Where an alarm leads, in words if it is an incident.
+fn link_words(visit: &Visit, link: &str) -> String {
+    match link.strip_prefix("/incidents/") {
+        Some(id) => format!(
+            "{} {}",
+            visit.say.t("incidents-title"),
+            visit.say.with("incident-no", [("id", id.to_owned().into())])
+        ),
+        None => link.to_owned(),
+    }
 }

@@ -273,7 +273,7 @@ fn answers(visit: &Visit, incident: &IncidentDetail) -> Markup {
     let cols = [
         col("answer-kind", ""),
         col("answer-name", "grow"),
-        col("col-since", "mono num"),
+        col("col-began", "mono num"),
         col("answer-before", "num"),
         col("answer-after", "num"),
     ];

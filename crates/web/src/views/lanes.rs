@@ -112,7 +112,7 @@ fn event(visit: &Visit, row: &TransactionRow, current: &TransactionRow) -> Marku
     html! {
         @if !row.code.is_empty() { (parts::code_chip(row.family, &row.code)) " " }
         @if row.seq == current.seq { strong { (words) } } @else { a href=(parts::transaction_href(&row.rrn)) { (words) } }
-        @if let Some(pan) = row.pan.as_ref().filter(|_| is_other) { " " span class="mono quiet" { (pan) } }
+        @if let Some(pan) = row.pan.as_ref().filter(|_| is_other) { " " (last_four(&pan.to_string())) }
         @if row.terminal != current.terminal && !row.terminal.is_empty() { " " span class="mono quiet" { (row.terminal) } }
         @if row.try_charged {
             @if let Some(left) = row.tries_left { " " span class="mark" { (say.with("tries-left", [("left", left.into())])) } }
@@ -120,4 +120,10 @@ fn event(visit: &Visit, row: &TransactionRow, current: &TransactionRow) -> Marku
             " " span class="mark free" { (say.t("no-try-charged")) }
         }
     }
+}
+
+/// A lane is too narrow for a whole masked number: its end tells the cards of one line apart.
+fn last_four(pan: &str) -> Markup {
+    let end = pan.get(pan.len().saturating_sub(4)..).unwrap_or(pan);
+    html! { span class="mono quiet" title=(pan) { "\u{2026}" (end) } }
 }

@@ -25,7 +25,7 @@ pub(crate) fn answers(visit: &Visit, answers: &[(u64, Cause, Answer)]) -> Markup
         col("answer-name", "grow"),
         col("col-incident", ""),
         col("col-cause", ""),
-        col("col-since", "mono num"),
+        col("col-began", "mono num"),
         col("answer-before", "num"),
         col("answer-after", "num"),
     ];

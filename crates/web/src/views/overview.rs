@@ -53,7 +53,7 @@ pub(crate) async fn page(
 /// changed is put in place, so nothing jumps.
 fn live(visit: &Visit, overview: &Overview, incidents: &[IncidentView]) -> Markup {
     html! {
-        div id="live" hx-get=(visit.here_with("", "")) hx-trigger="every 15s, refresh" hx-select="#live" hx-swap="outerMorph" {
+        div id="live" hx-get=(visit.here_with("", "")) data-every="15" hx-trigger="refresh" hx-select="#live" hx-swap="outerMorph" {
             (tiles(visit, overview))
             div class="columns two-one" {
                 (declines(visit, overview))

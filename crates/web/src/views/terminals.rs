@@ -77,9 +77,7 @@ fn row(visit: &Visit, terminal: &TerminalView, suspicions: &[SuspicionView]) -> 
                 (false, Some(_)) => parts::chip(Family::Ok, &say.t("terminal-signed-in")),
                 (false, None) => parts::chip(Family::Neutral, &say.t("terminal-signed-out")),
             })
-            @if let Some(watched) = watched::of_terminal(suspicions, &terminal.id) {
-                " " (parts::chip(Family::Warn, &say.with("terminal-watched", [("cause", handbook::cause_text(watched.cause).name(visit.lang()).into())])))
-            }
+            @if let Some(seen) = watched::of_terminal(suspicions, &terminal.id) { " " (watched_chip(visit, seen)) }
         },
         session.map_or_else(dash, |s| parts::time(&visit.clock, s.since)),
         keys(visit, terminal),
@@ -87,4 +85,15 @@ fn row(visit: &Visit, terminal: &TerminalView, suspicions: &[SuspicionView]) -> 
         html! { (format!("{:06}", terminal.batch)) },
         terminal.last_seen.map_or_else(dash, |at| parts::time(&visit.clock, at)),
     ]
+}
+
+/// What is wrong here, with its incident, or what may be.
+fn watched_chip(visit: &Visit, seen: &SuspicionView) -> Markup {
+    let cause = handbook::cause_text(seen.cause).name(visit.lang());
+    match seen.incident {
+        Some(id) => {
+            html! { a class={ "chip " (super::cause::family(seen.cause).name()) } href={ "/incidents/" (id) } { (cause) } }
+        }
+        None => parts::chip(Family::Warn, &visit.say.with("terminal-watched", [("cause", cause.into())])),
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) fn section(visit: &Visit, suspicions: &[SuspicionView]) -> Markup {
     let cols = [
         col("col-object", "grow"),
         col("col-looks-like", ""),
-        col("col-since", "mono num"),
+        col("col-began", "mono num"),
         col("col-card-sessions", "num"),
         col("col-sign", "grow"),
     ];

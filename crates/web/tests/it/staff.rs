@@ -361,3 +361,25 @@ async fn a_webhooks_address_and_the_buttons_are_for_those_who_manage_alarms() {
     let seen = page(&world.token("keys").await, "/").await;
     assert!(seen.contains("id=\"live\"") && !seen.contains("data-events="), "{seen}");
 }
+
+#[tokio::test]
+async fn what_is_done_about_alarms_and_incidents_is_in_the_audit_log() {
+    let world = World::new(false).await;
+    for (name, role) in [("super", Role::Supervisor), ("audit", Role::Auditor)] {
+        world.account(name, role).await;
+    }
+    let (supervisor, auditor) = (world.token("super").await, world.token("audit").await);
+    let bearer = format!("Bearer {supervisor}");
+    for (path, body) in [
+        ("/api/v1/incidents/17/assign", json!({ "to": "li.na" })),
+        ("/api/v1/incidents/17/notes", json!({ "text": "the shop was called" })),
+        ("/api/v1/alerts/999/ack", json!({ "note": "on it" })),
+    ] {
+        world.ask("POST", path, &[JSON, ("authorization", &bearer)], body.to_string()).await;
+    }
+    let bearer = format!("Bearer {auditor}");
+    let log = world.ask("GET", "/api/v1/audit", &[("authorization", &bearer)], String::new()).await.text;
+    for words in ["incident.assign", "incident.note", "the shop was called", "alarm.acknowledge", "on it"] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+}
