@@ -85,6 +85,11 @@ pub(crate) fn by_place(charged: &ChargedTry, found: &Found) -> bool {
     found.scope.kind == "terminal" && found.scope.id == charged.key.terminal.to_string()
 }
 
+/// May it be the incident's, as far as time and place tell?
+pub(crate) fn may_be(charged: &ChargedTry, found: &Found) -> bool {
+    in_time(charged, found) && (found.scope.kind != "terminal" || by_place(charged, found))
+}
+
 /// Was it while the incident went on?
 pub(crate) fn in_time(charged: &ChargedTry, found: &Found) -> bool {
     charged.at >= found.onset.plus_ms(-EDGE_MS) && charged.at <= found.until().plus_ms(EDGE_MS)

@@ -424,7 +424,7 @@ impl Watch {
                     looked += 1;
                     let charged = self.restore.charged(card).await?;
                     let counts =
-                        |tries: Vec<ChargedTry>| tries.iter().any(|t| restore::in_time(t, &record.found));
+                        |tries: Vec<ChargedTry>| tries.iter().any(|t| restore::may_be(t, &record.found));
                     charged.map_or(
                         Fate::UnknownCard,
                         |tries| if counts(tries) { Fate::Waits } else { Fate::Reset },

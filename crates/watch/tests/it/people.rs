@@ -106,6 +106,18 @@ async fn a_card_that_a_right_pin_reset_waits_for_nothing() {
         fates.into_iter().map(|(_, fate)| fate).collect::<Vec<_>>()
     };
     assert_eq!(fates(10).await, [Fate::Waits, Fate::Waits]);
+    // A try that another terminal cost the second card is not this incident's.
+    world.pay(2, 4, UNREADABLE).await;
+    world
+        .desk
+        .charged
+        .lock()
+        .unwrap()
+        .entry(world.id(2))
+        .or_default()
+        .retain(|t| t.key.terminal == terminal_id(4));
+    assert_eq!(fates(10).await, [Fate::Waits, Fate::Reset]);
+    world.pay(2, 1, UNREADABLE).await;
     world.desk.charged.lock().unwrap().insert(world.id(1), Vec::new());
     assert_eq!(fates(0).await, [Fate::Waits, Fate::Waits], "nobody looked");
     assert_eq!(fates(10).await, [Fate::Reset, Fate::Waits]);
