@@ -19,6 +19,8 @@ pub(crate) struct Miss {
     pub at: Timestamp,
     /// The first of its session.
     pub first: bool,
+    /// The terminal's version of firmware then: its place among the cohorts.
+    pub version: u32,
     /// Read by stripe or typed: whoever guesses need not have the card.
     pub stripe: bool,
 }

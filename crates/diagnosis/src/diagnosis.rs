@@ -14,6 +14,7 @@ use crate::{
     cohort::{Cohorts, Common},
     detector::{agents::Agents, common_point::CashOuts, firmware::Versions},
     fleet::{Fleet, Slot, Terminal},
+    harm::Locks,
     hypothesis::{Counts, Feature},
     memory::Remembered,
     observation::Symbol,
@@ -37,6 +38,7 @@ pub struct Diagnosis {
     pub(crate) agents: Agents,
     pub(crate) cash: CashOuts,
     pub(crate) versions: Versions,
+    pub(crate) locks: Locks,
     /// The share of clocks that are off lately.
     pub(crate) clocks_off: f64,
     /// When the fleet was screened last.
@@ -104,6 +106,7 @@ impl Diagnosis {
             agents: Agents::new(tuning.limits.agents),
             cash: CashOuts::default(),
             versions: Versions::default(),
+            locks: Locks::default(),
             clocks_off: 0.0,
             screened: Timestamp(i64::MIN),
             fleet: Fleet::default(),
@@ -233,7 +236,8 @@ impl Diagnosis {
         let terminal = &mut self.fleet[slot];
         let quiet = terminal.incidents.iter().all(|id| *id == 0) && terminal.cusum < Self::SUSPICIOUS;
         let weight = self.tuning.usual.weight_max;
-        if let Some(session) = terminal.session(number).cloned()
+        // what a program repeats by itself is no habit of anybody's, however often it does
+        if let Some(session) = terminal.session(number).filter(|session| !session.has(mark::QUICK)).cloned()
             && quiet
         {
             self.features.add_session(&session, true);
@@ -257,7 +261,7 @@ impl Diagnosis {
         let late = number.wrapping_sub(Self::LEARN_LATE);
         if quiet
             && late.wrapping_sub(terminal.clean_from) as i32 >= 0
-            && let Some(session) = terminal.session(late).cloned()
+            && let Some(session) = terminal.session(late).filter(|session| !session.has(mark::QUICK)).cloned()
         {
             terminal.learn(&session, weight);
         }
@@ -369,6 +373,10 @@ impl Diagnose for Diagnosis {
 
     fn incidents(&self) -> Vec<&Incident> {
         self.register.all().collect()
+    }
+
+    fn bytes_per_terminal(&self) -> usize {
+        self.fleet.bytes() / self.fleet.len().max(1)
     }
 
     fn suspicions(&self, most: usize) -> Vec<Suspicion> {

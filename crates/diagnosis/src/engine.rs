@@ -41,6 +41,11 @@ pub trait Diagnose: Send {
     /// All that are remembered, newest first.
     fn incidents(&self) -> Vec<&Incident>;
 
+    /// Memory that a terminal takes on average, its card sessions included.
+    fn bytes_per_terminal(&self) -> usize {
+        0
+    }
+
     /// What looks as if something were wrong, the oddest first, long before it is an alarm and without ever being one: what
     /// people keep an eye on.
     fn suspicions(&self, most: usize) -> Vec<Suspicion> {

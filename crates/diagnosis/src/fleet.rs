@@ -275,6 +275,12 @@ impl Fleet {
         self.terminals.len()
     }
 
+    /// Memory that all of them take.
+    pub(crate) fn bytes(&self) -> usize {
+        let sessions: usize = self.terminals.iter().map(|terminal| terminal.sessions.capacity()).sum();
+        self.terminals.len() * size_of::<Terminal>() + sessions * size_of::<Session>()
+    }
+
     /// Where a terminal is, if it is remembered.
     pub(crate) fn find(&self, id: &TerminalId) -> Option<Slot> {
         self.places.get(id).copied()

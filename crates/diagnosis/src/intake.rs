@@ -38,6 +38,9 @@ impl Diagnosis {
         let refusal = self.note_refusal(slot, number, payment, outcome);
         self.follow_cash(slot, payment, outcome);
         self.follow_card(slot, number, payment, outcome, observation.at);
+        if payment.locked && payment.try_charged {
+            self.note_lock(payment.card);
+        }
         self.travelled(slot, observation, payment, outcome);
         self.fleet[slot].runs.sign_in = 0;
         self.exact_rules(slot, observation, payment, outcome);
@@ -358,7 +361,8 @@ impl Diagnosis {
             }
             Outcome::Wrong => {
                 let stripe = matches!(payment.entry, Entry::Stripe | Entry::Fallback | Entry::Manual);
-                card.missed(Miss { terminal: slot, at, first, stripe });
+                let version = self.fleet[slot].cohorts[2];
+                card.missed(Miss { terminal: slot, at, first, version, stripe });
                 card.waiting = Some((slot, number, at));
                 let new = card.visited(slot, at, false, limit);
                 self.fleet[slot].visitors += u32::from(new);

@@ -22,6 +22,7 @@ mod cohort;
 mod detector;
 mod diagnosis;
 mod fleet;
+mod harm;
 mod hypothesis;
 mod intake;
 mod lifecycle;

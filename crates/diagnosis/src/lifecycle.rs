@@ -7,7 +7,7 @@ use crate::{
     cohort::Place,
     detector::terminal::group_of,
     fleet::{Group, Slot},
-    register::Draft,
+    register::{Draft, Held},
     session::{Family, Session},
 };
 
@@ -200,6 +200,11 @@ impl Diagnosis {
     /// One incident becomes part of another, and its refusals with it.
     pub(crate) fn absorb_one(&mut self, id: u64, parent: u64) {
         self.end(id, Status::Absorbed);
+        let harmed = self.register.get(id).map(Held::cards_with_tries_lost).unwrap_or_default();
+        let limit = self.tuning.limits.cards_per_incident;
+        if let Some(parent) = self.register.get_mut(parent) {
+            harmed.into_iter().for_each(|card| parent.harm(card, limit));
+        }
         if let Some(child) = self.register.get_mut(id) {
             child.incident.parent = Some(parent);
         }

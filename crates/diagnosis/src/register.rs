@@ -280,9 +280,23 @@ impl Held {
         if self.cards.len() < limit && self.cards.insert(card) {
             self.incident.cards += 1;
         }
-        if charged && self.harmed.len() < limit && self.harmed.insert(card) {
+        if charged {
+            self.harm(card, limit);
+        }
+    }
+
+    /// A card that lost tries to it.
+    pub(crate) fn harm(&mut self, card: CardId, limit: usize) {
+        if self.harmed.len() < limit && self.harmed.insert(card) {
             self.list_harmed(card);
         }
+    }
+
+    /// Cards that lost tries, whatever its cause: for whoever takes it over.
+    pub(crate) fn cards_with_tries_lost(&self) -> Vec<CardId> {
+        let mut cards: Vec<CardId> = self.harmed.iter().copied().collect();
+        cards.sort_unstable();
+        cards
     }
 
     /// Harm is listed where a fault consumed tries; an attacker's guesses are not given back by a list, and a lost answer is

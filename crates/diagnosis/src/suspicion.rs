@@ -1,8 +1,8 @@
 //! What looks as if something were wrong, long before it is an alarm: people keep an eye on it, and nobody is woken.
 //!
 //! An incident wants odds of a million to one, because it is told to people and tries are given back for it. Here the same
-//! explanations are compared over the newest few card sessions of a terminal, with the plain odds that one terminal in two
-//! hundred has something, and with how long entries and exchanges take. About one in a hundred of these is nothing. Which of
+//! explanations are compared over the newest few card sessions of a terminal, with the plain odds that one terminal in
+//! seventy has something, and with how long entries and exchanges take. About one in a hundred of these is nothing. Which of
 //! several windows looks the oddest is a choice, and costs its logarithm.
 
 use std::ops::Range;

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo run -p drill --profile sim --example evaluate -- 0..4 --notes
+//! cargo run -p drill --profile sim --example evaluate -- 0..4 --rows 4   # only incidents of the baseline's table, four of each
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,9 +21,12 @@ fn main() -> anyhow::Result<()> {
             eprintln!("{} days", done / drill::evaluate::run::STEPS);
         }
     };
-    let tally = drill::evaluate::run(
+    let rows = std::env::args().skip_while(|argument| argument != "--rows").nth(1);
+    let rows: Option<usize> = rows.map(|rows| rows.parse()).transpose()?;
+    let tally = drill::evaluate::run_days(
         from.parse()?..to.parse()?,
         threads,
+        |seed| rows.map_or_else(|| drill::Day::new(seed), |times| drill::Day::of_rows(seed, times)),
         || Diagnosis::new(Tuning::default()),
         progress,
     )?;

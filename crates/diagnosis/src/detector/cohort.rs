@@ -297,6 +297,7 @@ impl Diagnosis {
         for (slot, number) in members {
             self.join(id, slot, number);
         }
+        self.list_harmed(id);
         id
     }
 

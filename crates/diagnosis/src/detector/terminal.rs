@@ -484,6 +484,7 @@ impl Diagnosis {
                 self.join(id, slot, number);
             }
         }
+        self.list_harmed(id);
     }
 
     /// Provisional while a second explanation is close.
@@ -566,6 +567,7 @@ impl Diagnosis {
         held.explain(evidence);
         if moved {
             self.register.tell(Change::Revised(id));
+            self.list_harmed(id);
         }
     }
 }

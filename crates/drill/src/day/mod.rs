@@ -188,6 +188,24 @@ impl Day {
         Split::of(self.seed)
     }
 
+    /// A day with nothing but so many incidents of each form that has a row in the baseline's table.
+    ///
+    /// # Errors
+    /// As [`Day::new`].
+    pub fn of_rows(seed: u64, times: usize) -> anyhow::Result<Self> {
+        let mut chance = Chance::new(seed, "incidents");
+        let (mut day, mut used) = (Self::quiet(seed)?, Vec::new());
+        for form in forms().iter().filter(|form| form.row.is_some()) {
+            // two versions of a model at a time are one too many
+            let times = if form.cause == Cause::FirmwareRegression { 1 } else { times };
+            for _ in 0..times {
+                day.add(form, &mut used, &mut chance);
+            }
+        }
+        day.sort();
+        Ok(day)
+    }
+
     /// Only what is around its incidents, and so much of the ordinary traffic: for tests and practice.
     #[must_use]
     pub fn around_incidents(mut self, before_ms: i64, after_ms: i64, traffic: f64) -> Self {

@@ -6,8 +6,13 @@ use host::observe::Names;
 use super::{
     matching::Matched,
     watch::{Heard, Said},
+    watched::{About, Answer, Guess, Question},
 };
-use crate::{day::START_MS, play::Labels};
+use crate::{
+    data::baseline,
+    day::START_MS,
+    play::{Labels, Locked},
+};
 
 pub(super) fn notes(heard: &Heard, labels: &Labels, names: &Names, matched: &Matched) -> Vec<String> {
     let seed = labels.day.seed;
@@ -28,6 +33,52 @@ pub(super) fn notes(heard: &Heard, labels: &Labels, names: &Names, matched: &Mat
     let without = matched.without.iter();
     lines.extend(without.map(|id| format!("day {seed}: FALSE {}", told(&heard.incidents[id], names))));
     lines
+}
+
+/// A card that a fault locked, and nobody would give its tries back.
+pub(super) fn unlisted(lock: &Locked, heard: &Heard, labels: &Labels, alarms: &[u64]) -> String {
+    let fault = lock.fault.map(|fault| &labels.truths()[usize::from(fault)]);
+    let fault = fault.map_or_else(String::new, |truth| {
+        format!("{}/{} from {} to {}", truth.cause, truth.variant, clock(truth.from), clock(truth.until))
+    });
+    let told = |id: &u64| {
+        let said = &heard.incidents[id];
+        let ended = said.ended.map_or_else(|| "on".to_owned(), |ended| clock(ended.0));
+        format!(
+            "{} since {} until {ended}, {} cards",
+            said.last().cause,
+            clock(said.onset.0),
+            said.harmed.len()
+        )
+    };
+    let told: Vec<String> = alarms.iter().map(told).collect();
+    format!(
+        "day {}: LOCKED {} by {fault}, first at {}; said {told:?}",
+        labels.day.seed,
+        lock.card,
+        clock(lock.at)
+    )
+}
+
+/// A window that was taken for something else.
+pub(super) fn suspected(question: &Question, answer: &Answer) -> String {
+    let guess = |guess: &Option<Guess>| {
+        guess.as_ref().map_or_else(
+            || "nothing".to_owned(),
+            |guess| format!("{} {:.1} {:?}", guess.cause, guess.log_odds, guess.others),
+        )
+    };
+    let place = match question.about {
+        About::Terminal(id) => id.as_str().to_owned(),
+        About::Version(version) => format!("{version:?}"),
+    };
+    format!(
+        "window {} N={} at {place}: {}, then {}",
+        question.row,
+        baseline().sessions[question.column],
+        guess(&answer.provisional),
+        guess(&answer.revised)
+    )
 }
 
 fn told(said: &Said, names: &Names) -> String {

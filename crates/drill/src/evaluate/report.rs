@@ -38,10 +38,15 @@ pub struct Score {
     pub localisation: f64,
     pub cards_locked_by_faults: u64,
     pub cards_locked_wrongly: u64,
+    pub cards_locked_by_wrong_key: u64,
     pub spray_cards_before_block: Quantiles,
+    pub spray_cards_before_named: Quantiles,
+    pub good_transactions_declined: Declined,
     pub by_sessions: BySessions,
+    pub by_sessions_watched: WatchedBySessions,
     pub verdicts: VerdictFigures,
     pub us_per_event: f64,
+    pub bytes_per_terminal: usize,
 }
 
 /// Of one class.
@@ -97,6 +102,36 @@ pub struct Row {
     pub n: Vec<u64>,
 }
 
+/// What the bank's rules would have refused of payments that were approved and no part of an attack.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the definitions")]
+pub struct Declined {
+    pub count: u64,
+    pub of: u64,
+    pub per_million: f64,
+    pub by_rule: BTreeMap<String, u64>,
+    pub terminals_blocked: u64,
+}
+
+/// The baseline table and what was suspected beside it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the definitions")]
+pub struct WatchedBySessions {
+    pub sessions: Vec<u32>,
+    pub rows: BTreeMap<String, WatchedRow>,
+    pub left_out: u64,
+}
+
+/// A row of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the definitions")]
+pub struct WatchedRow {
+    pub provisional: Vec<Option<f64>>,
+    pub revised: Vec<Option<f64>>,
+    pub baseline: Vec<f64>,
+    pub n: Vec<u64>,
+}
+
 /// Of the verdicts about refusals.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs, reason = "the names are the definitions")]
@@ -145,10 +180,15 @@ impl Tally {
             localisation: share(self.exact.0, self.exact.1),
             cards_locked_by_faults: self.locked.0,
             cards_locked_wrongly: self.locked.1,
+            cards_locked_by_wrong_key: self.locked_by_key,
             spray_cards_before_block: quantiles(self.spray_cards.clone()),
+            spray_cards_before_named: quantiles(self.spray_named.clone()),
+            good_transactions_declined: self.declined(),
             by_sessions: self.by_sessions(),
+            by_sessions_watched: self.by_sessions_watched(),
             verdicts: self.verdict_figures(),
             us_per_event: self.nanos as f64 / 1e3 / self.events.max(1) as f64,
+            bytes_per_terminal: self.bytes_per_terminal,
         }
     }
 
@@ -181,6 +221,34 @@ impl Tally {
         BySessions { sessions: table.sessions.clone(), rows: table.rows.iter().map(row).collect() }
     }
 
+    fn by_sessions_watched(&self) -> WatchedBySessions {
+        let table = baseline();
+        let row = |(name, baseline): (&String, &Vec<f64>)| {
+            let counts = self.suspected.get(name).cloned().unwrap_or_default();
+            let of = |at: usize| counts.get(at).copied().unwrap_or_default();
+            let columns = || (0..baseline.len()).map(of);
+            let recall = |right: u64, n: u64| (n > 0).then(|| share(right, n));
+            let row = WatchedRow {
+                provisional: columns().map(|(right, _, n)| recall(right, n)).collect(),
+                revised: columns().map(|(_, right, n)| recall(right, n)).collect(),
+                baseline: baseline.clone(),
+                n: columns().map(|(.., n)| n).collect(),
+            };
+            (name.clone(), row)
+        };
+        WatchedBySessions {
+            sessions: table.sessions.clone(),
+            rows: table.rows.iter().map(row).collect(),
+            left_out: self.beside,
+        }
+    }
+
+    fn declined(&self) -> Declined {
+        let (of, count, terminals_blocked) = self.rules;
+        let per_million = count as f64 * 1e6 / of.max(1) as f64;
+        Declined { count, of, per_million, by_rule: self.declined_by.clone(), terminals_blocked }
+    }
+
     fn verdict_figures(&self) -> VerdictFigures {
         let verdicts = &self.verdicts;
         VerdictFigures {
@@ -200,22 +268,19 @@ type Promise = (&'static str, f64, bool);
 
 impl Score {
     /// How many figures are promised.
-    pub const PROMISES: usize = 10;
-    /// Fewer incidents of a row than this say nothing about its recall.
-    const FEW: u64 = 5;
+    pub const PROMISES: usize = 12;
 
     fn promises(&self) -> [Promise; Self::PROMISES] {
         let below = self.below_baseline();
         let wrong_key = self.detection_sessions.get("wrong-terminal-key").map_or(0.0, |d| d.p95);
+        let spray = self.spray_cards_before_block.p95;
         [
             ("macro F1 is at least 0.90", self.macro_f1, self.macro_f1 >= 0.90),
             ("top-2 accuracy is at least 0.97", self.top2_accuracy, self.top2_accuracy >= 0.97),
             (
                 "false incidents are at most 2 per million sessions",
                 self.false_incidents_per_million_sessions,
-                // One in less than half a million sessions is more than that, and says nothing yet.
-                self.false_incidents_per_million_sessions <= 2.0
-                    || self.false_incidents.values().sum::<u64>() <= 1,
+                self.false_incidents_per_million_sessions <= 2.0,
             ),
             (
                 "incidents per true one are at most 1.1",
@@ -223,20 +288,23 @@ impl Score {
                 self.duplicates_per_true <= 1.1,
             ),
             ("a wrong terminal key is named within 3 card sessions", wrong_key, wrong_key <= 3.0),
-            // Asked is none; held is what is reached, so that it only becomes better.
             (
-                "cards that a fault locked and no incident lists are at most 20 per million sessions (asked: none)",
+                "a wrong terminal key locks no card",
+                self.cards_locked_by_wrong_key as f64,
+                self.cards_locked_by_wrong_key == 0,
+            ),
+            (
+                "every card that a fault locked is listed by an incident",
                 self.cards_locked_wrongly as f64,
-                self.cards_locked_wrongly as f64 * 1e6 <= 20.0 * self.sessions as f64
-                    || self.cards_locked_wrongly <= 10,
+                self.cards_locked_wrongly == 0,
             ),
-            // Asked is before the 6th. That is for a rule that blocks; the diagnosis alone is slower.
+            ("a spray is blocked before its 6th card at p95", spray, spray < 6.0),
             (
-                "a spray is named before its 15th card at p95 (asked: its 6th)",
-                self.spray_cards_before_block.p95,
-                self.spray_cards_before_block.p95 < 15.0,
+                "rules would refuse at most 1 good payment in 400",
+                self.good_transactions_declined.per_million,
+                self.good_transactions_declined.per_million <= 2_500.0,
             ),
-            ("every row of the baseline is beaten", below as f64, below == 0),
+            ("every row of the baseline is reached", below as f64, below == 0),
             ("an event takes at most 5 microseconds", self.us_per_event, self.us_per_event <= Self::US_MOST),
             ("there were incidents", self.incidents as f64, self.incidents > 0),
         ]
@@ -252,18 +320,19 @@ impl Score {
         missed.map(|(promise, is, _)| format!("{promise}, but it is {is:.3}")).collect()
     }
 
-    /// Rows of the baseline table that are not reached in the sum over its columns. A perfect column cannot be beaten.
+    /// Rows of the baseline's table that are not reached in the sum over the columns that occurred, as the baseline is asked. A
+    /// perfect column cannot be beaten.
     fn below_baseline(&self) -> usize {
-        let beaten = |row: &Row| {
-            let columns = row.ours.iter().zip(&row.baseline).zip(&row.n);
-            let known = columns.filter(|(_, n)| **n >= Self::FEW);
-            let (mut ours, mut theirs) = (0.0, 0.0);
-            known.for_each(|((mine, baseline), _)| {
-                (ours, theirs) = (ours + mine.unwrap_or(0.0), theirs + baseline)
-            });
-            ours >= theirs
+        let reached = |row: &&WatchedRow| {
+            let known = row
+                .revised
+                .iter()
+                .zip(&row.baseline)
+                .filter_map(|(ours, theirs)| Some((*ours.as_ref()?, theirs)));
+            // the table has two places behind the point
+            known.fold(0.005, |ahead, (ours, theirs)| ahead + ours - theirs) >= 0.0
         };
-        self.by_sessions.rows.values().filter(|row| !beaten(row)).count()
+        self.by_sessions_watched.rows.values().filter(|row| !reached(row)).count()
     }
 }
 

@@ -27,6 +27,20 @@ pub fn run<D: Diagnose>(
     diagnosis: impl Fn() -> D + Sync,
     progress: impl Fn(u64) + Sync,
 ) -> anyhow::Result<Tally> {
+    run_days(seeds, threads, Day::new, diagnosis, progress)
+}
+
+/// The same with days of another kind.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_days<D: Diagnose>(
+    seeds: Range<u64>,
+    threads: usize,
+    day: impl Fn(u64) -> anyhow::Result<Day> + Sync,
+    diagnosis: impl Fn() -> D + Sync,
+    progress: impl Fn(u64) + Sync,
+) -> anyhow::Result<Tally> {
     let kit = Kit::new()?;
     let next = AtomicU64::new(seeds.start);
     let sum = Mutex::new(Ok(Tally::default()));
@@ -36,8 +50,8 @@ pub fn run<D: Diagnose>(
             if seed >= seeds.end {
                 return;
             }
-            let played = Day::new(seed).and_then(|day| play(&kit, day, &mut |steps| progress(steps)));
-            let scored = played.map(|mut recorded| score(&mut recorded, diagnosis()));
+            let played = day(seed).and_then(|day| play(&kit, day, &mut |steps| progress(steps)));
+            let scored = played.map(|mut recorded| score(&mut recorded, &diagnosis));
             let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
             match (scored, &mut *sum) {
                 (Ok(tally), Ok(sum)) => sum.add(tally),

@@ -8,6 +8,7 @@ use host::observe::Names;
 use super::{
     matching::{Known, Matched, matched},
     watch::{Heard, Opinion},
+    watched::{Answer, Question},
 };
 use crate::{
     data::{Split, baseline},
@@ -91,12 +92,30 @@ pub struct Tally {
     pub lingering: u64,
     /// Cards that faults locked, and of these, those that no incident lists as harmed.
     pub locked: (u64, u64),
+    /// Memory that a terminal takes, at most.
+    pub bytes_per_terminal: usize,
+    /// Cards that a wrong terminal key locked.
+    pub locked_by_key: u64,
     /// Cards that a spray tried before it was named.
     pub spray_cards: Vec<f64>,
     /// By row of the baseline table: for each number of sessions, named by then and how many there were.
     pub rows: BTreeMap<String, Vec<(u64, u64)>>,
+    /// What was suspected, by row of the baseline table: for each number of sessions, right at once, right in the end, and how
+    /// many there were.
+    pub suspected: BTreeMap<String, Vec<(u64, u64, u64)>>,
+    /// Windows that were left out because a second incident was at the same terminal.
+    pub beside: u64,
+    /// Payments that were approved and no part of an attack; of these, those that the rules would have refused; terminals that
+    /// the rules would have blocked for nothing.
+    pub rules: (u64, u64, u64),
+    /// The second of them by rule.
+    pub declined_by: BTreeMap<String, u64>,
+    /// Cards that a spray tried before it was named, whatever rules do.
+    pub spray_named: Vec<f64>,
     /// Confidence of incidents.
     pub calibration: Calibration,
+    /// The same one by one, and whether each was right.
+    pub confidences: Vec<(f32, bool)>,
     /// Verdicts.
     pub verdicts: Verdicts,
     /// What was and what was said, for people who tune.
@@ -129,7 +148,7 @@ impl Tally {
             split: if labels.day.split() == Split::Tuning { (1, 0) } else { (0, 1) },
             sessions: labels.sessions,
             events: heard.events,
-            nanos: u64::try_from(heard.took.as_nanos()).unwrap_or(u64::MAX),
+            bytes_per_terminal: heard.bytes_per_terminal,
             ..Self::default()
         };
         let known: Vec<Known> =
@@ -141,6 +160,9 @@ impl Tally {
         tally.specificity(heard, labels, &matched);
         tally.harm(heard, labels, &matched);
         tally.verdicts_of(heard, labels);
+        let rules = &labels.rules;
+        tally.rules = (rules.good_payments, rules.good_declined, rules.terminals_blocked);
+        tally.declined_by.clone_from(&rules.declined_by);
         tally
     }
 
@@ -192,13 +214,35 @@ impl Tally {
                 }
             }
             if truth.cause == Cause::PinSpray {
-                let until = named.map_or(u32::MAX, |version| version.after);
-                let tried: HashSet<u32> = labels.tried[usize::from(truth.id)]
-                    .iter()
-                    .filter(|(seen, _)| *seen < until)
-                    .map(|(_, card)| *card)
-                    .collect();
-                self.spray_cards.push(tried.len() as f64);
+                let named = named.map_or(u32::MAX, |version| version.after);
+                let blocked = labels.rules.blocked[usize::from(truth.id)].unwrap_or(u32::MAX);
+                // the card at which it was noticed was tried, too
+                let tried_by = |until: u32| {
+                    let tried = labels.tried[usize::from(truth.id)].iter().filter(|(seen, _)| *seen <= until);
+                    tried.map(|(_, card)| *card).collect::<HashSet<u32>>().len() as f64
+                };
+                self.spray_cards.push(tried_by(named.min(blocked)));
+                self.spray_named.push(tried_by(named));
+            }
+        }
+    }
+
+    /// What was suspected.
+    pub fn watched(&mut self, questions: &[Question], answers: &[Answer]) {
+        for (question, answer) in questions.iter().zip(answers) {
+            if question.beside {
+                self.beside += 1;
+                continue;
+            }
+            let counts = self
+                .suspected
+                .entry(question.row.to_owned())
+                .or_insert_with(|| vec![(0, 0, 0); baseline().sessions.len()]);
+            let right = [&answer.provisional, &answer.revised].map(|guess| question.is_right(guess.as_ref()));
+            let count = &mut counts[question.column];
+            *count = (count.0 + u64::from(right[0]), count.1 + u64::from(right[1]), count.2 + 1);
+            if right != [true, true] {
+                self.notes.push(super::notes::suspected(question, answer));
             }
         }
     }
@@ -221,6 +265,7 @@ impl Tally {
                 let last = heard.incidents[id].last();
                 let right = last.cause == truth.cause;
                 self.calibration.note(last.confidence, right);
+                self.confidences.push((last.confidence, right));
                 if !right {
                     self.classes.entry(last.cause).or_default().wrong += 1;
                 }
@@ -230,6 +275,7 @@ impl Tally {
             let said = &heard.incidents[id];
             let last = said.last();
             self.calibration.note(last.confidence, false);
+            self.confidences.push((last.confidence, false));
             self.classes.entry(last.cause).or_default().wrong += 1;
             *self.false_alarms.entry(last.cause).or_default() += 1;
             let at = said.history.first().map_or(0, |version| version.at.0);
@@ -255,10 +301,18 @@ impl Tally {
     fn harm(&mut self, heard: &Heard, labels: &Labels, matched: &Matched) {
         for lock in &labels.locks {
             let Some(fault) = lock.fault else { continue };
-            let listed = matched.of_truth[usize::from(fault)]
-                .iter()
-                .any(|id| heard.incidents[id].harmed.contains(&lock.card));
+            self.locked_by_key += u64::from(labels.day.cause(fault) == Cause::WrongTerminalKey);
+            let mut told = heard.incidents.values().filter(|said| said.is_alarm());
+            let listed = told.any(|said| said.harmed.contains(&lock.card));
             self.locked = (self.locked.0 + 1, self.locked.1 + u64::from(!listed));
+            if !listed {
+                self.notes.push(super::notes::unlisted(
+                    lock,
+                    heard,
+                    labels,
+                    &matched.of_truth[usize::from(fault)],
+                ));
+            }
         }
     }
 
@@ -294,6 +348,8 @@ impl Tally {
         self.events += other.events;
         self.nanos += other.nanos;
         self.lingering += other.lingering;
+        self.locked_by_key += other.locked_by_key;
+        self.bytes_per_terminal = self.bytes_per_terminal.max(other.bytes_per_terminal);
         self.notes.extend(other.notes);
         for pair in [
             (&mut self.top_two, other.top_two),
@@ -318,6 +374,17 @@ impl Tally {
             self.retraction.entry(cause).or_default().extend(more);
         }
         self.spray_cards.extend(other.spray_cards);
+        self.spray_named.extend(other.spray_named);
+        self.rules =
+            (self.rules.0 + other.rules.0, self.rules.1 + other.rules.1, self.rules.2 + other.rules.2);
+        add_counts(&mut self.declined_by, other.declined_by);
+        self.beside += other.beside;
+        for (row, more) in other.suspected {
+            let mine = self.suspected.entry(row).or_insert_with(|| vec![(0, 0, 0); more.len()]);
+            for (mine, more) in mine.iter_mut().zip(more) {
+                *mine = (mine.0 + more.0, mine.1 + more.1, mine.2 + more.2);
+            }
+        }
         for (row, more) in other.rows {
             let mine = self.rows.entry(row).or_insert_with(|| vec![(0, 0); more.len()]);
             for (mine, more) in mine.iter_mut().zip(more) {
@@ -325,6 +392,7 @@ impl Tally {
             }
         }
         self.calibration.add(&other.calibration);
+        self.confidences.extend(other.confidences);
         let (mine, more) = (&mut self.verdicts, other.verdicts);
         mine.refusals += more.refusals;
         mine.right_at_once += more.right_at_once;

@@ -1,19 +1,17 @@
 //! What a diagnosis said, and when: each change of an incident, and the verdict about each refusal, at once and in the end.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 
 use diagnosis::{Cause, Change, Diagnose, Incident, Observation, Scope, Status, Verdict};
 use model::{CardId, Timestamp};
 
+use super::watched::{Answer, Asking, Question};
 use crate::play::Refusal;
 
 /// After the last observation time goes on for so long, so that sessions close.
 const AFTERWARDS_MS: i64 = 3 * 3_600_000;
 /// So often time passes without observations.
-const STEP_MS: i64 = 60_000;
+pub(super) const STEP_MS: i64 = 60_000;
 
 /// All that was said on one day.
 #[derive(Debug, Default)]
@@ -22,8 +20,10 @@ pub struct Heard {
     pub incidents: BTreeMap<u64, Said>,
     /// For each refusal the verdict at once, and in the end.
     pub verdicts: Vec<(Option<Opinion>, Option<Opinion>)>,
-    /// Time that it took, in all.
-    pub took: Duration,
+    /// What it suspected, question by question.
+    pub answers: Vec<Answer>,
+    /// Memory that a terminal takes in the end.
+    pub bytes_per_terminal: usize,
     /// Observations.
     pub events: u64,
 }
@@ -106,21 +106,27 @@ impl Said {
 }
 
 /// Shows it everything in order.
-pub fn watch<D: Diagnose>(observations: &[Observation], refusals: &[Refusal], mut diagnosis: D) -> Heard {
+pub fn watch<D: Diagnose>(
+    observations: &[Observation],
+    refusals: &[Refusal],
+    questions: &[Question],
+    mut diagnosis: D,
+) -> Heard {
+    let mut asking = Asking::new(questions);
+    asking.step(&diagnosis, 0, Timestamp(0));
     let mut heard = Heard { events: observations.len() as u64, ..Heard::default() };
     let mut next_refusal = 0;
     let mut now = observations.first().map_or(Timestamp(0), |first| first.at);
     for (at, observation) in observations.iter().enumerate() {
         let after = at as u32 + 1;
-        let began = Instant::now();
         while now.plus_ms(STEP_MS) < observation.at {
             now = now.plus_ms(STEP_MS);
             diagnosis.advance(now);
         }
         diagnosis.observe(observation);
         let changes = diagnosis.changes();
-        heard.took += began.elapsed();
         heard.note(&diagnosis, &changes, after, observation.at);
+        asking.step(&diagnosis, after, observation.at);
         while let Some(refusal) = refusals.get(next_refusal).filter(|refusal| refusal.seen <= after) {
             heard.verdicts.push((diagnosis.verdict(&refusal.rrn).map(Opinion::from), None));
             next_refusal += 1;
@@ -133,11 +139,14 @@ pub fn watch<D: Diagnose>(observations: &[Observation], refusals: &[Refusal], mu
         diagnosis.advance(now);
         let changes = diagnosis.changes();
         heard.note(&diagnosis, &changes, after, now);
+        asking.step(&diagnosis, after, now);
     }
+    heard.answers = asking.finish();
     for (opinions, refusal) in heard.verdicts.iter_mut().zip(refusals) {
         // One that is not remembered any more stays as it was first given.
         opinions.1 = diagnosis.verdict(&refusal.rrn).map(Opinion::from).or(opinions.0);
     }
+    heard.bytes_per_terminal = diagnosis.bytes_per_terminal();
     for incident in diagnosis.incidents() {
         if let Some(said) = heard.incidents.get_mut(&incident.id) {
             said.update(incident);

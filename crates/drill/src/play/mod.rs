@@ -2,7 +2,7 @@
 //! journals becomes observations exactly as in production (`host::observe`).
 //!
 //! Read in this order: [`kit`] and [`world`] are the hosts, [`player`] is everybody outside, [`pad`] what keypads do,
-//! [`report`] what terminals tell, [`record`] what is kept.
+//! [`report`] what terminals tell, [`ruling`] what the bank's rules would have done, [`record`] what is kept.
 
 pub mod kit;
 mod ledger;
@@ -12,12 +12,13 @@ mod player;
 mod reaction;
 mod record;
 mod report;
+mod ruling;
 mod world;
 
 use std::sync::Arc;
 
 pub use kit::Kit;
-pub use record::{Labels, Locked, Recorded, Refusal};
+pub use record::{Labels, Locked, Recorded, Refusal, RulesSaid, Visited};
 
 use self::player::Player;
 use crate::Day;

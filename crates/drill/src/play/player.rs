@@ -18,8 +18,9 @@ use super::{
     kit::Kit,
     ledger::Journalled,
     pad,
-    record::{Labels, Recorded},
+    record::{Labels, Recorded, Visited},
     report::Told,
+    ruling::Ruling,
     world::World,
 };
 use crate::{
@@ -51,6 +52,9 @@ pub(super) struct Attempt {
     pub(super) copied: bool,
 }
 
+/// Codes of answers that say what became of a PIN, or of the payment after it was looked at.
+const LOOKED_AT: [&[u8; 2]; 6] = [b"00", b"51", b"55", b"61", b"75", b"38"];
+
 /// What came of an exchange, as far as the terminal knows.
 pub(super) enum Answer {
     /// The keypad took no such PIN: nothing was sent.
@@ -77,9 +81,10 @@ pub(super) struct Player {
     pub(super) chance: Chance,
     pub(super) normal: &'static Normal,
     /// Tries of a card that a fault consumed and that were not given back since.
-    pub(super) harmed: HashMap<u32, u16>,
+    pub(super) harmed: HashMap<u32, (u16, i64)>,
     pub(super) observations: Vec<diagnosis::Observation>,
     observer: Observer,
+    rules: Ruling,
     terminals: Vec<Terminal>,
     told: Vec<Told>,
     queue: BinaryHeap<Reverse<(i64, u64)>>,
@@ -101,10 +106,11 @@ impl Player {
         let terminals =
             day.fleet.terminals.iter().map(|till| open(till.id)).collect::<anyhow::Result<_>>()?;
         let zone = jiff::tz::TimeZone::get("Asia/Shanghai")?;
-        let mut observer = Observer::new(&[], zone);
-        for registration in kit.registrations(&day.fleet)? {
+        let mut observer = Observer::new(&[], zone.clone());
+        let registrations = kit.registrations(&day.fleet)?;
+        for registration in &registrations {
             if let store::Registration::Terminal(record) = registration {
-                observer.learn(&record);
+                observer.learn(record);
             }
         }
         let ids: Vec<_> = kit.cards.iter().map(|made| world.id_of(&made.pan)).collect();
@@ -115,6 +121,7 @@ impl Player {
             harmed: HashMap::new(),
             observations: Vec::with_capacity(64_000),
             observer,
+            rules: Ruling::open(zone, &registrations)?,
             terminals,
             told: vec![Told::default(); day.fleet.terminals.len()],
             queue: BinaryHeap::new(),
@@ -236,6 +243,7 @@ impl Player {
         }
         let Visit { terminal, card, truth, .. } = attempt.visit;
         let faults = self.faults(at, terminal);
+        let before = self.seen();
         let (answer, touched) = if self.gives_up(at, terminal, &faults, attempt) {
             (None, Touched::default())
         } else {
@@ -243,8 +251,9 @@ impl Player {
             (Some(answer), touched)
         };
         if attempt.number == 1 && !attempt.copied {
-            let seen = self.observations.len() as u32;
-            self.labels.session(at, terminal, card, truth, seen);
+            let seen = self.seen();
+            let looked_at = matches!(&answer, Some(Answer::Code(code)) if LOOKED_AT.contains(&code));
+            self.labels.session(Visited { at, terminal, truth, before, seen }, card, looked_at);
         }
         match answer {
             Some(answer) => self.react(at, attempt, answer, touched),
@@ -393,6 +402,10 @@ impl Player {
                     payment.took_us = None;
                 }
                 self.observations.push(observation);
+            }
+            let truth = about.as_ref().and_then(|(visit, _)| visit.truth);
+            if let Some(ruled) = self.rules.judge(place, &entry) {
+                self.labels.ruled(ruled, truth, self.observations.len() as u32);
             }
             if let Some((visit, _)) = &about {
                 self.judge(*visit, &entry, touched);

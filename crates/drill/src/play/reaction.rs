@@ -174,11 +174,13 @@ impl Player {
             && touched.right
             && let Some(fault) = touched.by
         {
-            self.harmed.insert(card, fault);
+            let first = self.harmed.get(&card).filter(|(known, _)| *known == fault).map(|(_, at)| *at);
+            self.harmed.insert(card, (fault, first.unwrap_or(entry.at.0)));
         }
         if locks && let Subject::Card(id) = entry.subject {
-            let fault = self.harmed.get(&card).copied();
-            self.labels.locks.push(Locked { card: id, fault, seen: self.seen() });
+            let (fault, at) = self.harmed.get(&card).copied().unzip();
+            let at = at.unwrap_or(entry.at.0);
+            self.labels.locks.push(Locked { card: id, fault, at, seen: self.seen() });
         }
     }
 

@@ -1,9 +1,12 @@
 //! What is kept of a day that was played: what a detector may see, and apart from it what only the scorer may.
 
+use std::collections::BTreeMap;
+
 use diagnosis::{Cause, Observation};
 use host::observe::Names;
 use model::{CardId, Rrn};
 
+use super::ruling::Ruled;
 use crate::day::{Day, HOUR_MS, Truth, cards};
 
 /// For so long after its repair a truth's scope is looked at.
@@ -27,6 +30,8 @@ pub struct Labels {
     pub sessions: u64,
     /// Card sessions at each terminal.
     pub at_terminal: Vec<u32>,
+    /// Every card session, in order.
+    pub visits: Vec<Visited>,
     /// For each truth, after how many observations each of its card sessions was over.
     pub of_truth: Vec<Vec<u32>>,
     /// The same for the first hours after its repair.
@@ -35,11 +40,43 @@ pub struct Labels {
     pub refusals: Vec<Refusal>,
     /// Cards that were locked.
     pub locks: Vec<Locked>,
-    /// For each truth, the cards that were tried, and after how many observations.
+    /// For each truth, the cards whose PIN was tried and looked at, and after how many observations.
     pub tried: Vec<Vec<(u32, u32)>>,
     /// Approved payments that were undone or not made because of a fault.
     pub lost_payments: u64,
+    /// What the bank's rules would have done.
+    pub rules: RulesSaid,
     ids: Vec<CardId>,
+}
+
+/// A card session: somebody came to a terminal with a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visited {
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// Where: place in the terminals.
+    pub terminal: u32,
+    /// The incident that brought it.
+    pub truth: Option<u16>,
+    /// Observations before it.
+    pub before: u32,
+    /// Observations when its first attempt was over.
+    pub seen: u32,
+}
+
+/// What the bank's rules would have done on the day.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RulesSaid {
+    /// For each truth, after how many observations a rule blocked a terminal because of it.
+    pub blocked: Vec<Option<u32>>,
+    /// Payments that were approved and no part of an attack.
+    pub good_payments: u64,
+    /// Of these, those that rules would have refused, or that came to a terminal or with a card that they had blocked.
+    pub good_declined: u64,
+    /// The same by rule.
+    pub declined_by: BTreeMap<String, u64>,
+    /// Terminals that they would have blocked for what was no part of an attack.
+    pub terminals_blocked: u64,
 }
 
 /// A refusal and why it really happened.
@@ -62,6 +99,8 @@ pub struct Locked {
     pub card: CardId,
     /// The fault that consumed one of its tries.
     pub fault: Option<u16>,
+    /// When the fault did so first, in milliseconds since 1970; otherwise when it was locked.
+    pub at: i64,
     /// After so many observations.
     pub seen: u32,
 }
@@ -72,12 +111,14 @@ impl Labels {
         Self {
             sessions: 0,
             at_terminal: vec![0; day.fleet.terminals.len()],
+            visits: Vec::new(),
             of_truth: vec![Vec::new(); truths],
             after_truth: vec![Vec::new(); truths],
             refusals: Vec::new(),
             locks: Vec::new(),
             tried: vec![Vec::new(); truths],
             lost_payments: 0,
+            rules: RulesSaid { blocked: vec![None; truths], ..RulesSaid::default() },
             day,
             ids,
         }
@@ -102,7 +143,9 @@ impl Labels {
     }
 
     /// Somebody came to a terminal with a card.
-    pub(super) fn session(&mut self, at: i64, terminal: u32, card: u32, truth: Option<u16>, seen: u32) {
+    pub(super) fn session(&mut self, visited: Visited, card: u32, looked_at: bool) {
+        let Visited { at, terminal, truth, seen, .. } = visited;
+        self.visits.push(visited);
         self.sessions += 1;
         self.at_terminal[terminal as usize] += 1;
         let (bin, zone) = (cards::bin(card), cards::zone(card));
@@ -112,8 +155,28 @@ impl Labels {
                 sessions[usize::from(of.id)].push(seen);
             }
         }
-        if let Some(truth) = truth {
+        // a guess that nobody looked at, because a module or a line failed, tells nothing and costs nothing
+        if let Some(truth) = truth.filter(|_| looked_at) {
             self.tried[usize::from(truth)].push((seen, card));
+        }
+    }
+
+    /// The rules were asked about a payment, by the attack of `truth` or by nobody who means harm.
+    pub(super) fn ruled(&mut self, ruled: Ruled, truth: Option<u16>, seen: u32) {
+        let rules = &mut self.rules;
+        match truth {
+            Some(truth) if ruled.blocks_terminal || ruled.is_blocked => {
+                rules.blocked[usize::from(truth)].get_or_insert(seen);
+            }
+            Some(_) => {}
+            None => {
+                rules.good_payments += u64::from(ruled.approved);
+                rules.terminals_blocked += u64::from(ruled.blocks_terminal);
+                if let Some(rule) = ruled.refused.filter(|_| ruled.approved) {
+                    rules.good_declined += 1;
+                    *rules.declined_by.entry(rule).or_default() += 1;
+                }
+            }
         }
     }
 }

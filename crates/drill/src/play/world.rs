@@ -14,11 +14,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use async_trait::async_trait;
-use authorization::{
-    Products,
-    desk::{self, Action},
-};
+use authorization::{Products, desk::Action};
 use host::{Clock, Gate, Host, LineConfig, ListenerConfig, ListenerLimits, Parts, RouteConfig, Settings};
 use iso8583::Dialect;
 use model::{Pan, Timestamp};
@@ -26,7 +22,7 @@ use simulator::{
     Connecting, Issuer, Network, Wire,
     issuer::{Account, Settings as IssuerSettings},
 };
-use store::{Card, CardWork, Entry, Event, Step, Store, Subject, journal::DeskAction};
+use store::{DeskWork, Store};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
 use super::{
@@ -185,9 +181,10 @@ impl World {
 
     /// Staff acts on a card, if its state has use for it.
     pub(super) async fn desk(&self, pan: &Pan, action: Action, actor: &str) {
-        let mut acting = Acting { action, actor: actor.to_owned(), now: self.clock.now() };
+        let why = "the holder called".to_owned();
+        let mut work = DeskWork { action, actor: actor.to_owned(), why, now: self.clock.now() };
         // What does not fit the card's state is not done: the agent looks, and leaves it.
-        let _ = self.store.with_card(&self.ledger.id_of(pan), &mut acting).await;
+        let _ = self.store.with_card(&self.ledger.id_of(pan), &mut work).await;
     }
 
     /// In the evening.
@@ -245,34 +242,6 @@ fn route(kit: &Kit, zone: usize, bank: &Issuer) -> RouteConfig {
     let key = kit.zone_key.as_str().to_owned();
     let route = RouteConfig::new(name, &[&bin.to_string()], kit::ISSUER_DIALECT, kit::ISSUER_FRAMING, key);
     RouteConfig { line: vec![LineConfig { address: bank.address(), priority: 0 }], ..route }
-}
-
-struct Acting {
-    action: Action,
-    actor: String,
-    now: Timestamp,
-}
-
-#[async_trait]
-impl CardWork for Acting {
-    type Error = desk::NotApplicable;
-
-    async fn decide(&mut self, card: &Card) -> Result<Step, desk::NotApplicable> {
-        let effects = desk::act(&card.state, self.action, self.now)?;
-        let action = DeskAction {
-            action: DeskAction::name(self.action).to_owned(),
-            actor: self.actor.clone(),
-            why: "the holder called".to_owned(),
-            effects,
-        };
-        Ok(Step::Append(Box::new(Entry {
-            subject: Subject::Card(card.id),
-            seq: card.state.seq + 1,
-            at: self.now,
-            event: Event::Desk(action),
-            exchange: None,
-        })))
-    }
 }
 
 /// Connections that terminals make for themselves: the address is the place of the instance.

@@ -3,3 +3,4 @@
 mod days;
 mod playing;
 mod scorer;
+mod watched;

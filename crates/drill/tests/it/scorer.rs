@@ -222,9 +222,9 @@ fn locks_by_faults_must_be_listed_as_harm() {
     let mut bench = Bench::new(&[Cause::KeypadFault]);
     let one = bench.terminal(0);
     bench.labels.locks = vec![
-        Locked { card: id(1), fault: Some(0), seen: 50 },
-        Locked { card: id(2), fault: Some(0), seen: 60 },
-        Locked { card: id(3), fault: None, seen: 70 },
+        Locked { card: id(1), fault: Some(0), at: ONSET, seen: 50 },
+        Locked { card: id(2), fault: Some(0), at: ONSET, seen: 60 },
+        Locked { card: id(3), fault: None, at: ONSET, seen: 70 },
     ];
     bench.says(Cause::KeypadFault, one, 25).harmed = vec![id(1)];
     let score = bench.score();
@@ -238,7 +238,11 @@ fn cards_of_a_spray_are_counted_until_it_is_named() {
     bench.labels.tried[0] = vec![(10, 1), (12, 1), (20, 2), (30, 3), (40, 4)];
     assert_eq!(bench.score().spray_cards_before_block.p95, 4.0, "never named: all of them");
     bench.says(Cause::PinSpray, one, 30);
-    assert_eq!(bench.score().spray_cards_before_block.p95, 2.0);
+    // The card at which it was noticed was tried, too.
+    assert_eq!(bench.score().spray_cards_before_block.p95, 3.0);
+    bench.labels.rules.blocked[0] = Some(12);
+    assert_eq!(bench.score().spray_cards_before_block.p95, 1.0, "a rule was quicker");
+    assert_eq!(bench.score().spray_cards_before_named.p95, 3.0);
 }
 
 #[test]

@@ -10,7 +10,11 @@ use std::{
 use clap::Subcommand;
 use diagnosis::{Diagnosis, Tuning};
 use drill::{
-    evaluate::{self, Score, report::Row, run::STEPS},
+    evaluate::{
+        self, Score,
+        report::{Row, WatchedRow},
+        run::STEPS,
+    },
     practice::{self, How, NotPlayed, Seen},
 };
 use simulator::TerminalError;
@@ -162,6 +166,8 @@ fn print(score: &Score) {
     println!();
     print_rows(score);
     println!();
+    print_watched(score);
+    println!();
     for (what, value) in [
         ("macro F1", score.macro_f1),
         ("top-2 accuracy", score.top2_accuracy),
@@ -170,12 +176,15 @@ fn print(score: &Score) {
         ("false incidents per million sessions", score.false_incidents_per_million_sessions),
         ("incidents per true one", score.duplicates_per_true),
         ("cards locked by faults and listed nowhere", score.cards_locked_wrongly as f64),
-        ("cards that a spray tried before, 95 %", score.spray_cards_before_block.p95),
+        ("cards that a spray tried before a rule blocked it, 95 %", score.spray_cards_before_block.p95),
+        ("cards that a spray tried before it was named, 95 %", score.spray_cards_before_named.p95),
+        ("good payments that rules would refuse, per million", score.good_transactions_declined.per_million),
         ("verdicts that are right at once", score.verdicts.accuracy_at_once),
         ("verdicts that are right in the end", score.verdicts.accuracy),
         ("microseconds per event", score.us_per_event),
+        ("kilobytes per terminal", score.bytes_per_terminal as f64 / 1e3),
     ] {
-        println!("{what:44} {value:>9.3}");
+        println!("{what:56} {value:>9.3}");
     }
 }
 
@@ -189,6 +198,21 @@ fn print_rows(score: &Score) {
             format!("{:>12}", format!("{ours} ({baseline:.2})"))
         };
         let cells: String = ours.iter().zip(baseline).map(cell).collect();
+        println!("{name:22}{cells}");
+    }
+}
+
+/// What was suspected, at the odds that the baseline has: at once, and when more was known about the same sessions.
+fn print_watched(score: &Score) {
+    let watched = &score.by_sessions_watched;
+    let counts: String = watched.sessions.iter().map(|n| format!("{:>18}", format!("N={n}"))).collect();
+    println!("{:22}{counts}   at once, later (baseline)", "suspected by sessions");
+    for (name, WatchedRow { provisional, revised, baseline, .. }) in &watched.rows {
+        let text = |share: &Option<f64>| share.map_or_else(|| "-".to_owned(), |share| format!("{share:.2}"));
+        let cell = |((once, later), baseline): ((&Option<f64>, &Option<f64>), &f64)| {
+            format!("{:>18}", format!("{} {} ({baseline:.2})", text(once), text(later)))
+        };
+        let cells: String = provisional.iter().zip(revised).zip(baseline).map(cell).collect();
         println!("{name:22}{cells}");
     }
 }

@@ -115,6 +115,44 @@ fn a_spray_is_blocked_before_the_sixth_card_in_the_middle_of_normal_traffic() {
     }
 }
 
+/// Copies are guessed at slowly, between many customers who pay by chip.
+#[test]
+fn a_slow_spray_of_copies_at_a_busy_terminal_is_blocked_before_the_sixth_card() {
+    for seed in 0..60 {
+        let mut engine = starter();
+        let mut random = Random(seed);
+        let (mut second, mut cards, mut blocked) = (0, 0, false);
+        while !blocked {
+            second += 20 + random.below(60) as i64;
+            if !random.chance(35) {
+                pass(&mut engine, &purchase(second, random.next(), "T0000009"));
+                continue;
+            }
+            cards += 1;
+            let copy =
+                RiskEvent { entry: Some(EntryMode::Fallback), ..purchase(second, random.next(), "T0000009") };
+            blocked |= matches!(pass(&mut engine, &wrong(copy)).action, Some(Action::BlockTerminal(_)));
+        }
+        assert!(cards < 6, "seed {seed}: {cards} cards");
+    }
+}
+
+/// Every third card fails at a keypad with a dead key, and goes elsewhere. The others pay, and shall.
+#[test]
+fn a_dead_key_is_no_spray() {
+    let mut engine = starter();
+    let mut random = Random(7);
+    let (mut second, mut blocked) = (0, 0);
+    for _ in 0..2_000 {
+        second += 40 + random.below(60) as i64;
+        let event = purchase(second, random.next(), "T0000009");
+        let verdict = pass(&mut engine, &if random.chance(33) { wrong(event) } else { event });
+        blocked += fired(&verdict).len();
+    }
+    // five in a row now and then, by chance
+    assert!(blocked <= 4, "{blocked}");
+}
+
 #[test]
 fn each_attack_meets_its_rule() {
     type Attack = fn(i64) -> RiskEvent<'static>;
@@ -164,7 +202,16 @@ fn each_attack_meets_its_rule() {
             since_change_ms: Some(60_000),
             ..purchase(i * 60, i as u64, TERMINALS[i as usize % 8])
         }),
-        ("impossible-travel", |i| RiskEvent { speed_kmh: Some(1200), ..purchase(i, 1, "T0000001") }),
+        ("impossible-travel", |i| RiskEvent {
+            speed_kmh: Some(1200),
+            entry: Some(EntryMode::Fallback),
+            ..purchase(i, 1, "T0000001")
+        }),
+        ("impossible-travel-chip", |i| RiskEvent { speed_kmh: Some(1200), ..purchase(i, 1, "T0000001") }),
+        ("spray-copies", |i| RiskEvent {
+            entry: Some(EntryMode::Fallback),
+            ..wrong(purchase(i * 200, i as u64, "T0000001"))
+        }),
         ("area-hopping", |i| RiskEvent {
             area: Some(["5840", "1000", "2900", "3010"][i as usize % 4]),
             ..purchase(i * 600, 1, "T0000001")
