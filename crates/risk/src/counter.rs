@@ -1,6 +1,9 @@
 //! What a counter counts: made while rules are checked, one for each different `count`, `sum` and `distinct` in them.
 
-use crate::{expression::tree::Test, field::Field};
+use crate::{
+    expression::{parts::Part, tree::Test},
+    field::Field,
+};
 
 /// One counter that the rules ask for.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +18,18 @@ pub(crate) struct CounterSpec {
     /// For [`What::DistinctUnless`]: which events take a value out again.
     pub(crate) unless: Option<Test>,
     pub(crate) window_ms: i64,
+}
+
+impl CounterSpec {
+    /// Tells every field that it looks at.
+    pub(crate) fn parts(&self, tell: &mut impl FnMut(Part)) {
+        tell(Part::Field(self.key));
+        match self.what {
+            What::Count => {}
+            What::Sum(of) | What::Distinct(of) | What::DistinctUnless(of) => tell(Part::Field(of)),
+        }
+        self.when.iter().chain(&self.unless).for_each(|test| test.parts(tell));
+    }
 }
 
 /// How events become a number.

@@ -1,4 +1,4 @@
-//! The engine: a rule set, its windows, lists and snoozes, asked about one transaction at a time.
+//! The engine: a rule set, those that run beside it, windows, lists and snoozes, asked about one transaction at a time.
 //!
 //! Asking ([`RuleEngine::assess`]) changes nothing and needs no lock against other askers; a decision that lost a race is
 //! simply assessed anew. What became of the transaction is entered afterwards ([`RuleEngine::observe`]), once. A host keeps
@@ -9,8 +9,10 @@ use std::{cell::Cell, sync::Arc};
 use model::Timestamp;
 
 use crate::{
+    acting::Acting,
     breaker::Breaker,
     change::Change,
+    counter::Names,
     event::RiskEvent,
     expression::{explain, tree::World},
     fault::Fault,
@@ -18,21 +20,43 @@ use crate::{
     lists::{Lists, Snoozes},
     rule::{Action, Mode, Phase},
     rule_set::{Checked, RuleSet},
-    verdict::{Failed, Fired, Verdict},
-    window::{Held, Limits, Windows},
+    verdict::{Beside, Failed, Fired, Verdict, strongest},
+    window::{Contents, Held, Limits, Rows, Windows},
 };
+
+/// What is put to work.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The live set.
+    pub set: Arc<RuleSet>,
+    /// Sets that run beside it: asked about the same events with the same counters, and without effect.
+    pub beside: Vec<Arc<RuleSet>>,
+    /// Are only the rules of one phase asked, so that only their counters are kept?
+    pub phase: Option<Phase>,
+    /// How much is kept.
+    pub limits: Limits,
+}
 
 /// A rule set at work.
 #[derive(Debug)]
 pub struct RuleEngine {
-    set: Arc<RuleSet>,
-    /// What each rule really does: as its file says, unless the breaker or the whole set's state holds it back.
-    modes: Vec<Mode>,
+    acting: Acting,
+    beside: Vec<Acting>,
     windows: Windows,
     limits: Limits,
     lists: Lists,
     snoozes: Snoozes,
     breaker: Breaker,
+    /// Counters that began without what happened before.
+    cold: usize,
+}
+
+impl Plan {
+    /// One set, all its rules.
+    #[must_use]
+    pub fn of(set: Arc<RuleSet>, limits: Limits) -> Self {
+        Self { set, beside: Vec::new(), phase: None, limits }
+    }
 }
 
 impl RuleEngine {
@@ -40,46 +64,66 @@ impl RuleEngine {
     /// [`history_ms`](Self::history_ms).
     #[must_use]
     pub fn new(set: Arc<RuleSet>, limits: Limits) -> Self {
-        Self {
-            modes: set.rules().map(|rule| rule.mode).collect(),
-            windows: Windows::new(&set.names.counters, limits, None),
-            limits,
-            lists: Lists::default(),
-            snoozes: Snoozes::default(),
-            breaker: Breaker::new(set.breaker, set.rules.len()),
-            set,
-        }
+        Self::at_work(Plan::of(set, limits))
+    }
+
+    /// The same for more than one set.
+    #[must_use]
+    pub fn at_work(plan: Plan) -> Self {
+        Self::with(plan, None)
     }
 
     /// The same, with no rule acting: what a set would do beside the live one.
     #[must_use]
     pub fn in_shadow(set: Arc<RuleSet>, limits: Limits) -> Self {
         let mut engine = Self::new(set, limits);
-        for mode in &mut engine.modes {
-            *mode = (*mode).min_shadow();
-        }
+        engine.acting.hold_all();
         engine
     }
 
     /// The next rule set with what this one knows: lists, snoozes, and the windows of all counters that both have.
     #[must_use]
     pub fn succeeded_by(self, set: Arc<RuleSet>) -> Self {
-        let mut next = Self::new(Arc::clone(&set), self.limits);
-        next.windows = Windows::new(&set.names.counters, self.limits, Some(self.windows));
-        (next.lists, next.snoozes) = (self.lists, self.snoozes);
-        next
+        let limits = self.limits;
+        self.replaced_by(Plan::of(set, limits))
+    }
+
+    /// The same for more than one set.
+    #[must_use]
+    pub fn replaced_by(self, plan: Plan) -> Self {
+        let Self { windows, lists, snoozes, .. } = self;
+        Self { lists, snoozes, ..Self::with(plan, Some(windows)) }
+    }
+
+    fn with(plan: Plan, before: Option<Windows>) -> Self {
+        let Plan { set, beside, phase, limits } = plan;
+        let mut counters = Vec::new();
+        let breaker = Breaker::new(set.breaker, set.rules.len());
+        let acting = Acting::new(set, phase, &mut counters);
+        let beside = beside.into_iter().map(|set| Acting::new(set, phase, &mut counters)).collect();
+        let (windows, cold) = Windows::new(&counters, limits, before);
+        Self {
+            acting,
+            beside,
+            windows,
+            limits,
+            lists: Lists::default(),
+            snoozes: Snoozes::default(),
+            breaker,
+            cold,
+        }
     }
 
     /// The rule set.
     #[must_use]
     pub fn set(&self) -> &Arc<RuleSet> {
-        &self.set
+        &self.acting.set
     }
 
     /// What a rule really does at present.
     #[must_use]
     pub fn mode_of(&self, rule: &str) -> Option<Mode> {
-        self.set.rules().zip(&self.modes).find(|(known, _)| known.id == rule).map(|(_, mode)| *mode)
+        self.acting.place(rule).and_then(|place| self.acting.modes.get(place).copied())
     }
 
     /// How far back the windows reach.
@@ -88,10 +132,22 @@ impl RuleEngine {
         self.windows.longest_ms()
     }
 
+    /// How many counters began empty: the past has to be told to an engine of the same plan that takes this one's place.
+    #[must_use]
+    pub fn cold(&self) -> usize {
+        self.cold
+    }
+
     /// What the windows hold, for metrics.
     #[must_use]
     pub fn held(&self) -> Held {
         self.windows.held()
+    }
+
+    /// Everything that the windows hold at that time.
+    #[must_use]
+    pub fn contents(&self, now: Timestamp) -> Contents {
+        self.windows.contents(now.0)
     }
 
     /// Asks the rules of the authorization. The event counts itself (see [`crate::Limits`] and the windows' story).
@@ -107,21 +163,19 @@ impl RuleEngine {
     }
 
     fn asked(&self, event: &RiskEvent<'_>, now: Timestamp, phase: Phase) -> Verdict {
-        let asking = Asking::new(self, event, now);
+        let found = Found::default();
+        let asking = Asking { engine: self, acting: &self.acting, event, now, found: &found };
         let mut verdict = Verdict::default();
-        for (checked, mode) in self.set.rules.iter().zip(&self.modes) {
-            let rule = &checked.rule;
-            if *mode == Mode::Off || rule.phase != phase || !rule.is_valid_at(now) {
-                continue;
-            }
+        for step in self.acting.steps(phase).iter().filter(|step| step.is_valid_at(now.0)) {
+            let Some(checked) = self.acting.checked(step) else { continue };
             match checked.test.holds(event, &asking) {
                 Ok(false) => {}
-                Err(fault) => verdict.errors.push(Failed::new(&rule.id, fault)),
+                Err(fault) => verdict.errors.push(Failed::new(&checked.rule.id, fault)),
                 Ok(true) => {
-                    let fired = self.fired(checked, event, &asking);
-                    if *mode == Mode::Shadow {
+                    let fired = asking.fired(checked);
+                    if step.in_shadow {
                         verdict.shadow.push(fired);
-                    } else if self.snoozes.cover(&rule.id, event, now) {
+                    } else if self.snoozes.cover(&checked.rule.id, event, now) {
                         verdict.snoozed.push(fired);
                     } else {
                         verdict.fired.push(fired);
@@ -130,34 +184,32 @@ impl RuleEngine {
             }
         }
         verdict.decide();
-        verdict
-    }
-
-    fn fired(&self, checked: &Checked, event: &RiskEvent<'_>, asking: &Asking<'_>) -> Fired {
-        Fired {
-            rule: checked.rule.id.clone(),
-            action: checked.rule.action,
-            score: checked.rule.score,
-            terms: explain::terms(&checked.test, &self.set.names, event, asking),
+        for acting in &self.beside {
+            let asking = Asking { acting, ..asking };
+            verdict.beside.extend(asking.would(phase));
         }
+        verdict
     }
 
     /// Enters what became of a transaction: the event with its final reason, and the verdict that it was given. Says which
     /// rules were demoted because they decline too much; these do not act any more, and somebody should be told.
     pub fn observe(&mut self, event: &RiskEvent<'_>, verdict: &Verdict) -> Vec<Change> {
         self.learn(event);
-        let place = |fired: &Fired| self.set.rules.iter().position(|c| c.rule.id == fired.rule);
+        let place = |fired: &Fired| self.acting.place(&fired.rule);
         let declining = verdict.fired.iter().filter(|fired| fired.action.declines().is_some());
         let declined: Vec<usize> = declining.filter_map(place).collect();
         let too_much = self.breaker.note(event.at, &declined);
         let mut changes = Vec::new();
         for much in too_much {
-            let demoted = self.modes.get_mut(much.rule).filter(|mode| **mode == Mode::Live);
-            let (Some(mode), Some(checked)) = (demoted, self.set.rules.get(much.rule)) else { continue };
-            *mode = Mode::Shadow;
+            if self.acting.modes.get(much.rule) != Some(&Mode::Live) {
+                continue;
+            }
+            let Some(checked) = self.acting.set.rules.get(much.rule) else { continue };
+            let (rule, digest) = (checked.rule.id.clone(), self.acting.set.digest().to_owned());
+            self.acting.hold(much.rule, Mode::Shadow);
             changes.push(Change::Demoted {
-                rule: checked.rule.id.clone(),
-                digest: self.set.digest().to_owned(),
+                rule,
+                digest,
                 declined: much.declined,
                 events: much.events,
                 at: event.at,
@@ -175,11 +227,11 @@ impl RuleEngine {
     /// versions are not this engine's.
     pub fn apply(&mut self, change: &Change) {
         match change {
-            Change::Demoted { rule, digest, .. } if digest == self.set.digest() => {
+            Change::Demoted { rule, digest, .. } if digest == self.set().digest() => {
                 self.hold(rule, Mode::Shadow);
             }
-            Change::Restored { rule, digest, .. } if digest == self.set.digest() => {
-                let written = self.set.rules().find(|known| known.id == *rule).map(|known| known.mode);
+            Change::Restored { rule, digest, .. } if digest == self.set().digest() => {
+                let written = self.set().rules().find(|known| known.id == *rule).map(|known| known.mode);
                 if let Some(mode) = written {
                     self.hold(rule, mode);
                 }
@@ -201,10 +253,8 @@ impl RuleEngine {
     }
 
     fn hold(&mut self, rule: &str, held: Mode) {
-        for (checked, mode) in self.set.rules.iter().zip(&mut self.modes) {
-            if checked.rule.id == rule {
-                *mode = held;
-            }
+        if let Some(place) = self.acting.place(rule) {
+            self.acting.hold(place, held);
         }
     }
 
@@ -217,44 +267,82 @@ impl RuleEngine {
     /// The strongest thing that any rule of the set could do: nothing to ask when no rule acts.
     #[must_use]
     pub fn strongest(&self) -> Option<Action> {
-        let live = self.set.rules().zip(&self.modes).filter(|(_, mode)| **mode == Mode::Live);
+        let live = self.set().rules().zip(&self.acting.modes).filter(|(_, mode)| **mode == Mode::Live);
         live.map(|(rule, _)| rule.action).max()
-    }
-}
-
-impl Mode {
-    fn min_shadow(self) -> Self {
-        match self {
-            Self::Off => Self::Off,
-            Self::Shadow | Self::Live => Self::Shadow,
-        }
     }
 }
 
 /// Counters that are remembered while one event is asked about; those behind are asked each time.
 const REMEMBERED: usize = 64;
 
-/// One event before all rules: several rules ask for the same counter.
-struct Asking<'a> {
-    engine: &'a RuleEngine,
-    event: &'a RiskEvent<'a>,
-    now: Timestamp,
-    remembered: [Cell<Option<Result<i64, Fault>>>; REMEMBERED],
+/// What was found out about one event: several rules, and several sets, ask for the same counter.
+struct Found<'a> {
+    counters: [Cell<Option<Result<i64, Fault>>>; REMEMBERED],
+    rows: Rows<'a>,
 }
 
-impl<'a> Asking<'a> {
-    fn new(engine: &'a RuleEngine, event: &'a RiskEvent<'a>, now: Timestamp) -> Self {
-        Self { engine, event, now, remembered: [const { Cell::new(None) }; REMEMBERED] }
+impl Default for Found<'_> {
+    fn default() -> Self {
+        Self { counters: [const { Cell::new(None) }; REMEMBERED], rows: Rows::default() }
+    }
+}
+
+/// One event before all rules of a set.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    engine: &'a RuleEngine,
+    acting: &'a Acting,
+    event: &'a RiskEvent<'a>,
+    now: Timestamp,
+    found: &'a Found<'a>,
+}
+
+impl Asking<'_> {
+    fn names(&self) -> &Names {
+        &self.acting.set.names
+    }
+
+    fn fired(&self, checked: &Checked) -> Fired {
+        Fired {
+            rule: checked.rule.id.clone(),
+            action: checked.rule.action,
+            score: checked.rule.score,
+            terms: explain::terms(&checked.test, self.names(), self.event, self),
+        }
+    }
+
+    /// What a set beside the live one would do; nothing, if it has nothing to say.
+    fn would(&self, phase: Phase) -> Option<Beside> {
+        let mut beside = Beside::default();
+        let mut fired: Vec<&Checked> = Vec::new();
+        for step in self.acting.steps(phase).iter().filter(|step| step.is_valid_at(self.now.0)) {
+            let Some(checked) = self.acting.checked(step) else { continue };
+            match checked.test.holds(self.event, self) {
+                Ok(false) => {}
+                Err(fault) => beside.errors.push(Failed::new(&checked.rule.id, fault)),
+                Ok(true) if step.in_shadow => {}
+                Ok(true) if self.engine.snoozes.cover(&checked.rule.id, self.event, self.now) => {}
+                Ok(true) => fired.push(checked),
+            }
+        }
+        if fired.is_empty() && beside.errors.is_empty() {
+            return None;
+        }
+        beside.version = self.acting.set.digest().to_owned();
+        beside.action = strongest(fired.iter().map(|checked| checked.rule.action));
+        beside.fired = fired.iter().map(|checked| checked.rule.id.clone()).collect();
+        Some(beside)
     }
 }
 
 impl World for Asking<'_> {
     fn counter(&self, counter: u16) -> Result<i64, Fault> {
-        let place = self.remembered.get(usize::from(counter));
+        let counter = self.acting.counter(counter);
+        let place = self.found.counters.get(usize::from(counter));
         if let Some(known) = place.and_then(Cell::get) {
             return known;
         }
-        let value = self.engine.windows.ask(counter, self.event, self.now.0);
+        let value = self.engine.windows.ask(&self.found.rows, counter, self.event, self.now.0);
         if let Some(place) = place {
             place.set(Some(value));
         }
@@ -262,7 +350,7 @@ impl World for Asking<'_> {
     }
 
     fn is_listed(&self, list: u16, key: Key) -> Result<bool, Fault> {
-        let name = self.engine.set.names.lists.get(usize::from(list)).ok_or(Fault::UnknownList)?;
+        let name = self.names().lists.get(usize::from(list)).ok_or(Fault::UnknownList)?;
         Ok(self.engine.lists.has(name, key, self.now))
     }
 }

@@ -31,6 +31,11 @@ impl Key {
         Self(u128::from_le_bytes(card.0))
     }
 
+    /// As a number, for comparisons of what windows hold.
+    pub(crate) fn number(self) -> i128 {
+        self.0 as i128 // the same bits
+    }
+
     /// Of a member of a list as people write it: 32 hexadecimal digits are a card, everything else a text.
     #[must_use]
     pub fn member(text: &str) -> Self {

@@ -74,6 +74,7 @@ pub mod rule;
 pub mod rule_set;
 pub mod verdict;
 
+mod acting;
 mod breaker;
 mod counter;
 mod engine;
@@ -85,7 +86,7 @@ mod window;
 pub use self::{
     breaker::BreakerPolicy,
     change::Change,
-    engine::RuleEngine,
+    engine::{Plan, RuleEngine},
     event::{EntryMode, PinResult, RiskEvent},
     expression::{
         BRACKETS_MAX, DEPTH_MAX, DURATION_MS_MAX, LITERALS_MAX, NODES_MAX, Refused, TEXT_BYTES_MAX,
@@ -97,8 +98,8 @@ pub use self::{
     lists::{Lists, MEMBERS_MAX, SNOOZE_MS_MAX, Snoozes},
     rule::{Action, DeclineReason, Mode, Name, Phase, Rule},
     rule_set::{FILE_BYTES_MAX, Problem, RULES_MAX, RuleSet},
-    verdict::{Failed, Fired, Term, Verdict},
-    window::{Held, Limits},
+    verdict::{Beside, Failed, Fired, Term, Verdict},
+    window::{Contents, Held, Limits},
 };
 
 use crate::counter::Names;

@@ -10,7 +10,8 @@ use toml::Spanned;
 use crate::{
     breaker::BreakerPolicy,
     counter::Names,
-    expression::{self, did_you_mean, place, tree::Test},
+    expression::{self, did_you_mean, parts::Part, place, tree::Test},
+    field::Field,
     rule::{Action, DeclineReason, Mode, Name, Phase, Rule},
 };
 
@@ -85,6 +86,18 @@ impl RuleSet {
     /// The counters that the rules ask for, each once, as they are written.
     pub fn counters(&self) -> impl ExactSizeIterator<Item = &str> {
         self.names.counters.iter().map(|spec| spec.text.as_str())
+    }
+
+    /// Does a rule or a counter of the set look at this field? What no rule looks at need not be found out.
+    #[must_use]
+    pub fn looks_at(&self, field: Field) -> bool {
+        let mut found = false;
+        let mut tell = |part| found |= part == Part::Field(field);
+        self.rules.iter().for_each(|checked| checked.test.parts(&mut tell));
+        for counter in &self.names.counters {
+            counter.parts(&mut tell);
+        }
+        found
     }
 
     /// The lists that the file declares.

@@ -18,6 +18,21 @@ pub struct Verdict {
     pub snoozed: Vec<Fired>,
     /// Rules that had no truth value: nobody may take them for *false*.
     pub errors: Vec<Failed>,
+    /// What sets that run beside the live one would have done; those that had nothing to say are left out.
+    pub beside: Vec<Beside>,
+}
+
+/// What a set that runs beside the live one would have done.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Beside {
+    /// Its version.
+    pub version: String,
+    /// The strongest action of its rules that fired and are meant to act.
+    pub action: Option<Action>,
+    /// These rules, in the order of the file.
+    pub fired: Vec<String>,
+    /// Rules that had no truth value.
+    pub errors: Vec<Failed>,
 }
 
 impl Verdict {
@@ -30,7 +45,11 @@ impl Verdict {
     /// Is there nothing to record?
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        self.fired.is_empty() && self.shadow.is_empty() && self.snoozed.is_empty() && self.errors.is_empty()
+        self.fired.is_empty()
+            && self.shadow.is_empty()
+            && self.snoozed.is_empty()
+            && self.errors.is_empty()
+            && self.beside.is_empty()
     }
 
     /// The highest score among the live rules that fired.
@@ -41,12 +60,15 @@ impl Verdict {
 
     /// What the live rules that fired come to.
     pub(crate) fn decide(&mut self) {
-        let vouched = self.fired.iter().any(|fired| fired.action == Action::Approve);
-        let strongest = self.fired.iter().map(|fired| fired.action).max();
-        self.action = match strongest {
-            Some(Action::StepUp) if vouched => Some(Action::Approve),
-            other => other,
-        };
+        self.action = strongest(self.fired.iter().map(|fired| fired.action));
+    }
+}
+
+/// What several rules that fired come to.
+pub(crate) fn strongest(actions: impl Iterator<Item = Action> + Clone) -> Option<Action> {
+    match actions.clone().max() {
+        Some(Action::StepUp) if actions.clone().any(|action| action == Action::Approve) => Some(Action::Approve),
+        other => other,
     }
 }
 

@@ -8,6 +8,7 @@ mod check;
 pub(crate) mod explain;
 mod gate;
 mod literal;
+pub(crate) mod parts;
 mod refused;
 pub(crate) mod tree;
 

@@ -6,18 +6,26 @@
 //! nothing, may be repeated when a decision is taken anew, and the third wrong PIN is the one that makes three. A window
 //! of length *w* at time *t* has the events after *t − w* that were entered.
 //!
+//! ```text
+//! counters ─► groups by key field ─► a table: key ─► row ─► a window for each counter that saw something of the key
+//! ```
+//!
 //! Memory is bounded ([`Limits`]); what cannot be kept exactly is a fault, and never a number that is too low.
 
 mod distinct;
+mod group;
 mod hash;
+mod row;
 mod series;
 
-use std::collections::{HashMap, VecDeque, hash_map::Entry as Place};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, HashMap},
+};
 
 use self::{
-    distinct::{Distinct, Exceptions},
-    hash::Folding,
-    series::{Moments, Sums},
+    group::Group,
+    row::{Entry, MEMBERS_MAX, Row, Window},
 };
 use crate::{
     counter::{CounterSpec, What},
@@ -44,10 +52,15 @@ impl Default for Limits {
     }
 }
 
+/// Everything that windows hold: by counter and key, when and how much. Two engines that were told the same hold the same.
+pub type Contents = BTreeMap<String, BTreeMap<Key, Vec<(i64, i128)>>>;
+
 /// All counters of a rule set.
 #[derive(Debug)]
 pub(crate) struct Windows {
     counters: Vec<Counter>,
+    groups: Vec<Group>,
+    limits: Limits,
 }
 
 /// What the windows hold, for metrics.
@@ -61,32 +74,104 @@ pub struct Held {
     pub unreadable: u64,
 }
 
+/// Groups whose rows are remembered while one event is asked about: one for each field that can be a key, and more.
+const REMEMBERED: usize = 16;
+
+/// Rows that were found for an event already.
+#[derive(Default)]
+pub(crate) struct Rows<'w>([Cell<Option<Option<&'w Row>>>; REMEMBERED]);
+
+/// One counter.
+#[derive(Debug)]
+struct Counter {
+    spec: CounterSpec,
+    /// Where its windows are: which group, and which bit of its rows.
+    place: (usize, usize),
+    /// Keys, and entries over all of them.
+    keys: usize,
+    entries: usize,
+    /// The last event that a full counter did not take.
+    last_not_taken: Option<i64>,
+    not_taken: u64,
+    unreadable: u64,
+}
+
 impl Windows {
-    /// Takes over the windows of counters that were there before, so that a new rule set begins with what is known.
-    pub(crate) fn new(specs: &[CounterSpec], limits: Limits, before: Option<Self>) -> Self {
-        let mut known: HashMap<String, Counter> = before
-            .into_iter()
-            .flat_map(|windows| windows.counters)
-            .map(|counter| (counter.spec.text.clone(), counter))
-            .collect();
-        let counter =
-            |spec: &CounterSpec| known.remove(&spec.text).unwrap_or_else(|| Counter::new(spec, limits));
-        Self { counters: specs.iter().map(counter).collect() }
+    /// Takes over the windows of counters that were there before, so that a new rule set begins with what is known. Says
+    /// also how many counters begin without.
+    pub(crate) fn new(specs: &[CounterSpec], limits: Limits, before: Option<Self>) -> (Self, usize) {
+        let mut windows = Self { counters: Vec::with_capacity(specs.len()), groups: Vec::new(), limits };
+        for spec in specs {
+            let number = windows.counters.len();
+            let of_field = |group: &Group| group.field == spec.key && group.members.len() < MEMBERS_MAX;
+            let group = windows.groups.iter().position(of_field).unwrap_or_else(|| {
+                windows.groups.push(Group::new(spec.key));
+                windows.groups.len() - 1
+            });
+            let member = windows.groups.get_mut(group).map_or(0, |group| group.add(number, spec.window_ms));
+            windows.counters.push(Counter::new(spec, (group, member)));
+        }
+        let known = before.map_or(0, |before| windows.take_over(before));
+        let cold = windows.counters.len() - known;
+        (windows, cold)
+    }
+
+    /// How many counters were there before.
+    fn take_over(&mut self, mut before: Self) -> usize {
+        let texts: HashMap<String, usize> =
+            self.counters.iter().enumerate().map(|(n, counter)| (counter.spec.text.clone(), n)).collect();
+        let mut known = 0;
+        for old in before.counters {
+            let Some(counter) = texts.get(&old.spec.text).and_then(|n| self.counters.get_mut(*n)) else { continue };
+            let (from, to) = (old.place, counter.place);
+            *counter = Counter { spec: counter.spec.clone(), place: to, ..old };
+            known += 1;
+            if let (Some(old), Some(new)) = (before.groups.get_mut(from.0), self.groups.get_mut(to.0)) {
+                for (key, window) in old.take(from.1) {
+                    new.adopt(key, to.1, window);
+                }
+            }
+        }
+        self.groups.iter_mut().for_each(Group::queue_all);
+        known
     }
 
     /// The counter's value for the event, the event itself included.
-    pub(crate) fn ask(&self, counter: u16, event: &RiskEvent<'_>, now: i64) -> Result<i64, Fault> {
-        self.counters.get(usize::from(counter)).ok_or(Fault::CounterFull)?.ask(event, now)
+    pub(crate) fn ask<'w>(
+        &'w self,
+        rows: &Rows<'w>,
+        counter: u16,
+        event: &RiskEvent<'_>,
+        now: i64,
+    ) -> Result<i64, Fault> {
+        let counter = self.counters.get(usize::from(counter)).ok_or(Fault::CounterFull)?;
+        let counts = counter.counts(event)?;
+        let group = counter.place.0;
+        let remembered = rows.0.get(group);
+        let row = match remembered.and_then(Cell::get) {
+            Some(found) => found,
+            None => {
+                let key = event.key(counter.spec.key)?;
+                let found = self.groups.get(group).and_then(|group| group.row(&key));
+                if let Some(place) = remembered {
+                    place.set(Some(found));
+                }
+                found
+            }
+        };
+        counter.ask(row.and_then(|row| row.window(counter.place.1)), counts, event, now)
     }
 
     /// Enters a decided event.
     pub(crate) fn note(&mut self, event: &RiskEvent<'_>) {
-        self.counters.iter_mut().for_each(|counter| counter.note(event));
+        for group in &mut self.groups {
+            group.note(&mut self.counters, self.limits, event);
+        }
     }
 
     pub(crate) fn held(&self) -> Held {
         self.counters.iter().fold(Held::default(), |held, counter| Held {
-            keys: held.keys + counter.keys.len(),
+            keys: held.keys + counter.keys,
             not_taken: held.not_taken + counter.not_taken,
             unreadable: held.unreadable + counter.unreadable,
         })
@@ -95,55 +180,39 @@ impl Windows {
     pub(crate) fn longest_ms(&self) -> i64 {
         self.counters.iter().map(|counter| counter.spec.window_ms).max().unwrap_or(0)
     }
-}
 
-/// One counter.
-#[derive(Debug)]
-struct Counter {
-    spec: CounterSpec,
-    limits: Limits,
-    keys: HashMap<Key, Window, Folding>,
-    /// Over all keys.
-    entries: usize,
-    /// Every key once, with the time before which it need not be looked at: how dead keys are found without a search.
-    queue: VecDeque<(i64, Key)>,
-    /// The last event that a full counter did not take.
-    last_not_taken: Option<i64>,
-    not_taken: u64,
-    unreadable: u64,
+    pub(crate) fn contents(&self, now: i64) -> Contents {
+        let contents = |counter: &Counter| {
+            let after = now.saturating_sub(counter.spec.window_ms);
+            let windows = self.groups.get(counter.place.0).into_iter().flat_map(|group| group.windows(counter.place.1));
+            let held = windows.map(|(key, window)| (key, window.contents(after)));
+            (counter.spec.text.clone(), held.filter(|(_, contents)| !contents.is_empty()).collect())
+        };
+        self.counters.iter().map(contents).collect()
+    }
 }
-
-/// The events of one key.
-#[derive(Debug)]
-enum Window {
-    Count(Moments),
-    Sum(Sums),
-    Distinct(Distinct),
-    DistinctUnless(Exceptions),
-}
-
-/// Keys that are looked at for removal with each event: more than the one that may be added.
-const SWEPT_EACH: usize = 2;
 
 impl Counter {
-    fn new(spec: &CounterSpec, limits: Limits) -> Self {
+    fn new(spec: &CounterSpec, place: (usize, usize)) -> Self {
         Self {
             spec: spec.clone(),
-            limits,
-            keys: HashMap::default(),
+            place,
+            keys: 0,
             entries: 0,
-            queue: VecDeque::new(),
             last_not_taken: None,
             not_taken: 0,
             unreadable: 0,
         }
     }
 
-    fn ask(&self, event: &RiskEvent<'_>, now: i64) -> Result<i64, Fault> {
-        let key = event.key(self.spec.key)?;
-        let counts = self.counts(event)?;
+    fn ask(
+        &self,
+        window: Option<&Window>,
+        counts: bool,
+        event: &RiskEvent<'_>,
+        now: i64,
+    ) -> Result<i64, Fault> {
         let after = now.saturating_sub(self.spec.window_ms);
-        let window = self.keys.get(&key);
         if self.last_not_taken.is_some_and(|at| at > after) {
             return Err(Fault::CounterFull);
         }
@@ -185,111 +254,17 @@ impl Counter {
         self.spec.unless.as_ref().map_or(Ok(false), |unless| unless.holds(event, &Alone))
     }
 
-    fn note(&mut self, event: &RiskEvent<'_>) {
-        self.sweep(event.at.0);
-        match self.entry(event) {
-            Ok(Some((key, entry))) => self.enter(key, event.at.0, entry),
-            Ok(None) => {}
-            Err(_) => self.unreadable += 1,
-        }
-    }
-
     /// What is to be entered for the event, if it counts.
-    fn entry(&self, event: &RiskEvent<'_>) -> Result<Option<(Key, Entry)>, Fault> {
+    fn entry(&self, event: &RiskEvent<'_>) -> Result<Option<Entry>, Fault> {
         let (counts, exception) = (self.counts(event)?, self.is_exception(event)?);
         if !counts && !exception {
             return Ok(None);
         }
-        let entry = match self.spec.what {
+        Ok(Some(match self.spec.what {
             What::Count => Entry::Moment,
             What::Sum(of) => Entry::Amount(event.number(of)?),
             What::Distinct(of) => Entry::Value(event.key(of)?),
             What::DistinctUnless(of) => Entry::ValueUnless { value: event.key(of)?, counts, exception },
-        };
-        Ok(Some((event.key(self.spec.key)?, entry)))
-    }
-
-    fn enter(&mut self, key: Key, at: i64, entry: Entry) {
-        if self.entries >= self.limits.entries {
-            self.not_taken += 1;
-            self.last_not_taken = self.last_not_taken.max(Some(at));
-            return;
-        }
-        let (events, window_ms) = (self.limits.events, self.spec.window_ms);
-        let window = match self.keys.entry(key) {
-            Place::Occupied(place) => place.into_mut(),
-            Place::Vacant(place) => {
-                self.queue.push_back((at.saturating_add(window_ms), key));
-                place.insert(Window::new(self.spec.what))
-            }
-        };
-        let entries = window.len();
-        let before = at.saturating_sub(window_ms);
-        match (&mut *window, entry) {
-            (Window::Count(moments), Entry::Moment) => moments.enter(at, before, events),
-            (Window::Sum(sums), Entry::Amount(amount)) => sums.enter(at, amount, before, events),
-            (Window::Distinct(values), Entry::Value(value)) => values.enter(at, value, before, events),
-            (Window::DistinctUnless(values), Entry::ValueUnless { value, counts, exception }) => {
-                values.enter(at, value, (counts, exception), before, events);
-            }
-            // cannot be: a counter makes windows and entries of its own kind only
-            (Window::Count(_) | Window::Sum(_) | Window::Distinct(_) | Window::DistinctUnless(_), _) => {}
-        }
-        self.entries = self.entries.saturating_sub(entries) + window.len();
-    }
-
-    /// Forgets keys whose last event has left the window.
-    fn sweep(&mut self, now: i64) {
-        for _ in 0..SWEPT_EACH {
-            let Some((due, key)) = self.queue.front().copied() else { return };
-            if due > now {
-                return;
-            }
-            self.queue.pop_front();
-            let newest = self.keys.get(&key).and_then(Window::newest).unwrap_or(i64::MIN);
-            let due = newest.saturating_add(self.spec.window_ms);
-            if due > now {
-                self.queue.push_back((due, key));
-            } else {
-                let removed = self.keys.remove(&key).map_or(0, |window| window.len());
-                self.entries = self.entries.saturating_sub(removed);
-            }
-        }
-    }
-}
-
-enum Entry {
-    Moment,
-    Amount(i64),
-    Value(Key),
-    ValueUnless { value: Key, counts: bool, exception: bool },
-}
-
-impl Window {
-    fn new(what: What) -> Self {
-        match what {
-            What::Count => Self::Count(Moments::default()),
-            What::Sum(_) => Self::Sum(Sums::default()),
-            What::Distinct(_) => Self::Distinct(Distinct::default()),
-            What::DistinctUnless(_) => Self::DistinctUnless(Exceptions::default()),
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Count(moments) => moments.len(),
-            Self::Sum(sums) => sums.len(),
-            Self::Distinct(values) => values.len(),
-            Self::DistinctUnless(values) => values.len(),
-        }
-    }
-
-    fn newest(&self) -> Option<i64> {
-        match self {
-            Self::Count(moments) => moments.newest(),
-            Self::Sum(sums) => sums.newest(),
-            Self::Distinct(values) => values.newest(),
-            Self::DistinctUnless(values) => values.newest(),
-        }
+        }))
     }
 }
