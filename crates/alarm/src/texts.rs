@@ -38,7 +38,9 @@ mod tests {
             .chain(
                 ["terminal", "merchant", "card", "bin", "zone", "firmware", "network", "instance", "agent"]
                     .map(|kind| ("scope", kind)),
-            );
+            )
+            .chain(["title", "body"].map(|part| ("rule-demoted", part)))
+            .chain([("rule", "body")]);
         for (section, key) in wanted {
             let found = text(section, key, "7");
             assert!(found.zh != key && !found.zh.is_empty() && !found.en.is_empty(), "{section}.{key}");

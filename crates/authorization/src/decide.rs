@@ -461,7 +461,7 @@ impl Case<'_> {
         let approved = matches!(verdict, Verdict::Approved(_));
         let original = posting.original;
         effects.extend(posting.effects);
-        effects.extend(self.risk.effects(reason, self.policy, self.state));
+        effects.extend(self.risk.effects(reason, Some(self.policy), self.state));
         effects.push(Effect::Remember {
             trace: Trace {
                 key: self.request.key,

@@ -26,6 +26,7 @@ use crate::{
     duplicate::{self, Seen},
     effect::Effect,
     request::Request,
+    rules::RiskVerdict,
     settlement::Movement,
     state::{CardState, Role, Status, Trace},
 };
@@ -253,6 +254,16 @@ impl ForwardCase<'_> {
     #[must_use]
     pub fn unverifiable(&self, cause: Unverifiable) -> Decision<'static> {
         self.conclude(Ended::Declined(reason_for(cause)), PinVerdict::Unverifiable(cause))
+    }
+
+    /// A refusal by the bank's risk rules before anything was sent; `None` when they have nothing against it. A card that they
+    /// block is blocked here, too: its next payment does not reach the issuer.
+    #[must_use]
+    pub fn ruled(&self, said: RiskVerdict) -> Option<Decision<'static>> {
+        let reason = said.refusal(self.request.kind, self.state)?;
+        let mut decision = self.conclude(Ended::Declined(reason), PinVerdict::NotAsked);
+        decision.effects.extend(said.effects(reason, None, self.state));
+        Some(decision)
     }
 
     /// What the issuer's answer, or its silence, makes of the request. If the transaction was given up meanwhile, by its

@@ -34,5 +34,5 @@ pub use forward::{Forward, Forwarded};
 pub use policy::{PolicyError, ProductPolicy, Products};
 pub use request::{Request, ReversalRequest};
 pub use response_code::Profile;
-pub use rules::{RiskVerdict, RuleHits};
+pub use rules::{BesideHits, RiskVerdict, RuleHit, RuleHits, RuleTerm};
 pub use state::{CardState, Role, Status, Trace};

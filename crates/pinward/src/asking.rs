@@ -129,7 +129,7 @@ fn addresses(data: &Path) -> Vec<SocketAddr> {
 /// Reads the journal of an open store, answers, and closes it.
 async fn ask_resting(data: &Path, storage: Storage, question: &Question<'_>) -> anyhow::Result<Answer> {
     let config = configuration(data)?;
-    let Watching { watch, known } = watching::start(&config, &storage, None)?;
+    let Watching { watch, known } = watching::start(&config, &storage, None, None)?;
     watch.settled().await;
     let archive = storage.archive();
     let door = Door::new(Arc::clone(&watch), known, Arc::clone(&archive), Store::new(storage.engine()));

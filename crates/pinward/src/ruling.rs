@@ -1,36 +1,39 @@
 //! The risk rules at work: what people decided about them, in the store's book, is carried out by this host; what the circuit
-//! breaker decides is kept there; what the rules did is counted for the console.
+//! breaker decides is kept there; what the rules did is counted for the console ([`deeds`]), and told ([`telling`]).
 //!
-//! A host that starts publishes the live set, tells it the payments of the past that its windows reach, and goes on. On a
-//! store of several hosts each counts what it follows; a rule that one of them demotes is demoted on all.
+//! A host that starts publishes the live set and those in shadow, tells them the payments of the past that their windows
+//! reach ([`learning`]), and goes on. On a store of several hosts a rule that one of them demotes is demoted on all.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+mod deeds;
+mod learning;
+mod telling;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use host::{Clock as _, rules::Rules};
 use model::Timestamp;
-use risk::{Change, Limits, RuleSet, backtest::Report, register::Register};
+use risk::{
+    Change, Limits, RuleSet,
+    backtest::Report,
+    register::{Register, State},
+};
 use store::{
-    Engine, Event, StoreError,
+    Engine, StoreError,
     book::{self, Book, BookError, Fact},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
-use web::rules::{KIND, RuleHits, RuleWork, STREAM};
+use web::rules::{BesideWork, KIND, RuleHits, RuleWork, STREAM};
 
+pub(crate) use self::{learning::Reading, telling::Telling};
 use crate::command::rules::past;
 
 /// How long it may take until another host's decision is carried out here.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Entries that are read at once.
-const PAGE: usize = 1_024;
-/// What the rules did is shown for so long, in milliseconds.
-const SHOWN_MS: i64 = 86_400_000;
-/// Deeds of rules that are remembered at most.
-const DEEDS_MAX: usize = 200_000;
+/// So long a start waits for rules that are told the past; a longer past is told while payments go on.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+/// Sets that run beside the live one: each is asked about every payment.
+const BESIDE_MAX: usize = 3;
 
 /// The rules of this host, following the book until it is stopped.
 pub(crate) struct Ruling {
@@ -38,49 +41,46 @@ pub(crate) struct Ruling {
     task: JoinHandle<()>,
 }
 
+/// What rules are carried out with.
+pub(crate) struct Parts {
+    pub(crate) book: Arc<dyn Book>,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) telling: Arc<Telling>,
+    pub(crate) reading: Reading,
+}
+
 /// Everything that carries rules out.
 struct Carrier {
-    book: Arc<dyn Book>,
-    engine: Arc<dyn Engine>,
-    rules: Arc<Rules>,
-    deeds: Arc<Deeds>,
+    parts: Parts,
     register: Register,
     /// Lists, snoozes and demotions, for a set that is published later.
     settled: Vec<Change>,
-    /// Up to where the journal was counted.
-    counted: u64,
+    /// Must the rules of the authorization, and those after it, be told the past?
+    cold: (bool, bool),
 }
 
 impl Ruling {
     /// Publishes what is live, and follows from there.
-    pub(crate) async fn start(
-        book: Arc<dyn Book>,
-        engine: Arc<dyn Engine>,
-        rules: Arc<Rules>,
-        deeds: Arc<Deeds>,
-    ) -> anyhow::Result<Self> {
-        let counted = engine.place_before(now().plus_ms(-SHOWN_MS)).await?;
-        let mut carrier = Carrier {
-            book,
-            engine,
-            rules,
-            deeds,
-            register: Register::default(),
-            settled: Vec::new(),
-            counted,
-        };
+    pub(crate) async fn start(parts: Parts) -> anyhow::Result<Self> {
+        let mut carrier =
+            Carrier { parts, register: Register::default(), settled: Vec::new(), cold: (false, false) };
         let kept = carrier.kept().await?;
         for change in &kept {
             carrier.take_note(change);
         }
-        carrier.publish().await?;
+        carrier.publish();
         let (stop, stopped) = oneshot::channel();
+        let (ready, is_ready) = oneshot::channel();
         let task = tokio::spawn(async move {
             tokio::select! {
-                () = carrier.follow(kept.len()) => {}
+                () = carrier.follow(kept.len(), ready) => {}
                 _ = stopped => {}
             }
         });
+        if tokio::time::timeout(START_PATIENCE, is_ready).await.is_err() {
+            tracing::info!("rules act already; what happened before is still being told to their counters");
+        }
         Ok(Self { stop, task })
     }
 
@@ -97,7 +97,7 @@ impl Carrier {
             changes.push(fact.read()?);
             Ok(())
         };
-        Ok(book::fold(self.book.as_ref(), STREAM, Vec::new(), push).await?.0)
+        Ok(book::fold(self.parts.book.as_ref(), STREAM, Vec::new(), push).await?.0)
     }
 
     fn take_note(&mut self, change: &Change) {
@@ -112,49 +112,70 @@ impl Carrier {
         }
     }
 
-    /// Puts the live set to work, with everything that people said about it and the payments that its windows reach.
-    async fn publish(&self) -> Result<(), StoreError> {
-        let live = self.register.live().and_then(|digest| self.register.version(digest));
-        let set = match live.map(|version| RuleSet::parse(&version.text)) {
-            Some(Ok(set)) => Some(Arc::new(set)),
-            Some(Err(problems)) => {
+    fn set(&self, digest: &str) -> Option<Arc<RuleSet>> {
+        match RuleSet::parse(&self.register.version(digest)?.text) {
+            Ok(set) => Some(Arc::new(set)),
+            Err(problems) => {
                 tracing::error!(
                     ?problems,
-                    "the live rules are of a language that this program does not know: none act"
+                    digest,
+                    "these rules are of a language that this program does not know: none of them acts"
                 );
                 None
             }
-            None => None,
-        };
-        let fresh = self.rules.history_ms().is_none();
-        self.rules.publish(set, Limits::default());
-        for change in &self.settled {
-            self.rules.apply(change);
         }
-        if fresh && let Some(history) = self.rules.history_ms() {
-            self.learn(history).await?;
-        }
-        Ok(())
     }
 
-    async fn learn(&self, history_ms: i64) -> Result<(), StoreError> {
-        let mut after = self.engine.place_before(now().plus_ms(-history_ms)).await?;
-        let end = self.engine.journal_end().await?;
-        while after < end {
-            let entries = self.engine.entries(after, PAGE).await?;
-            let Some((last, _)) = entries.last() else { break };
-            after = *last;
-            entries.iter().for_each(|(_, entry)| self.rules.learn(entry));
+    /// Sets in shadow, the newest first.
+    fn beside(&self) -> Vec<Arc<RuleSet>> {
+        let since = |state: &State| match state {
+            State::Shadow(since) | State::Requested { shadow: since, .. } => Some(*since),
+            State::Draft | State::Live(_) | State::Withdrawn => None,
+        };
+        let versions = self.register.versions();
+        let mut running: Vec<_> =
+            versions.filter_map(|(digest, version)| Some((since(&version.state)?, digest))).collect();
+        running.sort_by(|one, other| other.cmp(one));
+        running.into_iter().take(BESIDE_MAX).filter_map(|(_, digest)| self.set(digest)).collect()
+    }
+
+    /// Puts the live set to work and others beside it, with everything that people said about them.
+    fn publish(&mut self) {
+        let set = self.register.live().and_then(|digest| self.set(digest));
+        let Parts { rules, telling, .. } = &self.parts;
+        let cold = rules.publish(set.clone(), self.beside(), Limits::default());
+        let cold_after = telling.publish(set.as_ref());
+        for change in &self.settled {
+            rules.apply(change);
+            telling.after().apply(change);
+        }
+        self.cold = (self.cold.0 || cold, self.cold.1 || cold_after);
+    }
+
+    /// Tells the past to what does not know it.
+    async fn warm(&mut self) -> Result<(), StoreError> {
+        let Parts { engine, rules, telling, reading, .. } = &self.parts;
+        if self.cold.0 {
+            learning::rules(engine.as_ref(), reading, rules, now()).await?;
+            self.cold.0 = false;
+        }
+        if self.cold.1 {
+            learning::after(engine.as_ref(), reading, telling, now()).await?;
+            self.cold.1 = false;
         }
         Ok(())
     }
 
     /// Carries out what is decided, and writes down what the breaker did. A store that is away is asked again later.
-    async fn follow(mut self, mut known: usize) {
-        let mut bell = self.book.subscribe();
+    async fn follow(mut self, mut known: usize, ready: oneshot::Sender<()>) {
+        let mut bell = self.parts.book.subscribe();
+        let mut ready = Some(ready);
         loop {
             if let Err(error) = self.step(&mut known).await {
-                tracing::warn!(%error, "the rules' book cannot be followed just now");
+                tracing::warn!(%error, "the rules' book, or the journal, cannot be read just now");
+            }
+            if let Some(ready) = ready.take() {
+                let _ = ready.send(());
             }
             // What another host appended does not ring.
             let rung = tokio::time::timeout(PATIENCE, bell.changed()).await;
@@ -165,28 +186,34 @@ impl Carrier {
     }
 
     async fn step(&mut self, known: &mut usize) -> Result<(), StoreError> {
-        for change in self.rules.take_changes() {
+        for change in self.parts.rules.take_changes() {
+            self.parts.telling.demoted(&change);
             self.keep(&change).await;
         }
         let seen = u32::try_from(*known).unwrap_or(u32::MAX);
         let mut republish = false;
-        for fact in self.book.read(STREAM, seen, book::READ_MAX).await? {
+        for fact in self.parts.book.read(STREAM, seen, book::READ_MAX).await? {
             let change: Change = fact.read()?;
             *known += 1;
             self.take_note(&change);
-            republish |= matches!(change, Change::Activated { .. } | Change::Withdrawn { .. });
-            self.rules.apply(&change);
+            republish |= matches!(
+                change,
+                Change::Activated { .. } | Change::Withdrawn { .. } | Change::Shadowed { .. }
+            );
+            self.parts.rules.apply(&change);
+            self.parts.telling.after().apply(&change);
         }
         if republish {
-            self.publish().await?;
+            self.publish();
         }
-        self.count().await
+        self.parts.rules.forget_ended(now());
+        self.warm().await
     }
 
     /// A rule that was demoted stays so after a restart.
     async fn keep(&self, change: &Change) {
         let written = book::amend(
-            self.book.as_ref(),
+            self.parts.book.as_ref(),
             STREAM,
             now(),
             |_: &mut (), _| Ok(()),
@@ -198,82 +225,23 @@ impl Carrier {
             tracing::error!(%error, ?change, "a demoted rule was not written down");
         }
     }
-
-    async fn count(&mut self) -> Result<(), StoreError> {
-        loop {
-            let entries = self.engine.entries(self.counted, PAGE).await?;
-            let Some((last, _)) = entries.last() else { return Ok(()) };
-            self.counted = *last;
-            for (_, entry) in &entries {
-                if let Event::Transaction(t) = &entry.event
-                    && let Some(hits) = &t.rules
-                {
-                    self.deeds.add(entry.at, hits);
-                }
-            }
-        }
-    }
-}
-
-/// What the rules did in the last day.
-#[derive(Default)]
-pub(crate) struct Deeds {
-    done: Mutex<VecDeque<(Timestamp, Arc<str>, Deed)>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Deed {
-    Live,
-    Shadow,
-    Error,
-}
-
-impl Deeds {
-    fn add(&self, at: Timestamp, hits: &authorization::RuleHits) {
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = hits.fired.iter().map(|hit| (hit.rule.as_str(), Deed::Live));
-        let shadow = hits.shadow.iter().map(|rule| (rule.as_str(), Deed::Shadow));
-        let errors = hits.errors.iter().map(|rule| (rule.as_str(), Deed::Error));
-        for (rule, deed) in live.chain(shadow).chain(errors) {
-            done.push_back((at, rule.into(), deed));
-        }
-        while done.len() > DEEDS_MAX || done.front().is_some_and(|(then, ..)| at.since_ms(*then) > SHOWN_MS) {
-            done.pop_front();
-        }
-    }
-
-    fn counted(&self, now: Timestamp) -> Vec<RuleHits> {
-        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rules: HashMap<&str, RuleHits> = HashMap::new();
-        for (_, rule, deed) in done.iter().filter(|(at, ..)| now.since_ms(*at) <= SHOWN_MS) {
-            let row = rules.entry(rule).or_insert_with(|| RuleHits {
-                rule: rule.to_string(),
-                live: 0,
-                shadow: 0,
-                errors: 0,
-            });
-            match deed {
-                Deed::Live => row.live += 1,
-                Deed::Shadow => row.shadow += 1,
-                Deed::Error => row.errors += 1,
-            }
-        }
-        rules.into_values().collect()
-    }
 }
 
 /// What the console asks about rules at work.
 pub(crate) struct Workbench {
-    pub(crate) deeds: Arc<Deeds>,
+    pub(crate) telling: Arc<Telling>,
     pub(crate) engine: Arc<dyn Engine>,
-    pub(crate) listeners: Vec<host::ListenerConfig>,
-    pub(crate) zone: jiff::tz::TimeZone,
+    pub(crate) reading: Reading,
 }
 
 #[async_trait]
 impl RuleWork for Workbench {
     async fn hits(&self) -> Option<Vec<RuleHits>> {
-        Some(self.deeds.counted(now()))
+        Some(self.telling.deeds.by_rule(now()))
+    }
+
+    async fn beside(&self) -> Option<Vec<BesideWork>> {
+        Some(self.telling.deeds.beside(now()))
     }
 
     async fn backtest(
@@ -284,9 +252,9 @@ impl RuleWork for Workbench {
         progress: &(dyn Fn(u64, u64) + Send + Sync),
     ) -> Result<Report, StoreError> {
         let span = past::Span { from: Some(from), to: Some(to) };
-        let reading = host::past::Past::new(&self.listeners, self.zone.clone());
         let test = past::test(candidate, baseline, span, past::Settings::default());
-        past::judged(self.engine.as_ref(), reading, test, span, &HashMap::new(), progress).await
+        let labels = HashMap::new();
+        past::judged(self.engine.as_ref(), self.reading.past(), test, span, &labels, progress).await
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     describe::Describer,
     health::Health,
     people,
-    ruling::{Deeds, Ruling, Workbench},
+    ruling::{self, Reading, Ruling, Telling, Workbench},
     seed, shared_keys,
     storage::Storage,
     watching::{self, Live, Watching, insight::Door},
@@ -76,17 +76,21 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     };
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
     health.also_ask(host.watch_upstream());
-    let deeds = Arc::<Deeds>::default();
-    let ruling = Ruling::start(storage.book(), storage.engine(), host.rules(), Arc::clone(&deeds)).await?;
-    let workbench = Workbench {
-        deeds,
+    let rule_zone = jiff::tz::TimeZone::get(&config.host.time_zone)?;
+    let reading = || Reading { listeners: config.listener.clone(), zone: rule_zone.clone() };
+    let telling = Arc::new(Telling::new(host.rules(), alarms.clone(), rule_zone.clone(), since));
+    let ruling = Ruling::start(ruling::Parts {
+        book: storage.book(),
         engine: storage.engine(),
-        listeners: config.listener.clone(),
-        zone: jiff::tz::TimeZone::get(&config.host.time_zone)?,
-    };
+        rules: host.rules(),
+        telling: Arc::clone(&telling),
+        reading: reading(),
+    });
+    let ruling = ruling.await?;
+    let workbench = Workbench { telling: Arc::clone(&telling), engine: storage.engine(), reading: reading() };
     let signals = host.signals().map(|inbox| Keeper::start(inbox, book(&config.data)));
     let live = signals.as_ref().map(|signals| Live { signals: signals.subscribe(), since });
-    let Watching { watch, known } = watching::start(config, &storage, live)?;
+    let Watching { watch, known } = watching::start(config, &storage, live, Some(telling))?;
     health.also_watch(Arc::clone(&watch));
     watching::alarming::start(&watch, alarms.clone(), storage.engine());
     let door = Door::new(Arc::clone(&watch), known, Arc::clone(&archive), store.clone());

@@ -16,6 +16,7 @@ use crate::{
     change::Change,
     engine::RuleEngine,
     event::RiskEvent,
+    field::Field,
     rule::{Action, Mode},
     verdict::{Fired, Term, Verdict},
 };
@@ -220,6 +221,13 @@ impl Backtest {
     pub fn history_ms(&self) -> i64 {
         let baseline = self.baseline.as_ref().map_or(0, |judged| judged.engine.history_ms());
         self.candidate.engine.history_ms().max(baseline)
+    }
+
+    /// Does a rule look at this field?
+    #[must_use]
+    pub fn looks_at(&self, field: Field) -> bool {
+        let judged = std::iter::once(&self.candidate).chain(&self.baseline);
+        judged.into_iter().any(|judged| judged.engine.looks_at(field))
     }
 
     /// Lists and snoozes of the past, in their order among the cases.

@@ -16,6 +16,7 @@ use crate::{
     event::RiskEvent,
     expression::{explain, tree::World},
     fault::Fault,
+    field::Field,
     key::Key,
     lists::{Lists, Snoozes},
     rule::{Action, Mode, Phase},
@@ -42,6 +43,7 @@ pub struct Plan {
 pub struct RuleEngine {
     acting: Acting,
     beside: Vec<Acting>,
+    phase: Option<Phase>,
     windows: Windows,
     limits: Limits,
     lists: Lists,
@@ -105,6 +107,7 @@ impl RuleEngine {
         Self {
             acting,
             beside,
+            phase,
             windows,
             limits,
             lists: Lists::default(),
@@ -112,6 +115,31 @@ impl RuleEngine {
             breaker,
             cold,
         }
+    }
+
+    /// An engine with the same rules that knows nothing yet: to be told the past, and put in this one's place
+    /// ([`take_windows`](Self::take_windows)).
+    #[must_use]
+    pub fn blank(&self) -> Self {
+        let beside = self.beside.iter().map(|acting| Arc::clone(&acting.set)).collect();
+        let (set, phase) = (Arc::clone(self.set()), self.phase);
+        Self::at_work(Plan { set, beside, phase, limits: self.limits })
+    }
+
+    /// Takes the windows of an engine that was told the past; modes, lists and snoozes stay. `false`: it has other rules, and
+    /// nothing changed.
+    pub fn take_windows(&mut self, told: Self) -> bool {
+        let same = self.set().digest() == told.set().digest() && self.windows.counts_the_same(&told.windows);
+        if same {
+            (self.windows, self.cold) = (told.windows, 0);
+        }
+        same
+    }
+
+    /// Does a rule of its sets look at this field?
+    #[must_use]
+    pub fn looks_at(&self, field: Field) -> bool {
+        std::iter::once(&self.acting).chain(&self.beside).any(|acting| acting.set.looks_at(field))
     }
 
     /// The rule set.

@@ -66,6 +66,19 @@ impl RuleSet {
         Checking { text, problems: Vec::new(), names: Names::default(), ids: BTreeSet::new() }.all(file)
     }
 
+    /// A set without rules: what is at work where only others run in shadow.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            name: String::new(),
+            digest: digest_of(""),
+            breaker: BreakerPolicy::default(),
+            rules: Vec::new(),
+            names: Names::default(),
+            lists: BTreeMap::new(),
+        }
+    }
+
     /// The name that its file gives it.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -67,7 +67,9 @@ impl Verdict {
 /// What several rules that fired come to.
 pub(crate) fn strongest(actions: impl Iterator<Item = Action> + Clone) -> Option<Action> {
     match actions.clone().max() {
-        Some(Action::StepUp) if actions.clone().any(|action| action == Action::Approve) => Some(Action::Approve),
+        Some(Action::StepUp) if actions.clone().any(|action| action == Action::Approve) => {
+            Some(Action::Approve)
+        }
         other => other,
     }
 }

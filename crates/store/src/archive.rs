@@ -152,6 +152,8 @@ pub struct TransactionDetail {
     pub followed_by: Vec<String>,
     /// What changed, as in the journal.
     pub effects: Vec<serde_json::Value>,
+    /// The risk rules that spoke about it, with the values that they saw.
+    pub rules: Option<Box<authorization::RuleHits>>,
     /// The request on the wire, wiped.
     pub request: Option<Wire>,
     /// The answer on the wire.

@@ -71,6 +71,17 @@ pub enum Event {
     Upstream(#[n(0)] Box<UpstreamEvent>),
 }
 
+impl Event {
+    /// The risk rules that spoke about it.
+    #[must_use]
+    pub fn rules(&self) -> Option<&RuleHits> {
+        match self {
+            Self::Transaction(transaction) => transaction.rules.as_deref(),
+            Self::Desk(_) | Self::Terminal(_) | Self::Upstream(_) => None,
+        }
+    }
+}
+
 /// A decided transaction about a card.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Transaction {

@@ -4,11 +4,12 @@
 //! from there, so that what happens is what was shown.
 
 use authorization::desk;
-use model::CardId;
+use model::{CardId, Timestamp};
 use office::{Noted, Proposed, Request};
+use risk::{Change, register::Refusal};
 use serde::{Deserialize, Serialize};
 use staff::Permission;
-use store::{DeskWork, WorkError, journal::DeskAction};
+use store::{DeskWork, StoreError, WorkError, journal::DeskAction};
 
 use crate::{
     actor::Actor,
@@ -16,6 +17,7 @@ use crate::{
     format::{mask_digits, now},
     insight::{Deed, Done},
     router::Shared,
+    rules::{Kept, NotDone},
 };
 
 /// The longest reason.
@@ -38,6 +40,18 @@ pub(crate) enum Action {
     RestoreTries {
         /// The incident.
         incident: u64,
+    },
+    /// Makes a rule set the live one.
+    PublishRules {
+        /// Its version.
+        digest: String,
+        /// Its name, for people.
+        name: String,
+    },
+    /// Puts a rule back that the circuit breaker had demoted.
+    RestoreRule {
+        /// The rule.
+        rule: String,
     },
 }
 
@@ -64,6 +78,7 @@ impl Action {
                 desk::Action::Unblock => Permission::UnblockCard,
             },
             Self::RestoreTries { .. } => Permission::RestoreTries,
+            Self::PublishRules { .. } | Self::RestoreRule { .. } => Permission::PublishRules,
         }
     }
 
@@ -72,6 +87,8 @@ impl Action {
         match self {
             Self::Card { card, .. } => ("card", card.to_string()),
             Self::RestoreTries { incident } => ("incident", incident.to_string()),
+            Self::PublishRules { digest, .. } => ("rules", digest.clone()),
+            Self::RestoreRule { rule } => ("rule", rule.clone()),
         }
     }
 
@@ -80,6 +97,8 @@ impl Action {
         match self {
             Self::Card { what, .. } => format!("card.{}", DeskAction::name(*what)),
             Self::RestoreTries { .. } => "incident.restore-tries".to_owned(),
+            Self::PublishRules { .. } => "rules.publish".to_owned(),
+            Self::RestoreRule { .. } => "rules.restore-rule".to_owned(),
         }
     }
 
@@ -89,6 +108,14 @@ impl Action {
             Self::Card { pan, what, .. } => format!("{} {pan}", DeskAction::name(*what)),
             Self::RestoreTries { incident } => {
                 format!("restore the tries that incident {incident} cost, on every card that waits for them")
+            }
+            Self::PublishRules { digest, name } => {
+                format!(
+                    "make the rule set {name} ({digest:.10}) the live one: its rules act on every payment"
+                )
+            }
+            Self::RestoreRule { rule } => {
+                format!("put the rule {rule} back that the circuit breaker demoted: it acts again")
             }
         }
     }
@@ -112,6 +139,26 @@ impl Action {
                 };
                 let done = state.web.insight.act(deed, maker, now()).await?;
                 Ok(format!("{}: {} cards", self.consequence(), done.changed))
+            }
+            Self::PublishRules { .. } | Self::RestoreRule { .. } => {
+                let checker =
+                    checker.ok_or_else(|| Failure::Conflict("a second person decides".to_owned()))?;
+                let at = now();
+                let done = match self {
+                    Self::RestoreRule { rule } => {
+                        let decide = |kept: &Kept| kept.register.restore(rule, maker, checker, at);
+                        state.web.rules.change(at, decide).await.map(drop)
+                    }
+                    Self::PublishRules { digest, .. } => {
+                        state.web.rules.publish(digest, maker, checker, at).await
+                    }
+                    Self::Card { .. } | Self::RestoreTries { .. } => Ok(()),
+                };
+                done.map(|()| self.consequence()).map_err(|not_done| match not_done {
+                    NotDone::Refused(Refusal::UnknownVersion) => Failure::NotFound,
+                    NotDone::Refused(refusal) => Failure::Conflict(refusal.to_string()),
+                    NotDone::Store(error) => error.into(),
+                })
             }
             Self::Card { card, what, .. } => {
                 let store = state
@@ -220,6 +267,34 @@ pub(crate) async fn noted<T, E: Into<Failure>>(
         office.note(&by.0, noted.about(kind, id).because(&mask_digits(why, &[]))).await?;
     }
     done.map_err(Into::into)
+}
+
+/// Changes something about rules that one person may change alone, and writes it into the log.
+pub(crate) async fn about_rules(
+    state: &Shared,
+    by: &Actor,
+    at: Timestamp,
+    decide: impl FnMut(&Kept) -> Result<Change, Refusal> + Send,
+) -> Result<Change, NotDone> {
+    let change = state.web.rules.change(at, decide).await?;
+    let (verb, kind, id, why) = match &change {
+        Change::Drafted { digest, .. } => ("rules.draft", "rules", digest, ""),
+        Change::Shadowed { digest, .. } => ("rules.shadow", "rules", digest, ""),
+        Change::Requested { digest, .. } => ("rules.request", "rules", digest, ""),
+        Change::Activated { digest, .. } => ("rules.publish", "rules", digest, ""),
+        Change::Withdrawn { digest, .. } => ("rules.withdraw", "rules", digest, ""),
+        Change::Demoted { rule, .. } => ("rules.demote-rule", "rule", rule, ""),
+        Change::Restored { rule, .. } => ("rules.restore-rule", "rule", rule, ""),
+        Change::Snoozed { rule, why, .. } => ("rules.snooze", "rule", rule, why.as_str()),
+        Change::SnoozeEnded { rule, .. } => ("rules.snooze-end", "rule", rule, ""),
+        Change::Listed { list, why, .. } => ("rules.list", "list", list, why.as_str()),
+        Change::Unlisted { list, .. } => ("rules.unlist", "list", list, ""),
+    };
+    if let Some(office) = &state.web.office {
+        let noted = office.note(&by.0, Noted::done(verb).about(kind, id).because(why)).await;
+        noted.map_err(|error| NotDone::Store(StoreError::Away(error.to_string())))?;
+    }
+    Ok(change)
 }
 
 async fn note(state: &Shared, by: &Actor, action: &Action, why: &str, done: bool) -> Result<(), Failure> {

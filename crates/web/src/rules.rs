@@ -14,7 +14,7 @@ use model::Timestamp;
 use risk::{
     Change, RuleSet,
     backtest::Report,
-    register::{Refusal, Register},
+    register::{Refusal, Register, State},
 };
 use store::{
     StoreError,
@@ -36,6 +36,9 @@ pub trait RuleWork: Send + Sync {
     /// What the rules of the live set did lately; nothing when no engine runs.
     async fn hits(&self) -> Option<Vec<RuleHits>>;
 
+    /// What the sets in shadow would have done lately, and how that differs from the live set.
+    async fn beside(&self) -> Option<Vec<BesideWork>>;
+
     /// Plays the past to a rule set, and to the live one beside it. `progress` is told how many payments of how many were
     /// played. Nothing is told to anybody, and nothing is decided.
     ///
@@ -51,16 +54,39 @@ pub trait RuleWork: Send + Sync {
 }
 
 /// What one rule did in the last day.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RuleHits {
     /// The rule's id.
     pub rule: String,
     /// How often it fired and acted.
     pub live: u64,
-    /// How often it fired in shadow, or was snoozed.
+    /// How often it fired in shadow.
     pub shadow: u64,
+    /// How often it fired for somebody whom it was told to leave in peace.
+    pub snoozed: u64,
     /// How often it had no truth value.
     pub errors: u64,
+    /// Why, the last time.
+    pub last_error: Option<String>,
+}
+
+/// What a set that runs beside the live one would have done in the last day.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BesideWork {
+    /// The first characters of its version.
+    pub version: String,
+    /// When it first had something to say in this time.
+    pub since: Timestamp,
+    /// Payments for which a rule of it fired.
+    pub hits: u64,
+    /// Rules without a truth value.
+    pub errors: u64,
+    /// Payments that both sets decline, that only this one would, and that only the live one did.
+    pub both: u64,
+    /// Only this one.
+    pub only_this: u64,
+    /// Only the live one.
+    pub only_live: u64,
 }
 
 /// No rules are carried out here.
@@ -70,6 +96,10 @@ pub struct NoRuleWork;
 #[async_trait]
 impl RuleWork for NoRuleWork {
     async fn hits(&self) -> Option<Vec<RuleHits>> {
+        None
+    }
+
+    async fn beside(&self) -> Option<Vec<BesideWork>> {
         None
     }
 
@@ -221,6 +251,12 @@ impl RuleDesk {
         Some(hits.into_iter().map(|hits| (hits.rule.clone(), hits)).collect())
     }
 
+    /// What a set in shadow would have done lately; nothing, if it does not run here.
+    pub(crate) async fn beside(&self, digest: &str) -> Option<BesideWork> {
+        let all = self.work.beside().await?;
+        all.into_iter().find(|beside| !beside.version.is_empty() && digest.starts_with(&beside.version))
+    }
+
     /// Decides on what the book says, and writes the change down.
     pub(crate) async fn change(
         &self,
@@ -240,6 +276,24 @@ impl RuleDesk {
             Some(Err(refusal)) => Err(NotDone::Refused(refusal)),
             None => Err(NotDone::Store(StoreError::Overloaded)),
         }
+    }
+
+    /// Makes a set in shadow the live one: one asked for it, another agreed.
+    pub(crate) async fn publish(
+        &self,
+        digest: &str,
+        maker: &str,
+        checker: &str,
+        at: Timestamp,
+    ) -> Result<(), NotDone> {
+        let asked_for = |kept: &Kept| {
+            let version = kept.register.version(digest);
+            version.is_some_and(|version| matches!(version.state, State::Requested { .. }))
+        };
+        if !asked_for(&self.kept().await.map_err(NotDone::Store)?) {
+            self.change(at, |kept| kept.register.request(digest, maker, at)).await?;
+        }
+        self.change(at, |kept| kept.register.activate(digest, checker, at)).await.map(drop)
     }
 
     /// Begins a backtest of a version beside the live one, and says under which number.

@@ -48,6 +48,8 @@ pub struct Observer {
     zone: TimeZone,
     names: Names,
     terminals: HashMap<TerminalId, Known>,
+    /// Where the terminal of the last entry said it is, with that very message.
+    told: Option<Position>,
 }
 
 /// A dialect, and what its elements are used for.
@@ -79,7 +81,7 @@ impl Observer {
             let (name, profile) = (dialect.name().to_owned(), Profile::builtin(profile));
             spoken.insert(name, profile.map(|profile| Arc::new(Spoken { dialect, profile })));
         }
-        Self { spoken, zone, names: Names::default(), terminals: HashMap::new() }
+        Self { spoken, zone, names: Names::default(), terminals: HashMap::new(), told: None }
     }
 
     /// The names behind the numbers in observations.
@@ -91,6 +93,12 @@ impl Observer {
     /// The same, for whoever has names of his own to number.
     pub fn names_mut(&mut self) -> &mut Names {
         &mut self.names
+    }
+
+    /// Where the terminal of the last entry said it is, with that very message: what the authorization saw of it, too.
+    #[must_use]
+    pub fn told(&self) -> Option<Position> {
+        self.told
     }
 
     /// Is this terminal's registration known? Ask before an entry of an unknown one is taken.
@@ -136,6 +144,7 @@ impl Observer {
             Some(message::read(&spoken.profile, &message, exchange.received, &self.zone))
         });
         let seen = decoded.unwrap_or_default();
+        self.told = seen.report.as_ref().and_then(|report| report.position);
         if let (Some(terminal), Some(report)) =
             (terminal, seen.report.as_ref().filter(|_| is_vouched_for(entry)))
         {
@@ -355,7 +364,7 @@ fn versions(report: &Report<'_>) -> Option<String> {
     }
 }
 
-fn position(place: Place) -> Position {
+pub(crate) fn position(place: Place) -> Position {
     let degrees = |e6: i32| (f64::from(e6) / 1e6) as f32;
     Position { latitude: degrees(place.latitude_e6), longitude: degrees(place.longitude_e6) }
 }

@@ -1,127 +1,149 @@
-//! What the rules are told about one payment: filled from the message and the card while it is decided, or from the journal
-//! when counters are rebuilt. Everything is copied into fixed places, so that it costs no allocation but the product's name.
+//! What the rules are told about one payment: the same facts whether it is being decided or stands in the journal, so that
+//! windows that are rebuilt after a start are what they were. Everything is copied into fixed places; only names are shared.
 
-use authorization::{CardState, PinVerdict, Role, Status};
-use diagnosis::observation::Entry as Read;
+use std::sync::Arc;
+
+use authorization::{CardRecord, PinVerdict};
+use diagnosis::observation::{Entry as Read, Payment, PinSeen, Position};
 use jiff::tz::TimeZone;
-use model::{Amount, CardId, Currency, Kind, MerchantId, ReasonCode, Timestamp, TransactionKey};
+use model::{Amount, CardId, Currency, Kind, MerchantId, ReasonCode, TerminalId, Timestamp};
 use risk::{EntryMode, PinResult, RiskEvent};
-use store::{Entry, Event, Subject, journal::Transaction};
+
+use super::trail::Remembered;
+
+/// Region of a UnionPay merchant number: its characters 4 to 7, where they are digits.
+pub(crate) type Area = Option<[u8; 4]>;
 
 /// One payment.
-#[derive(Debug, Clone)]
-pub(crate) struct Facts {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
     pub(crate) at: Timestamp,
     pub(crate) card: CardId,
     /// The first six digits.
     pub(crate) bin: [u8; 6],
-    pub(crate) key: TransactionKey,
+    pub(crate) terminal: TerminalId,
+    /// DE 42, or the registered merchant.
     pub(crate) merchant: MerchantId,
     /// DE 18, as four digits.
     pub(crate) mcc: Option<[u8; 4]>,
-    pub(crate) product: Option<std::sync::Arc<authorization::CardRecord>>,
+    /// The registered category, as four digits.
+    pub(crate) merchant_mcc: Option<[u8; 4]>,
+    /// The card, where its product is asked for.
+    pub(crate) record: Option<Arc<CardRecord>>,
+    /// The route to the card's issuer; none for our own cards.
+    pub(crate) zone: Option<Arc<str>>,
     pub(crate) kind: Kind,
     pub(crate) amount: Amount,
     pub(crate) currency: Currency,
     pub(crate) entry: Option<EntryMode>,
     pub(crate) pin: PinResult,
     pub(crate) locked: bool,
-    pub(crate) tries_left: Option<u8>,
+    pub(crate) tries_left: u8,
     pub(crate) hour: u8,
     pub(crate) weekday: u8,
-    pub(crate) since_ok_ms: Option<i64>,
-    pub(crate) since_last_ms: Option<i64>,
-    pub(crate) last_terminal: Option<TransactionKey>,
+    /// Where the terminal says it is with this message, or is registered to stand.
+    pub(crate) place: Option<Position>,
+    pub(crate) before: Remembered,
     pub(crate) reason: ReasonCode,
     pub(crate) approved: bool,
 }
 
 impl Facts {
-    /// A payment of the journal, with what counters look at.
-    pub(super) fn of_entry(entry: &Entry) -> Option<Self> {
-        let (Subject::Card(card), Event::Transaction(t)) = (entry.subject, &entry.event) else { return None };
-        let Role::Financial(kind) = t.role else { return None };
-        Some(Self::of(entry.at, card, kind, t))
-    }
-
-    fn of(at: Timestamp, card: CardId, kind: Kind, t: &Transaction) -> Self {
+    /// A payment of the journal; what was before it is filled in from the trail.
+    pub(crate) fn of_payment(
+        at: Timestamp,
+        payment: &Payment,
+        (terminal, registered): (TerminalId, MerchantId),
+        place: Option<Position>,
+        zone: &TimeZone,
+    ) -> Self {
+        let (hour, weekday) = clock(at, zone);
         Self {
             at,
-            card,
-            bin: first_six(t.pan.as_str()),
-            key: t.key,
-            merchant: t.merchant,
-            mcc: None,
-            product: None,
-            kind,
-            amount: t.amount,
-            currency: t.currency,
-            entry: None,
-            pin: pin(t.pin),
-            locked: t.locked.is_some(),
-            tries_left: Some(t.tries_left),
-            hour: 0,
-            weekday: 1,
-            since_ok_ms: None,
-            since_last_ms: None,
-            last_terminal: None,
-            reason: t.reason,
-            approved: t.approval.is_some(),
+            card: payment.card,
+            bin: digits(payment.bin),
+            terminal,
+            merchant: payment.merchant_sent.unwrap_or(registered),
+            mcc: payment.category_sent.map(|category| digits(u32::from(category))),
+            merchant_mcc: payment.category_registered.map(|category| digits(u32::from(category))),
+            record: None,
+            zone: None,
+            kind: payment.kind,
+            amount: payment.amount,
+            currency: payment.currency,
+            entry: entry_mode(payment.entry),
+            pin: past_pin(payment.pin, payment.reason),
+            locked: payment.locked,
+            tries_left: payment.tries.0,
+            hour,
+            weekday,
+            place,
+            before: Remembered::default(),
+            reason: payment.reason,
+            approved: payment.reason == ReasonCode::Approved,
         }
     }
 
-    /// What the card's own memory tells about the time before.
-    pub(crate) fn remember(&mut self, state: &CardState) {
-        let payments = || state.traces.iter().rev().filter(|trace| matches!(trace.role, Role::Financial(_)));
-        let since = |trace: Option<&authorization::Trace>| trace.map(|trace| self.at.since_ms(trace.at));
-        self.since_ok_ms = since(payments().find(|trace| trace.status == Status::Approved));
-        self.since_last_ms = since(payments().next());
-        self.last_terminal = payments().next().map(|trace| trace.key);
+    /// The same after the decision. The issuer of a card that is not ours tells by its answer what it found about the PIN.
+    #[must_use]
+    pub(crate) fn decided(mut self, reason: ReasonCode, had_pin_at_issuer: bool) -> Self {
+        if had_pin_at_issuer {
+            self.pin = at_issuer(reason);
+        }
+        (self.reason, self.approved) = (reason, reason == ReasonCode::Approved);
+        self
     }
 
-    /// Hour and weekday where the bank is.
-    pub(crate) fn clock(&mut self, zone: &TimeZone) {
-        let Ok(now) = jiff::Timestamp::from_millisecond(self.at.0) else { return };
-        let here = zone.to_datetime(now);
-        self.hour = u8::try_from(here.hour()).unwrap_or(0);
-        self.weekday = u8::try_from(here.weekday().to_monday_one_offset()).unwrap_or(1);
+    pub(crate) fn area(&self) -> Area {
+        let digits: [u8; 4] = self.merchant.as_bytes().get(3..7)?.try_into().ok()?;
+        digits.iter().all(u8::is_ascii_digit).then_some(digits)
     }
 
     /// As the rules see it.
-    pub(crate) fn event(&self) -> RiskEvent<'_> {
-        let amount = self.kind.needs_amount().then_some(self.amount.0);
+    #[must_use]
+    pub fn event(&self) -> RiskEvent<'_> {
+        let area =
+            self.merchant.as_str().get(3..7).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
         RiskEvent {
-            mcc: self.mcc.as_ref().map(|digits| text(digits)),
-            merchant_mcc: self.merchant.category(),
-            area: self.merchant.as_str().get(3..7),
-            product: self.product.as_ref().map(|record| record.product.as_str()),
-            amount,
+            mcc: text(self.mcc.as_ref()),
+            merchant_mcc: text(self.merchant_mcc.as_ref()),
+            area,
+            zone: self.zone.as_deref(),
+            product: self.record.as_ref().map(|record| record.product.as_str()),
+            amount: self.kind.needs_amount().then_some(self.amount.0),
             currency: Some(self.currency.0),
             kind: self.kind,
             entry: self.entry,
             pin: self.pin,
             locked: self.locked,
-            tries_left: self.tries_left,
+            tries_left: Some(self.tries_left),
             hour: self.hour,
             weekday: self.weekday,
-            since_ok_ms: self.since_ok_ms,
-            since_last_ms: self.since_last_ms,
-            last_terminal: self.last_terminal.as_ref().map(|key| key.terminal.as_str()),
+            since_ok_ms: self.before.since_ok_ms,
+            since_last_ms: self.before.since_last_ms,
+            since_change_ms: self.before.since_change_ms,
+            last_area: text(self.before.last_area.as_ref()),
+            last_terminal: self.before.last_terminal.as_ref().map(TerminalId::as_str),
+            speed_kmh: self.before.speed_kmh,
             reason: self.reason,
             approved: self.approved,
             ..RiskEvent::new(
                 self.at,
                 self.card,
-                text(&self.bin),
-                self.key.terminal.as_str(),
+                std::str::from_utf8(&self.bin).unwrap_or_default(),
+                self.terminal.as_str(),
                 self.merchant.as_str(),
             )
         }
     }
 }
 
-fn text(digits: &[u8]) -> &str {
-    std::str::from_utf8(digits).unwrap_or_default()
+/// Hour and weekday (1 is Monday) where the bank is.
+pub(crate) fn clock(at: Timestamp, zone: &TimeZone) -> (u8, u8) {
+    let now = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    let here = zone.to_datetime(now);
+    let weekday = here.weekday().to_monday_one_offset();
+    (u8::try_from(here.hour()).unwrap_or(0), u8::try_from(weekday).unwrap_or(1))
 }
 
 /// What became of the PIN, as rules call it.
@@ -131,6 +153,24 @@ pub(crate) fn pin(verdict: PinVerdict) -> PinResult {
         PinVerdict::Mismatch => PinResult::Mismatch,
         PinVerdict::Unverifiable(cause) => PinResult::Unverifiable(cause),
         PinVerdict::NotAsked | PinVerdict::Discarded | PinVerdict::SentToIssuer => PinResult::NotPresent,
+    }
+}
+
+fn past_pin(seen: PinSeen, reason: ReasonCode) -> PinResult {
+    match seen {
+        PinSeen::Verified => PinResult::Verified,
+        PinSeen::Mismatch => PinResult::Mismatch,
+        PinSeen::Unverifiable(why) => PinResult::Unverifiable(why),
+        PinSeen::NotAsked => PinResult::NotPresent,
+        PinSeen::AtIssuer => at_issuer(reason),
+    }
+}
+
+fn at_issuer(reason: ReasonCode) -> PinResult {
+    match reason {
+        ReasonCode::Approved => PinResult::Verified,
+        ReasonCode::IssuerWrongPin => PinResult::Mismatch,
+        _ => PinResult::NotPresent,
     }
 }
 
@@ -149,4 +189,29 @@ pub(crate) fn entry_mode(read: Read) -> Option<EntryMode> {
 /// The first six digits of a number, masked or not.
 pub(crate) fn first_six(pan: &str) -> [u8; 6] {
     pan.as_bytes().first_chunk().copied().unwrap_or(*b"000000")
+}
+
+fn text(digits: Option<&[u8; 4]>) -> Option<&str> {
+    digits.and_then(|digits| std::str::from_utf8(digits).ok())
+}
+
+/// The last digits of a number, with zeros in front.
+pub(crate) fn digits<const N: usize>(number: u32) -> [u8; N] {
+    let mut rest = number;
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit += (rest % 10) as u8; // below ten
+        rest /= 10;
+    }
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_become_digits() {
+        assert_eq!((&digits::<6>(900_000), &digits::<4>(742)), (b"900000", b"0742"));
+    }
 }

@@ -3,38 +3,57 @@
 //!
 //! ```text
 //! decide ─► as it would be without rules ─► [`Rules::assess`] ─► decide anew, if a rule acts ─► append ─► [`Rules::observe`]
+//!                                                          journal ─► [`Afterwards`]: rules that come after the decision
 //! ```
 //!
 //! Asking takes a read lock and no more; without a rule set it is one look at a flag.
 
+mod after;
 mod facts;
+mod hits;
+mod rebuild;
+mod trail;
 
 use std::sync::{
     Arc, Mutex, PoisonError, RwLock,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use authorization::{RiskVerdict, RuleHits, rules::RuleHit};
-use model::{ReasonCode, Timestamp};
-use risk::{Action, Change, DeclineReason, Limits, RuleEngine, RuleSet, Verdict};
-use store::Entry;
+use authorization::{RiskVerdict, RuleHits};
+use model::{CardId, ReasonCode, Timestamp};
+use risk::{Action, Change, Contents, DeclineReason, Limits, Phase, Plan, RuleEngine, RuleSet, Verdict};
 
-pub(crate) use self::facts::{Facts, entry_mode, first_six, pin};
+pub use self::{
+    after::{AfterPast, Afterwards, Told},
+    facts::Facts,
+    rebuild::Rebuild,
+    trail::{TRAILS_MAX, Trails},
+};
+pub(crate) use self::{
+    facts::{clock, digits, entry_mode, first_six, pin},
+    trail::Remembered,
+};
 
-/// Rules that fired, and those that would have: more are left out of an entry.
-const HITS_MAX: usize = 12;
-/// An id in an entry has at most so many bytes.
-const ID_MAX: usize = 48;
 /// Changes that nobody has taken.
 const CHANGES_MAX: usize = 256;
 
 /// The rules of this host. Cheap to ask from anywhere.
 #[derive(Default)]
 pub struct Rules {
-    live: RwLock<Option<RuleEngine>>,
+    live: RwLock<Option<AtWork>>,
     /// Is there a rule set? Asked with every payment.
     on: AtomicBool,
     changes: Mutex<Vec<Change>>,
+}
+
+/// Rules at work, and what they know.
+struct AtWork {
+    engine: RuleEngine,
+    trails: Trails,
+    /// Payments up to this place of the journal were learnt from there: whoever decided them comes too late.
+    through: u64,
+    /// What was decided while the past is told to another engine.
+    recent: Option<Vec<(u64, Facts)>>,
 }
 
 /// What the rules said about one payment.
@@ -49,36 +68,63 @@ pub(crate) struct Assessed {
 }
 
 impl Rules {
-    /// Puts a rule set to work in the place of the one before, with what that one has counted; `None`: no rules.
-    pub fn publish(&self, set: Option<Arc<RuleSet>>, limits: Limits) {
+    /// Puts a rule set to work in the place of the one before, with what that one has counted, and sets that run in shadow
+    /// beside it; `None` and nothing beside: no rules. Says whether the past has to be told ([`rebuild`](Self::rebuild)),
+    /// because rules ask for something that was not counted yet.
+    pub fn publish(&self, set: Option<Arc<RuleSet>>, beside: Vec<Arc<RuleSet>>, limits: Limits) -> bool {
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        *live = match (live.take(), set) {
-            (Some(before), Some(set)) => Some(before.succeeded_by(set)),
-            (None, Some(set)) => Some(RuleEngine::new(set, limits)),
-            (_, None) => None,
+        if set.is_none() && beside.is_empty() {
+            *live = None;
+            self.on.store(false, Relaxed);
+            return false;
+        }
+        let set = set.unwrap_or_else(|| Arc::new(RuleSet::empty()));
+        let plan = Plan { set, beside, phase: Some(Phase::Authorize), limits };
+        let next = match live.take() {
+            Some(before) => AtWork { engine: before.engine.replaced_by(plan), ..before },
+            None => AtWork {
+                engine: RuleEngine::at_work(plan),
+                trails: Trails::default(),
+                through: 0,
+                recent: None,
+            },
         };
-        self.on.store(live.is_some(), Relaxed);
+        let cold = next.engine.cold() > 0;
+        *live = Some(next);
+        self.on.store(true, Relaxed);
+        cold
     }
 
     /// How far back a new rule set must be told the journal, in milliseconds; `None` without rules.
     #[must_use]
     pub fn history_ms(&self) -> Option<i64> {
-        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        live.as_ref().map(RuleEngine::history_ms)
+        self.look(|work| work.engine.history_ms())
     }
 
-    /// Tells a payment of the past, oldest first: how the counters are rebuilt at a start.
-    pub fn learn(&self, entry: &Entry) {
-        let Some(facts) = Facts::of_entry(entry) else { return };
-        if let Some(engine) = &mut *self.live.write().unwrap_or_else(PoisonError::into_inner) {
-            engine.learn(&facts.event());
-        }
+    /// Everything that is counted at that time.
+    #[must_use]
+    pub fn contents(&self, now: Timestamp) -> Contents {
+        self.look(|work| work.engine.contents(now)).unwrap_or_default()
     }
 
     /// Takes over what staff changed: lists, snoozes, demoted rules.
     pub fn apply(&self, change: &Change) {
-        if let Some(engine) = &mut *self.live.write().unwrap_or_else(PoisonError::into_inner) {
-            engine.apply(change);
+        if let Some(work) = &mut *self.live.write().unwrap_or_else(PoisonError::into_inner) {
+            work.engine.apply(change);
+        }
+    }
+
+    /// Staff, or a program, changed something about a card.
+    pub fn card_changed(&self, card: CardId, at: Timestamp) {
+        if let Some(work) = &mut *self.live.write().unwrap_or_else(PoisonError::into_inner) {
+            work.trails.changed(card, at);
+        }
+    }
+
+    /// Forgets members of lists and snoozes that have ended.
+    pub fn forget_ended(&self, now: Timestamp) {
+        if let Some(work) = &mut *self.live.write().unwrap_or_else(PoisonError::into_inner) {
+            work.engine.forget_ended(now);
         }
     }
 
@@ -93,21 +139,22 @@ impl Rules {
         self.on.load(Relaxed)
     }
 
-    /// Asks about a payment as it would be decided without rules.
-    pub(crate) fn assess(&self, facts: &Facts, now: Timestamp) -> Option<Assessed> {
+    /// Asks about a payment as it would be decided without rules, and fills in what was before it.
+    pub(crate) fn assess(&self, facts: &mut Facts, now: Timestamp) -> Option<Assessed> {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        let engine = live.as_ref()?;
-        let said = engine.assess(&facts.event(), now);
-        let version = engine.set().digest();
-        let hits = (!said.is_silent()).then(|| Box::new(hits(version, &said)));
+        let work = live.as_ref()?;
+        facts.before = work.trails.before(facts);
+        let said = work.engine.assess(&facts.event(), now);
+        let version = work.engine.set().digest();
+        let hits = (!said.is_silent()).then(|| Box::new(hits::of(version, &said)));
         let blocks_terminal = matches!(said.action, Some(Action::BlockTerminal(_)));
         Some(Assessed { verdict: verdict(said.action), hits, blocks_terminal, said })
     }
 
-    /// The decision is durable: the counters take it.
-    pub(crate) fn observe(&self, facts: &Facts, assessed: &Assessed, reason: ReasonCode, approved: bool) {
+    /// The decision is durable, at a place of the journal: the counters take it.
+    pub(crate) fn observe(&self, place: u64, facts: Facts, assessed: &Assessed) {
         let changes = match &mut *self.live.write().unwrap_or_else(PoisonError::into_inner) {
-            Some(engine) => engine.observe(&facts.event().decided(reason, approved), &assessed.said),
+            Some(work) => work.take(place, facts, &assessed.said),
             None => return,
         };
         if !changes.is_empty() {
@@ -117,6 +164,25 @@ impl Rules {
                 kept.push(change);
             }
         }
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&AtWork) -> T) -> Option<T> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.as_ref().map(look)
+    }
+}
+
+impl AtWork {
+    fn take(&mut self, place: u64, facts: Facts, said: &Verdict) -> Vec<Change> {
+        if place <= self.through {
+            return Vec::new();
+        }
+        self.trails.enter(&facts);
+        let changes = self.engine.observe(&facts.event(), said);
+        if let Some(recent) = &mut self.recent {
+            recent.push((place, facts));
+        }
+        changes
     }
 }
 
@@ -138,24 +204,5 @@ fn reason(why: DeclineReason) -> ReasonCode {
         DeclineReason::RestrictedCard => ReasonCode::RestrictedByRule,
         DeclineReason::SecurityViolation => ReasonCode::SecurityViolationByRule,
         DeclineReason::SuspectedFraud => ReasonCode::SuspectedFraud,
-    }
-}
-
-/// At most two kilobytes: 36 ids of 48 bytes at the very most, and a digest.
-fn hits(version: &str, said: &Verdict) -> RuleHits {
-    let id = |rule: &str| rule.chars().take(ID_MAX).collect::<String>();
-    let decided = said.decided_by().map(|fired| &fired.rule);
-    let mut fired: Vec<_> = said.fired.iter().collect();
-    fired.sort_by_key(|hit| Some(&hit.rule) != decided);
-    let hit = |hit: &risk::Fired| RuleHit {
-        rule: id(&hit.rule),
-        action: hit.action.name().to_owned(),
-        score: hit.score,
-    };
-    RuleHits {
-        version: version.to_owned(),
-        fired: fired.into_iter().take(HITS_MAX).map(hit).collect(),
-        shadow: said.shadow.iter().take(HITS_MAX).map(|hit| id(&hit.rule)).collect(),
-        errors: said.errors.iter().take(HITS_MAX).map(|failed| id(&failed.rule)).collect(),
     }
 }

@@ -29,7 +29,7 @@ use super::{
     count, key_set,
     payment::{Failure, reason},
     refuse::refuse,
-    silence, terminal,
+    risk, silence, terminal,
 };
 use crate::{
     forward::{Forwarding, queue, stan},
@@ -75,6 +75,7 @@ pub(crate) async fn stage(
     };
     let mut passing = Passing {
         work,
+        terminal,
         forwarding,
         payment,
         keys,
@@ -85,6 +86,8 @@ pub(crate) async fn stage(
         asked: None,
         reply: None,
         repeated: false,
+        ruled: None,
+        said: None,
     };
     let opened = passing.open(store, &card).await;
     let asked = match (opened, passing.asked.take()) {
@@ -127,6 +130,7 @@ type Asked = (Forward, Option<OriginalEntry>);
 /// One payment on its way.
 struct Passing<'a> {
     work: &'a Work<'a>,
+    terminal: &'a store::Terminal,
     forwarding: &'a Arc<Forwarding>,
     payment: intake::Payment,
     keys: Keys,
@@ -139,16 +143,32 @@ struct Passing<'a> {
     reply: Option<Result<Reply, AskError>>,
     /// It was decided before.
     repeated: bool,
+    /// What the rules were asked before the issuer was, and said.
+    ruled: Option<risk::Asked>,
+    /// What the last entry says; counted when it is durable.
+    said: Option<(ResponseCode, ReasonCode)>,
 }
 
 impl Passing<'_> {
-    async fn answer(&self, card: CardId, journaled: Journaled) -> Answered {
+    async fn answer(&mut self, card: CardId, journaled: Journaled) -> Answered {
         self.work.shared.recent_keys.note(self.payment.request.key, card);
         if self.repeated {
-            again(self.work, journaled, &self.keys).await
-        } else {
-            Answered::Decided(journaled)
+            return again(self.work, journaled, &self.keys).await;
         }
+        if let Some((code, reason)) = self.said {
+            count(self.work, code, reason);
+            let asked = self.ruled.take().into_iter();
+            asked.for_each(|asked| risk::settled(self.work, asked, journaled.journal_seq(), reason));
+        }
+        Answered::Decided(journaled)
+    }
+
+    /// Asks the rules, before anything leaves. A decision, if they are against it.
+    fn under_rules(&mut self, card: &Card) -> Option<Decision<'static>> {
+        let route = self.forwarding.upstream.name(self.route);
+        self.ruled = risk::ask_before_issuer(self.work, &self.payment, (card, self.terminal), route);
+        let said = self.ruled.as_ref()?.verdict();
+        self.case(card).ruled(said)
     }
 
     fn case<'c>(&'c self, card: &'c Card) -> ForwardCase<'c> {
@@ -286,7 +306,7 @@ impl Passing<'_> {
 
     /// The decision's entry with the terminal's answer.
     async fn entry(
-        &self,
+        &mut self,
         card: &Card,
         decision: Decision<'static>,
         sent: Option<Forwarded>,
@@ -307,7 +327,7 @@ impl Passing<'_> {
         };
         let signer = Some(self.keys.signer(self.work));
         let frame = compose(self.work.shared, self.work.asked, &answer, self.work.now, signer).await?;
-        count(self.work, code, decision.reason);
+        self.said = Some((code, decision.reason));
         let transaction = Transaction {
             role: Role::Financial(request.kind),
             key: request.key,
@@ -327,7 +347,7 @@ impl Passing<'_> {
             movement: decision.movement,
             original: decision.original,
             forwarded: sent.map(|sent| Forwarded { code: reply.map(|reply| reply.code), ..sent }),
-            rules: None,
+            rules: self.ruled.as_ref().and_then(risk::Asked::hits),
         };
         Ok(self.work.card_step(card, transaction, frame))
     }
@@ -364,7 +384,7 @@ impl CardWork for Passing<'_> {
     type Error = Failure;
 
     async fn decide(&mut self, card: &Card) -> Result<Step, Failure> {
-        self.asked = None;
+        (self.asked, self.ruled) = (None, None);
         let original = match self.case(card).open() {
             Open::Repeat { journal_seq } => {
                 metrics::repeated();
@@ -375,16 +395,24 @@ impl CardWork for Passing<'_> {
             Open::Decided(decision) => return self.entry(card, decision, None).await,
             Open::Ask { original } => original,
         };
+        if let Some(decision) = self.under_rules(card) {
+            return self.entry(card, decision, None).await;
+        }
         if self.pin.is_none() {
             self.pin = self.translate().await;
         }
-        if let Some(Err(cause)) = &self.pin {
-            let decision = self.case(card).unverifiable(*cause);
+        if let Some(Err(cause)) = self.pin.as_ref().map(|pin| pin.as_ref().map(drop)) {
+            let cause = *cause;
+            self.ruled.iter_mut().for_each(|asked| asked.pin_is_unverifiable(cause));
+            let decision = self.case(card).unverifiable(cause);
             return self.entry(card, decision, None).await;
         }
         let forward = self.question();
         let event = queue::event(card, &forward, UpstreamStep::Asked, ReasonCode::Approved);
         let effects = vec![Effect::Forward { forward: Box::new(forward.clone()) }];
+        if self.payment.request.has_pin {
+            self.ruled.iter_mut().for_each(risk::Asked::pin_goes_to_issuer);
+        }
         self.asked = Some((forward, original));
         Ok(queue::entry(card, self.work.now, UpstreamEvent { effects, ..event }))
     }

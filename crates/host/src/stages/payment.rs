@@ -97,6 +97,7 @@ async fn decided_here(
     };
     let mut decision = Deciding {
         work,
+        terminal,
         payment,
         keys,
         references,
@@ -115,7 +116,8 @@ async fn decided_here(
         Ok(journaled) => {
             if let Some((code, reason)) = decision.said {
                 count(work, code, reason);
-                decision.asked.iter().for_each(|asked| risk::settled(work, asked, reason));
+                let place = journaled.journal_seq();
+                decision.asked.take().into_iter().for_each(|asked| risk::settled(work, asked, place, reason));
             }
             Answered::Decided(journaled)
         }
@@ -165,6 +167,7 @@ pub(crate) fn reason(error: WorkError<Failure>) -> ReasonCode {
 /// One payment, decided in as many rounds as other decisions about the card force; the security module is asked once.
 struct Deciding<'a> {
     work: &'a Work<'a>,
+    terminal: &'a store::Terminal,
     payment: intake::Payment,
     keys: Keys,
     references: References,
@@ -202,7 +205,7 @@ impl CardWork for Deciding<'_> {
             Outcome::Decided(decision) => {
                 let (decision, asked) = self.under_rules(card, policy, decision);
                 let said = (self.code(policy, &decision), decision.reason);
-                let hits = asked.as_ref().and_then(|asked| asked.said.hits.clone());
+                let hits = asked.as_ref().and_then(risk::Asked::hits);
                 let step = self.entry(card, policy, decision, hits).await?;
                 (self.said, self.asked) = (Some(said), asked);
                 Ok(step)
@@ -220,8 +223,8 @@ impl Deciding<'_> {
         policy: &ProductPolicy,
         decision: Decision<'s>,
     ) -> (Decision<'s>, Option<risk::Asked>) {
-        let left = card.state.tries.left(policy.pin_try_limit);
-        let Some(asked) = risk::ask(self.work, &self.payment, card, &decision, left) else {
+        let left = |state: &authorization::CardState| state.tries.left(policy.pin_try_limit);
+        let Some(asked) = risk::ask(self.work, &self.payment, (card, self.terminal), &decision, left) else {
             return (decision, None);
         };
         if asked.verdict() == RiskVerdict::Pass {

@@ -81,6 +81,9 @@ fn page(verdict: &Value, lang: Lang) -> String {
             both(&piece["text"])
         );
     }
+    for line in of_rules(&verdict["rules"]) {
+        let _ = writeln!(out, "  {line}");
+    }
     for person in PEOPLE {
         let role =
             handbook::Role::ALL.into_iter().find(|role| role.name() == person.trim_start_matches("shop_"));
@@ -88,4 +91,27 @@ fn page(verdict: &Value, lang: Lang) -> String {
         let _ = writeln!(out, "\n{heading}\n  {}", both(&verdict["playbook"][person]));
     }
     out
+}
+
+/// The risk rules that spoke: `decline not-so-much (suspected-fraud): amount = 10100`.
+fn of_rules(rules: &Value) -> Vec<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let fired = list(&rules["fired"]).into_iter().map(|hit| {
+        let terms = list(&hit["terms"]);
+        let values: Vec<String> =
+            terms.iter().flat_map(|term| list(&term["values"])).map(|v| text(&v)).collect();
+        let reason = hit["reason"].as_str().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        format!("{} {}{reason}: {}", text(&hit["action"]), text(&hit["rule"]), values.join(", "))
+    });
+    let faults = list(&rules["faults"]);
+    let errors = list(&rules["errors"]).into_iter().enumerate().map(|(place, rule)| {
+        format!("error {}: {}", text(&rule), faults.get(place).map(text).unwrap_or_default())
+    });
+    let beside = list(&rules["beside"]).into_iter().map(|set| {
+        let fired: Vec<String> = list(&set["rules"]).iter().map(text).collect();
+        format!("shadow {:.10} {}: {}", text(&set["version"]), text(&set["action"]), fired.join(", "))
+    });
+    let shadow = list(&rules["shadow"]).into_iter().map(|rule| format!("shadow {}", text(&rule)));
+    fired.chain(errors).chain(shadow).chain(beside).collect()
 }

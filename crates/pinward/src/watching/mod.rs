@@ -19,7 +19,7 @@ use host::{Clock, SystemClock};
 use store::Store;
 use watch::{Parts, Watch};
 
-use crate::{command::Usage, config::Config, storage::Storage};
+use crate::{command::Usage, config::Config, ruling::Telling, storage::Storage};
 
 pub(crate) use names::Known;
 pub(crate) use observer::Live;
@@ -32,14 +32,20 @@ pub(crate) struct Watching {
 }
 
 /// Begins to follow a store's journal. Signals of a running host come as `live`; those of earlier runs are kept in the data
-/// directory.
-pub(crate) fn start(config: &Config, storage: &Storage, live: Option<Live>) -> anyhow::Result<Watching> {
+/// directory. Rules at work are told of each entry, too.
+pub(crate) fn start(
+    config: &Config,
+    storage: &Storage,
+    live: Option<Live>,
+    telling: Option<Arc<Telling>>,
+) -> anyhow::Result<Watching> {
     let zone = jiff::tz::TimeZone::get(&config.host.time_zone)
         .map_err(|_| Usage(format!("unknown time zone {:?}", config.host.time_zone)))?;
     let known = Arc::new(Known::default());
     let observer = host::observe::Observer::new(&config.listener, zone);
     let observe =
-        observer::Observing::new(observer, storage.engine(), Arc::clone(&known), kept(&config.data), live);
+        observer::Observing::new(observer, storage.engine(), Arc::clone(&known), kept(&config.data), live)
+            .also_tell(telling);
     let products = config.products().map_err(Usage)?;
     let watch = Watch::start(Parts {
         engine: storage.engine(),

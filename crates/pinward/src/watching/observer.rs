@@ -22,6 +22,7 @@ use tokio::sync::broadcast;
 use watch::{Names, Observe};
 
 use super::Known;
+use crate::ruling::Telling;
 
 /// Signals that wait for their place; older ones go first.
 const WAITING_MAX: usize = 16_384;
@@ -49,6 +50,8 @@ pub(crate) struct Observing {
     told: HashMap<TerminalId, (Symbol, Symbol)>,
     /// So many names were told.
     named: usize,
+    /// Where rules at work are told of each entry, too.
+    telling: Option<Arc<Telling>>,
 }
 
 impl Observing {
@@ -68,7 +71,14 @@ impl Observing {
             waiting: VecDeque::new(),
             told: HashMap::new(),
             named: 0,
+            telling: None,
         }
+    }
+
+    /// Rules at work are told of each entry, too.
+    pub(crate) fn also_tell(mut self, telling: Option<Arc<Telling>>) -> Self {
+        self.telling = telling;
+        self
     }
 
     /// Signals that belong before the entry at `place`.
@@ -150,7 +160,11 @@ impl Observe for Observing {
     ) -> Result<(), StoreError> {
         self.learn(entry).await?;
         self.signals_before(place, shown);
-        if let Some(observation) = self.observer.observe(place, entry) {
+        let seen = self.observer.observe(place, entry);
+        if let Some(telling) = &self.telling {
+            telling.take(entry, seen.as_ref(), &self.observer);
+        }
+        if let Some(observation) = seen {
             self.tell_names();
             self.tell_device(&observation.device);
             shown.push(observation);

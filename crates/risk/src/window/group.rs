@@ -36,7 +36,13 @@ const SWEPT_EACH: usize = 2;
 
 impl Group {
     pub(super) fn new(field: Field) -> Self {
-        Self { field, members: Vec::new(), rows: HashMap::default(), lengths: Vec::new(), entries: Vec::new() }
+        Self {
+            field,
+            members: Vec::new(),
+            rows: HashMap::default(),
+            lengths: Vec::new(),
+            entries: Vec::new(),
+        }
     }
 
     /// A member more; its bit.
@@ -120,7 +126,9 @@ impl Group {
         let Self { members, rows, lengths, .. } = self;
         for length in lengths {
             for _ in 0..SWEPT_EACH {
-                let Some((due, key)) = length.queue.front().copied().filter(|(due, _)| *due <= now) else { break };
+                let Some((due, key)) = length.queue.front().copied().filter(|(due, _)| *due <= now) else {
+                    break;
+                };
                 debug_assert!(due <= now);
                 length.queue.pop_front();
                 let Some(row) = rows.get_mut(&key) else { continue };

@@ -122,7 +122,9 @@ impl Windows {
             self.counters.iter().enumerate().map(|(n, counter)| (counter.spec.text.clone(), n)).collect();
         let mut known = 0;
         for old in before.counters {
-            let Some(counter) = texts.get(&old.spec.text).and_then(|n| self.counters.get_mut(*n)) else { continue };
+            let Some(counter) = texts.get(&old.spec.text).and_then(|n| self.counters.get_mut(*n)) else {
+                continue;
+            };
             let (from, to) = (old.place, counter.place);
             *counter = Counter { spec: counter.spec.clone(), place: to, ..old };
             known += 1;
@@ -134,6 +136,12 @@ impl Windows {
         }
         self.groups.iter_mut().for_each(Group::queue_all);
         known
+    }
+
+    /// Have both the same counters in the same order?
+    pub(crate) fn counts_the_same(&self, other: &Self) -> bool {
+        let texts = |windows: &Self| windows.counters.iter().map(|c| c.spec.text.clone()).collect::<Vec<_>>();
+        texts(self) == texts(other)
     }
 
     /// The counter's value for the event, the event itself included.
@@ -184,7 +192,8 @@ impl Windows {
     pub(crate) fn contents(&self, now: i64) -> Contents {
         let contents = |counter: &Counter| {
             let after = now.saturating_sub(counter.spec.window_ms);
-            let windows = self.groups.get(counter.place.0).into_iter().flat_map(|group| group.windows(counter.place.1));
+            let windows =
+                self.groups.get(counter.place.0).into_iter().flat_map(|group| group.windows(counter.place.1));
             let held = windows.map(|(key, window)| (key, window.contents(after)));
             (counter.spec.text.clone(), held.filter(|(_, contents)| !contents.is_empty()).collect())
         };

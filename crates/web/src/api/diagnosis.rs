@@ -48,8 +48,8 @@ pub(super) async fn of(
 ) -> Result<Option<schema::Diagnosis>, StoreError> {
     let Some(verdict) = insight.verdict(rrn).await? else { return Ok(None) };
     // The look-up tables may be a moment behind; the verdict stands without them.
-    let row = archive.transaction(rrn).await?.map(|found| found.row);
-    Ok(Some(schema::Diagnosis::new(rrn, &verdict, row.as_ref())))
+    let found = archive.transaction(rrn).await?;
+    Ok(Some(schema::Diagnosis::new(rrn, &verdict, found.as_ref())))
 }
 
 /// What somebody says about a verdict.

@@ -4,7 +4,7 @@ use diagnosis::{Cause, Status, cause::Origin};
 use handbook::{CauseFacts, Lang, Role, cause_text, evidence_text};
 use serde::Serialize;
 use serde_json::Value;
-use store::archive::TransactionRow;
+use store::archive::{TransactionDetail, TransactionRow};
 use utoipa::ToSchema;
 
 use super::schema::{Transaction, rfc3339};
@@ -152,10 +152,15 @@ pub(crate) struct Diagnosis {
     revised: Revised,
     /// Who says that it is wrong.
     contradicted: Vec<Contradicted>,
+    /// The risk rules that spoke about the payment, as in `/api/v1/transactions/{rrn}`; `null`: none did.
+    #[schema(value_type = Option<Object>)]
+    rules: Option<Value>,
 }
 
 impl Diagnosis {
-    pub(super) fn new(rrn: &str, verdict: &VerdictView, row: Option<&TransactionRow>) -> Self {
+    pub(super) fn new(rrn: &str, verdict: &VerdictView, found: Option<&TransactionDetail>) -> Self {
+        let row = found.map(|found| &found.row);
+        let rules = found.and_then(|found| found.rules.as_ref());
         let text = cause_text(verdict.cause);
         let facts = row.map(facts).unwrap_or_default();
         Self {
@@ -183,6 +188,7 @@ impl Diagnosis {
                     cause: cause.map(Cause::name),
                 })
                 .collect(),
+            rules: rules.and_then(|rules| serde_json::to_value(rules).ok()),
         }
     }
 }

@@ -12,15 +12,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::body::ApiBody;
+use super::{body::ApiBody, cards::Answered};
 use crate::{
     actor::Actor,
     error::{Failure, Problem},
     format::now,
+    perform,
     router::Shared,
     rules::{Job, Kept, NotDone},
     service,
-    views::rule_deeds::failure,
+    views::rule_deeds::{failure, publication},
     visit::Visit,
 };
 
@@ -50,7 +51,7 @@ pub(crate) async fn list(State(state): State<Shared>) -> Result<Json<Value>, Fai
             let mut value = json!(rule);
             let hits = hits.as_ref().and_then(|hits| hits.get(&rule.id));
             value["hits"] =
-                json!(hits.map(|h| json!({ "live": h.live, "shadow": h.shadow, "errors": h.errors })));
+                json!(hits.map(|h| json!({ "live": h.live, "shadow": h.shadow, "snoozed": h.snoozed, "errors": h.errors, "last_error": h.last_error })));
             value
         })
         .collect();
@@ -69,7 +70,7 @@ pub(crate) async fn list(State(state): State<Shared>) -> Result<Json<Value>, Fai
     tag = "rules",
     params(("digest" = String, Path, description = "The version: SHA-256 of its file.")),
     responses(
-        (status = 200, description = "The version with `text` and `rules`.", body = Object),
+        (status = 200, description = "The version with `text` and `rules`; in shadow with `beside`: hits, would-be declines, and the difference to the live set.", body = Object),
         (status = 404, description = "No such version.", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -83,6 +84,11 @@ pub(crate) async fn one(
     let mut value = version(&kept, &digest);
     value["text"] = json!(found.text);
     value["rules"] = json!(set.rules().collect::<Vec<_>>());
+    let beside = state.web.rules.beside(&digest).await;
+    value["beside"] = json!(beside.map(|b| json!({
+        "since": b.since, "hits": b.hits, "errors": b.errors, "declines": b.both + b.only_this,
+        "both": b.both, "only_this": b.only_this, "only_live": b.only_live,
+    })));
     Ok(Json(value))
 }
 
@@ -124,7 +130,9 @@ pub(crate) async fn draft(
     ApiBody(body): ApiBody<TextBody>,
 ) -> Result<Response, Failure> {
     let at = now();
-    match state.web.rules.change(at, |kept| kept.register.draft(&body.text, actor.name(), at)).await {
+    match perform::about_rules(&state, &actor, at, |kept| kept.register.draft(&body.text, actor.name(), at))
+        .await
+    {
         Ok(Change::Drafted { digest, .. }) => {
             let kept = state.web.rules.kept().await?;
             Ok((StatusCode::CREATED, Json(version(&kept, &digest))).into_response())
@@ -165,6 +173,8 @@ pub(crate) async fn check(ApiBody(body): ApiBody<TextBody>) -> Json<Value> {
 pub(crate) struct ByBody {
     /// A name.
     by: String,
+    /// Why, at most 500 characters.
+    why: String,
 }
 
 impl ByBody {
@@ -187,6 +197,7 @@ impl ByBody {
     request_body = ByBody,
     responses(
         (status = 200, description = "The version with its new state.", body = Object),
+        (status = 202, description = "Who is signed in asks: `proposal` waits for a second person.", body = Answered),
         (status = 404, description = "No such version.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It is live already, or the same person asked for it.", body = Problem, content_type = "application/problem+json"),
     )
@@ -197,16 +208,24 @@ pub(crate) async fn publish(
     actor: Actor,
     Path(digest): Path<String>,
     ApiBody(body): ApiBody<ByBody>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Response, Failure> {
     use risk::register::State as Stage;
     let (at, by) = (now(), body.name(&actor)?);
+    let kept = state.web.rules.kept().await?;
+    let in_shadow = matches!(kept.register.version(&digest).map(|v| &v.state), Some(Stage::Shadow(_)));
+    if actor.is_signed_in() && in_shadow {
+        let action = publication(&state, &digest).await?;
+        let why = if body.why.trim().is_empty() { action.consequence() } else { body.why.clone() };
+        let answer: (StatusCode, Json<Answered>) = perform::ask(&state, &actor, action, &why).await?.into();
+        return Ok(answer.into_response());
+    }
     let next = |kept: &Kept| match kept.register.version(&digest).map(|v| &v.state) {
         Some(Stage::Draft | Stage::Withdrawn) => kept.register.shadow(&digest, &by, at),
         Some(Stage::Requested { .. }) => kept.register.activate(&digest, &by, at),
         _ => kept.register.request(&digest, &by, at),
     };
-    state.web.rules.change(at, next).await.map_err(|e| failure(&visit, e))?;
-    Ok(Json(version(&state.web.rules.kept().await?, &digest)))
+    perform::about_rules(&state, &actor, at, next).await.map_err(|e| failure(&visit, e))?;
+    Ok(Json(version(&state.web.rules.kept().await?, &digest)).into_response())
 }
 
 /// Takes a version back, at once.
@@ -230,7 +249,8 @@ pub(crate) async fn demote(
     ApiBody(body): ApiBody<ByBody>,
 ) -> Result<Json<Value>, Failure> {
     let (at, by) = (now(), body.name(&actor)?);
-    let taken = state.web.rules.change(at, |kept| kept.register.withdraw(&digest, &by, at)).await;
+    let withdraw = |kept: &Kept| kept.register.withdraw(&digest, &by, at);
+    let taken = perform::about_rules(&state, &actor, at, withdraw).await;
     taken.map_err(|e| failure(&visit, e))?;
     Ok(Json(version(&state.web.rules.kept().await?, &digest)))
 }

@@ -228,6 +228,10 @@ pub(crate) struct TransactionDetail {
     /// What it changed, as in the journal.
     #[schema(value_type = Vec<Object>)]
     effects: Vec<Value>,
+    /// The risk rules that spoke about it: `fired` with action, reason and each term's values, `shadow`, `errors` with their
+    /// `faults`, `snoozed`, and what sets in shadow would have done (`beside`); `null`: none spoke.
+    #[schema(value_type = Option<Object>)]
+    rules: Option<Value>,
     /// The request's fields; `null` when it is not kept.
     request: Option<Vec<Field>>,
     /// The answer's fields; `null` when it is not kept.
@@ -252,6 +256,7 @@ impl TransactionDetail {
             original_rrn: detail.original_rrn,
             followed_by: detail.followed_by,
             effects: detail.effects,
+            rules: detail.rules.and_then(|rules| serde_json::to_value(rules).ok()),
             request: fields(request),
             reply: fields(reply),
             same_card: detail.same_card.into_iter().map(Into::into).collect(),

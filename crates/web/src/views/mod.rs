@@ -22,6 +22,7 @@ pub(crate) mod register;
 pub(crate) mod register_charts;
 pub(crate) mod rule_deeds;
 pub(crate) mod rule_edit;
+mod rule_hits;
 pub(crate) mod rule_set;
 pub(crate) mod rules;
 pub(crate) mod watched;

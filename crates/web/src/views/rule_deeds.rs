@@ -18,6 +18,7 @@ use crate::{
     actor::Actor,
     error::Failure,
     format::now,
+    perform::{self, Action, Asked},
     router::Shared,
     rules::{Kept, NotDone},
     visit::Visit,
@@ -125,12 +126,28 @@ pub(crate) fn failure(visit: &Visit, not_done: NotDone) -> Failure {
 
 async fn changed(
     state: &Shared,
-    visit: &Visit,
+    (visit, actor): (&Visit, &Actor),
     decide: impl FnMut(&Kept) -> Result<Change, Refusal> + Send,
     back: &str,
 ) -> Result<Redirect, Failure> {
-    state.web.rules.change(now(), decide).await.map_err(|e| failure(visit, e))?;
+    perform::about_rules(state, actor, now(), decide).await.map_err(|e| failure(visit, e))?;
     Ok(Redirect::to(back))
+}
+
+/// Where people sign in, whatever makes rules act more waits for a second person.
+async fn proposed(state: &Shared, actor: &Actor, action: Action, typed: &Typed) -> Result<Redirect, Failure> {
+    let why = if typed.why.trim().is_empty() { action.consequence() } else { text("why", &typed.why)? };
+    match perform::ask(state, actor, action, &why).await? {
+        Asked::Done(_) => Ok(Redirect::to("/rules")),
+        Asked::Waits(proposal) => Ok(Redirect::to(&format!("/proposals#{proposal}"))),
+    }
+}
+
+/// What is proposed: a set that is in shadow becomes the live one.
+pub(crate) async fn publication(state: &Shared, digest: &str) -> Result<Action, Failure> {
+    let kept = state.web.rules.kept().await?;
+    let set = kept.set(digest).ok_or(Failure::NotFound)?;
+    Ok(Action::PublishRules { digest: digest.to_owned(), name: set.name().to_owned() })
 }
 
 /// `POST /rules/{digest}/{step}`: one step on its way, or back.
@@ -144,12 +161,20 @@ pub(crate) async fn step(
     let (at, by) = (now(), typed.by(&actor)?);
     let back = |done: &str| format!("/rules/{}?done={done}", crate::visit::encode(&digest));
     match step.as_str() {
-        "shadow" => changed(&state, &visit, |k| k.register.shadow(&digest, &by, at), &back("shadowed")).await,
+        "shadow" => {
+            changed(&state, (&visit, &actor), |k| k.register.shadow(&digest, &by, at), &back("shadowed"))
+                .await
+        }
+        "request" if actor.is_signed_in() => {
+            proposed(&state, &actor, publication(&state, &digest).await?, &typed).await
+        }
         "request" => {
-            changed(&state, &visit, |k| k.register.request(&digest, &by, at), &back("requested")).await
+            changed(&state, (&visit, &actor), |k| k.register.request(&digest, &by, at), &back("requested"))
+                .await
         }
         "withdraw" => {
-            changed(&state, &visit, |k| k.register.withdraw(&digest, &by, at), &back("withdrawn")).await
+            changed(&state, (&visit, &actor), |k| k.register.withdraw(&digest, &by, at), &back("withdrawn"))
+                .await
         }
         "backtest" => {
             let days = if typed.days.is_empty() { Some(DAYS) } else { typed.days.parse().ok() };
@@ -173,7 +198,7 @@ pub(crate) async fn activate(
 ) -> Result<Redirect, Failure> {
     let (at, by) = (now(), typed.by(&actor)?);
     let back = format!("/rules/{}?done=activated", crate::visit::encode(&digest));
-    changed(&state, &visit, |k| k.register.activate(&digest, &by, at), &back).await
+    changed(&state, (&visit, &actor), |k| k.register.activate(&digest, &by, at), &back).await
 }
 
 /// `POST /rules/restore`: puts a demoted rule back.
@@ -183,9 +208,12 @@ pub(crate) async fn restore(
     actor: Actor,
     Form(typed): Form<Typed>,
 ) -> Result<Redirect, Failure> {
+    if actor.is_signed_in() {
+        return proposed(&state, &actor, Action::RestoreRule { rule: typed.rule.clone() }, &typed).await;
+    }
     let (at, second) = (now(), text("by", &typed.by)?);
     let decide = |k: &Kept| k.register.restore(&typed.rule, actor.name(), &second, at);
-    changed(&state, &visit, decide, "/rules?done=restored").await
+    changed(&state, (&visit, &actor), decide, "/rules?done=restored").await
 }
 
 /// `POST /rules/lists`: enters something in a list.
@@ -198,7 +226,7 @@ pub(crate) async fn enter(
     let at = now();
     let (until, member, why) = (typed.until(at)?, text("member", &typed.member)?, text("why", &typed.why)?);
     let decide = |k: &Kept| k.register.list(&typed.list, &member, until, (actor.name(), &why), at);
-    changed(&state, &visit, decide, "/rules?done=entered").await
+    changed(&state, (&visit, &actor), decide, "/rules?done=entered").await
 }
 
 /// `POST /rules/snoozes`: lets a rule leave somebody in peace.
@@ -212,7 +240,7 @@ pub(crate) async fn snooze(
     let until = typed.until(at)?.ok_or_else(|| Failure::not_understood("hours", "1 to 744 hours"))?;
     let (member, why) = (text("member", &typed.member)?, text("why", &typed.why)?);
     let decide = |k: &Kept| k.register.snooze(&typed.rule, &member, until, (actor.name(), &why), at);
-    changed(&state, &visit, decide, "/rules?done=entered").await
+    changed(&state, (&visit, &actor), decide, "/rules?done=entered").await
 }
 
 /// `POST /rules/members/{kind}/{name}/{member}/end`: takes out of a list, or ends a snooze.
@@ -233,7 +261,7 @@ pub(crate) async fn end(
         }
         _ => Err(Refusal::UnknownVersion),
     };
-    changed(&state, &visit, decide, "/rules?done=ended").await
+    changed(&state, (&visit, &actor), decide, "/rules?done=ended").await
 }
 
 /// A button that opens what it will do.
@@ -263,7 +291,7 @@ pub(crate) fn next_steps(visit: &Visit, digest: &str, stage: &Stage, kept: &Kept
     html! {
         @match stage {
             Stage::Draft | Stage::Withdrawn => (ask(visit, &to("shadow"), "set-do-shadow", "set-do-shadow-words", "first", &none)),
-            Stage::Shadow(_) => (ask(visit, &to("request"), "set-do-request", "set-do-request-words", "first", &name())),
+            Stage::Shadow(_) => (ask(visit, &to("request"), "set-do-request", "set-do-request-words", "first", &html! { (name()) (field(visit, "why", "deed-why")) })),
             Stage::Requested { .. } => (ask(visit, &to("activate"), "set-do-activate", "set-do-activate-words", "first", &name())),
             Stage::Live(_) => {}
         }

@@ -15,7 +15,9 @@ use super::{
     layout::{Frame, Nav},
     rule_deeds,
 };
-use crate::{actor::Actor, error::Failure, format::now, router::Shared, rules::NotDone, visit::Visit};
+use crate::{
+    actor::Actor, error::Failure, format::now, perform, router::Shared, rules::NotDone, visit::Visit,
+};
 
 /// Where the text to begin with comes from.
 #[derive(Debug, Default, Deserialize)]
@@ -64,7 +66,8 @@ pub(crate) async fn save(
         return Ok(form(&visit, &text, &well).into_response());
     }
     let at = now();
-    match state.web.rules.change(at, |kept| kept.register.draft(&text, actor.name(), at)).await {
+    match perform::about_rules(&state, &actor, at, |kept| kept.register.draft(&text, actor.name(), at)).await
+    {
         Ok(risk::Change::Drafted { digest, .. }) => {
             Ok(Redirect::to(&format!("/rules/{digest}?done=drafted")).into_response())
         }

@@ -19,7 +19,7 @@ use crate::{
     error::Failure,
     format::{grouped, money},
     router::Shared,
-    rules::{Difference, Job, Kept, differences},
+    rules::{BesideWork, Difference, Job, Kept, differences},
     visit::Visit,
 };
 
@@ -38,11 +38,13 @@ pub(crate) async fn page(
     let set = kept.set(&digest).ok_or(Failure::NotFound)?;
     let hits = state.web.rules.hits().await;
     let job = state.web.rules.newest_job(&digest);
+    let beside = state.web.rules.beside(&digest).await;
     let title = set.name().to_owned();
     let frame = Frame { beside: html! { (rules::short(&digest)) }, ..Frame::new(&visit, Nav::Rules, &title) };
     Ok(frame.page(html! {
         (rule_deeds::done(&visit, &after))
         (standing(&visit, &digest, version, &kept))
+        @if matches!(version.state, Stage::Shadow(_) | Stage::Requested { .. }) { (in_shadow(&visit, beside.as_ref())) }
         (backtest(&visit, &digest, job.as_deref()))
         @if kept.register.live() != Some(&digest) { (difference(&visit, kept.live_set().as_ref(), &set)) }
         section class="card" aria-labelledby="rules-title" {
@@ -79,6 +81,33 @@ fn standing(visit: &Visit, digest: &str, version: &Version, kept: &Kept) -> Mark
             div class="deeds" {
                 (rule_deeds::next_steps(visit, digest, &version.state, kept))
                 a class="button" href={ "/rules/edit?from=" (digest) } { (say.t("rules-edit")) }
+            }
+        }
+    }
+}
+
+/// What it would have done beside the live set, on real payments.
+fn in_shadow(visit: &Visit, beside: Option<&BesideWork>) -> Markup {
+    let say = visit.say;
+    let cols = [
+        col("col-hits", "num"),
+        col("col-declined", "num"),
+        col("shadow-both", "num"),
+        col("shadow-only-this", "num"),
+        col("shadow-only-live", "num"),
+        col("col-errors", "num"),
+    ];
+    html! {
+        section class="card" aria-labelledby="shadow-title" {
+            h2 id="shadow-title" { (say.t("shadow-title")) }
+            @match beside {
+                None => p class="quiet" { (say.t("shadow-none")) },
+                Some(b) => {
+                    @let figures = [b.hits, b.both + b.only_this, b.both, b.only_this, b.only_live, b.errors];
+                    @let row = figures.map(|n| html! { (grouped(n)) }).to_vec();
+                    (parts::table(say, &say.t("shadow-title"), &cols, &[row]))
+                    p class="quiet" { (say.with("shadow-since", [("at", visit.clock.full(b.since).into())])) }
+                }
             }
         }
     }

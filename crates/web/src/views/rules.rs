@@ -101,8 +101,14 @@ pub(crate) fn rules_table(
                 html! { @if demoted { (parts::chip(Family::Bad, &say.t("rule-demoted"))) } @else { (mode_chip(visit, rule.mode)) } },
                 html! { (rule.owner) },
                 number(hits.map(|h| h.live)),
-                number(hits.map(|h| h.shadow)),
-                number(hits.map(|h| h.errors)),
+                html! {
+                    (number(hits.map(|h| h.shadow)))
+                    @if let Some(snoozed) = hits.map(|h| h.snoozed).filter(|n| *n > 0) { " " span class="quiet" { (say.with("rule-snoozed-times", [("count", snoozed.into())])) } }
+                },
+                html! {
+                    (number(hits.map(|h| h.errors)))
+                    @if let Some(why) = hits.and_then(|h| h.last_error.as_deref()) { " " span class="quiet" { (why) } }
+                },
             ]
         })
         .collect();

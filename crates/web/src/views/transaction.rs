@@ -57,6 +57,7 @@ pub(crate) async fn page(
             (particulars(&visit, &detail))
             div {
                 (changes(&visit, &detail))
+                (super::rule_hits::section(&visit, detail.rules.as_deref()))
                 (super::hops::waterfall(&visit, &detail))
             }
         }

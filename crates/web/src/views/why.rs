@@ -99,6 +99,7 @@ fn known(
             }
             div {
                 (evidence::list(visit, &v.evidence))
+                (super::rule_hits::section(visit, detail.rules.as_deref()))
                 (feedback(visit, detail, v))
             }
         }

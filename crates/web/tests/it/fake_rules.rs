@@ -14,7 +14,7 @@ use risk::{
     backtest::{Difference, Example, Label, Labelled, Report, RuleReport, SetReport},
 };
 use store::{Book, MemoryBook, StoreError};
-use web::rules::{RuleDesk, RuleHits, RuleWork};
+use web::rules::{BesideWork, RuleDesk, RuleHits, RuleWork};
 
 use crate::fake::HERO_RRN;
 
@@ -59,9 +59,15 @@ impl RuleWork for Work {
             rule: rule.id.clone(),
             live: n as u64 * 3,
             shadow: n as u64,
-            errors: 0,
+            errors: u64::from(n == 1),
+            last_error: (n == 1).then(|| "country is not known".to_owned()),
+            ..RuleHits::default()
         });
         Some(hits.collect())
+    }
+
+    async fn beside(&self) -> Option<Vec<BesideWork>> {
+        Some(vec![])
     }
 
     async fn backtest(

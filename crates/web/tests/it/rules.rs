@@ -145,3 +145,20 @@ async fn programs_check_draft_and_publish() {
     let taken = send(&console, &publish.replace("publish", "demote"), &json!({})).await;
     assert_eq!(taken.json()["state"], "withdrawn");
 }
+
+#[tokio::test]
+async fn what_rules_said_stands_with_the_payment() {
+    let console = console();
+    let rrn = crate::fake::HERO_RRN;
+    let page = get(&console, &format!("/transactions/{rrn}"), "en").await.text;
+    for words in
+        ["Risk rules", "amount &gt; 100000", "amount = 128000", "suspected-fraud", "country is not known"]
+    {
+        assert!(page.contains(words), "{words}");
+    }
+    let told = get(&console, &format!("/api/v1/transactions/{rrn}"), "en").await.json();
+    let hit = &told["rules"]["fired"][0];
+    assert_eq!((&hit["rule"], &hit["terms"][0]["values"][0]), (&json!("large"), &json!("amount = 128000")));
+    let why = get(&console, &format!("/api/v1/transactions/{rrn}/diagnosis"), "en").await.json();
+    assert_eq!(why["rules"]["errors"][0], "nowhere");
+}

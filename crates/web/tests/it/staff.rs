@@ -281,6 +281,52 @@ async fn tries_are_given_back_by_two_and_the_log_says_so() {
 }
 
 #[tokio::test]
+async fn rules_become_live_when_two_people_want_it_and_the_log_says_so() {
+    let world = World::new(false).await;
+    for (name, role) in [
+        ("boss", Role::Supervisor),
+        ("risk", Role::RiskAnalyst),
+        ("agent", Role::Agent),
+        ("audit", Role::Auditor),
+    ] {
+        world.account(name, role).await;
+    }
+    let (boss, risk) = (world.token("boss").await, world.token("risk").await);
+    let (agent, auditor) = (world.token("agent").await, world.token("audit").await);
+    let ask = async |token: &str, method: &str, path: &str, body: Value| {
+        let bearer = format!("Bearer {token}");
+        world.ask(method, path, &[JSON, ("authorization", &bearer)], body.to_string()).await
+    };
+    let digest = crate::fake_rules::digest();
+    let publish = format!("/api/v1/rules/{digest}/publish");
+    assert_eq!(ask(&agent, "POST", &publish, json!({})).await.status, StatusCode::FORBIDDEN);
+    // The name of somebody else does not count for who is signed in.
+    let asked = ask(&risk, "POST", &publish, json!({ "by": "boss", "why": "spray last week" })).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.text);
+    let proposal = asked.json()["proposal"].as_str().unwrap().to_owned();
+    let approve = format!("/api/v1/proposals/{proposal}/approve");
+    let waiting = ask(&boss, "GET", "/api/v1/proposals", Value::Null).await.json();
+    let shown = waiting["data"][0]["shown"].as_str().unwrap().to_owned();
+    assert_ne!(
+        ask(&risk, "POST", &approve, json!({ "shown": shown })).await.status,
+        StatusCode::OK,
+        "the same person"
+    );
+    let before = ask(&risk, "GET", "/api/v1/rules", Value::Null).await.json();
+    assert_eq!(before["live"], Value::Null);
+    let done = ask(&boss, "POST", &approve, json!({ "shown": shown })).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.text);
+    let after = ask(&risk, "GET", "/api/v1/rules", Value::Null).await.json();
+    assert_eq!(after["live"], digest);
+    let back = format!("/api/v1/rules/{digest}/demote");
+    assert_eq!(ask(&risk, "POST", &back, json!({})).await.status, StatusCode::OK);
+    let log = ask(&auditor, "GET", "/api/v1/audit", Value::Null).await.json();
+    let actions: Vec<&str> =
+        log["data"].as_array().unwrap().iter().map(|record| record["action"].as_str().unwrap()).collect();
+    assert_eq!(&actions[..3], ["rules.withdraw", "proposal.do", "rules.publish"]);
+}
+
+#[tokio::test]
 async fn a_link_sets_up_an_account_once() {
     let world = World::new(false).await;
     let by = Actor {

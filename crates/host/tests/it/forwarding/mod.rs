@@ -5,6 +5,7 @@
 mod answers;
 mod crashes;
 mod lines;
+mod rules;
 mod undo;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

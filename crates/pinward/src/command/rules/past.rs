@@ -8,7 +8,7 @@ use risk::{
     Limits, RuleEngine, RuleSet,
     backtest::{Backtest, Case, Label, Report},
 };
-use store::{Engine, StoreError};
+use store::{Engine, Entry, StoreError};
 
 pub(crate) use risk::backtest::Settings;
 
@@ -30,16 +30,32 @@ pub(crate) fn test(candidate: RuleSet, against: Option<RuleSet>, span: Span, set
     Backtest::new(engine(candidate), against.map(engine), span.from.unwrap_or(Timestamp(0)), settings)
 }
 
+/// Brings to hand what is registered about an entry's terminal and card, as far as it is asked for.
+pub(crate) async fn acquaint(engine: &dyn Engine, past: &mut Past, entry: &Entry) -> Result<(), StoreError> {
+    if let Some(id) = Observer::terminal_of(entry).filter(|id| !past.observer().knows(id))
+        && let Some(terminal) = engine.terminal(&id).await?
+    {
+        past.observer().learn(&terminal.record);
+    }
+    if let Some(id) = past.needs_product_of(entry)
+        && let Some(card) = engine.card(&id).await?
+    {
+        past.learn_product(id, Arc::clone(&card.record));
+    }
+    Ok(())
+}
+
 /// Reads the journal, from as far before the span as the windows reach, and feeds each payment. `progress` is told how many
 /// entries of how many were read.
 pub(crate) async fn judged(
     engine: &dyn Engine,
-    mut past: Past,
+    past: Past,
     mut test: Backtest,
     span: Span,
     labels: &HashMap<String, Label>,
     progress: &(dyn Fn(u64, u64) + Send + Sync),
 ) -> Result<Report, StoreError> {
+    let mut past = if test.looks_at(risk::Field::Product) { past.with_products() } else { past };
     let mut after = match span.from {
         Some(from) => engine.place_before(from.plus_ms(-test.history_ms())).await?,
         None => 0,
@@ -54,11 +70,7 @@ pub(crate) async fn judged(
         let Some((last, _)) = entries.last() else { break };
         let last = *last;
         for (place, entry) in entries.iter().filter(|(place, _)| *place <= end) {
-            if let Some(id) = Observer::terminal_of(entry).filter(|id| !past.observer().knows(id))
-                && let Some(terminal) = engine.terminal(&id).await?
-            {
-                past.observer().learn(&terminal.record);
-            }
+            acquaint(engine, &mut past, entry).await?;
             let Some(payment) = past.payment(*place, entry) else { continue };
             if span.to.is_some_and(|to| entry.at >= to) {
                 continue;

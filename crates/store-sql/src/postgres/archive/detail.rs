@@ -38,6 +38,7 @@ pub(crate) async fn transaction(core: &Core, rrn: &str) -> Result<Option<Transac
         original_rrn: original_rrn(core, &found).await?,
         followed_by: followed_by(core, &found).await?,
         effects: line::changes(&entry.event),
+        rules: entry.event.rules().cloned().map(Box::new),
         request: exchange.and_then(|e| wire(&e.request)),
         reply: exchange.and_then(|e| wire(&e.reply)),
         same_card: same_card(core, &found.row).await?,

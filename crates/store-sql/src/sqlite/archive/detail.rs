@@ -48,6 +48,7 @@ pub(crate) fn transaction(
         original_rrn: original_rrn(conn, &found)?,
         followed_by: followed_by(conn, &found)?,
         effects: line::changes(&entry.event),
+        rules: entry.event.rules().cloned().map(Box::new),
         request: exchange.and_then(|e| wire(&e.request)),
         reply: exchange.and_then(|e| wire(&e.reply)),
         same_card: same_card(conn, &found.row)?,
