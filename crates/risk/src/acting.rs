@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     counter::CounterSpec,
-    expression::parts::Part,
+    expression::{parts::Part, tree::Test},
     rule::{Mode, Phase},
     rule_set::{Checked, RuleSet},
 };
@@ -21,13 +21,14 @@ pub(crate) struct Acting {
     counters: Vec<u16>,
 }
 
-/// One rule that is asked.
-#[derive(Debug, Clone, Copy)]
+/// One rule that is asked. The condition is a copy: those of a set lie side by side then, without names and owners between.
+#[derive(Debug)]
 pub(crate) struct Step {
-    pub(crate) rule: usize,
-    pub(crate) in_shadow: bool,
+    pub(crate) test: Test,
     from: i64,
     until: i64,
+    rule: usize,
+    pub(crate) in_shadow: bool,
 }
 
 /// A counter that no rule of this engine asks for.
@@ -95,6 +96,7 @@ impl Acting {
                 Phase::After => &mut *after,
             };
             steps.push(Step {
+                test: checked.test.clone(),
                 rule: place,
                 in_shadow: *mode == Mode::Shadow,
                 from: rule.from.map_or(i64::MIN, |from| from.0),

@@ -195,11 +195,14 @@ impl RuleEngine {
         let asking = Asking { engine: self, acting: &self.acting, event, now, found: &found };
         let mut verdict = Verdict::default();
         for step in self.acting.steps(phase).iter().filter(|step| step.is_valid_at(now.0)) {
+            let held = step.test.holds(event, &asking);
+            if held == Ok(false) {
+                continue;
+            }
             let Some(checked) = self.acting.checked(step) else { continue };
-            match checked.test.holds(event, &asking) {
-                Ok(false) => {}
+            match held {
                 Err(fault) => verdict.errors.push(Failed::new(&checked.rule.id, fault)),
-                Ok(true) => {
+                Ok(_) => {
                     let fired = asking.fired(checked);
                     if step.in_shadow {
                         verdict.shadow.push(fired);
@@ -344,13 +347,16 @@ impl Asking<'_> {
         let mut beside = Beside::default();
         let mut fired: Vec<&Checked> = Vec::new();
         for step in self.acting.steps(phase).iter().filter(|step| step.is_valid_at(self.now.0)) {
+            let held = step.test.holds(self.event, self);
+            if held == Ok(false) {
+                continue;
+            }
             let Some(checked) = self.acting.checked(step) else { continue };
-            match checked.test.holds(self.event, self) {
-                Ok(false) => {}
+            match held {
                 Err(fault) => beside.errors.push(Failed::new(&checked.rule.id, fault)),
-                Ok(true) if step.in_shadow => {}
-                Ok(true) if self.engine.snoozes.cover(&checked.rule.id, self.event, self.now) => {}
-                Ok(true) => fired.push(checked),
+                Ok(_) if step.in_shadow => {}
+                Ok(_) if self.engine.snoozes.cover(&checked.rule.id, self.event, self.now) => {}
+                Ok(_) => fired.push(checked),
             }
         }
         if fired.is_empty() && beside.errors.is_empty() {

@@ -70,7 +70,7 @@ fn declined(data: &Path, code: &str) -> Vec<String> {
     rows.filter(|row| row["code"] == code).map(|row| row["rrn"].as_str().unwrap().to_owned()).collect()
 }
 
-fn console(data: &Path) -> String {
+pub(crate) fn console(data: &Path) -> String {
     let text = std::fs::read_to_string(data.join("sandbox.json")).unwrap();
     let sandbox: Value = serde_json::from_str(&text).unwrap();
     sandbox["console"].as_str().unwrap().trim_start_matches("http://").to_owned()

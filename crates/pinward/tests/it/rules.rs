@@ -1,6 +1,8 @@
 //! `pinward rules`: a file is taken, or refused with the place and a suggestion; and tried on a journal.
 
 use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
     path::Path,
     process::{Command, Output},
 };
@@ -152,4 +154,193 @@ fn what_two_people_publish_is_carried_out() {
     std::thread::sleep(std::time::Duration::from_secs(4));
     again.play_text("terminal T1\ncard C1 product debit-standard\nT1: sign-in -> 00\nT1: sale C1 104.00 pin right -> 00\n");
     again.stop();
+}
+
+/// A form of the console; it answers with the page to go on with.
+fn form(data: &Path, path: &str, body: &str) {
+    let address = crate::diagnosis::console(data);
+    let mut stream = TcpStream::connect(&address).expect("the console");
+    let head = format!(
+        "POST {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}",
+        body.len()
+    );
+    write!(stream, "{head}\r\n\r\n{body}").expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains(" 303 "), "{path}: {answer}");
+}
+
+/// Makes a set the live one, by two names, and waits until the host has heard of it.
+fn publish(data: &Path, text: &str) -> String {
+    let drafted = api(data, "POST", "/api/v1/rules", &json!({ "text": text }));
+    let digest = drafted["version"].as_str().unwrap_or_else(|| panic!("{drafted:#}")).to_owned();
+    for by in ["sun.yue", "sun.yue", "wang.wei"] {
+        api(data, "POST", &format!("/api/v1/rules/{digest}/publish"), &json!({ "by": by }));
+    }
+    settle();
+    digest
+}
+
+/// The host hears of a change within a second; a busy machine may need longer.
+fn settle() {
+    std::thread::sleep(std::time::Duration::from_secs(4));
+}
+
+fn rule(id: &str, when: &str, action: &str, more: &str) -> String {
+    let phase = if more.contains("phase") { "" } else { "phase = 'authorize'\n" };
+    format!(
+        "[[rule]]\nid = '{id}'\nname = {{ zh = 'x', en = 'Rule {id}' }}\ngroup = 'x'\n{phase}when = '{when}'\n\
+         action = '{action}'\nmode = 'live'\nowner = 'x'\nscore = 50\n{more}\n"
+    )
+}
+
+const FRAUD: &str = "reason = 'suspected-fraud'";
+
+/// Alarms of a kind, as the console shows them.
+fn alarms(data: &Path, kind: &str) -> Vec<Value> {
+    let list = api(data, "GET", "/api/v1/alerts", &Value::Null);
+    let all = list["data"].as_array().cloned().unwrap_or_default();
+    all.into_iter().filter(|alarm| alarm.to_string().contains(&format!("\"{kind}\""))).collect()
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("not in time: {what}");
+}
+
+/// Each action does at the till what it says; people are told, lists and snoozes count, and what happened stands with the
+/// payment and in `pinward why`.
+#[test]
+fn rules_do_at_the_till_what_they_say() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let sandbox = Sandbox::start(&data, &[]);
+    let set = [
+        "name = 'all kinds'\n".to_owned(),
+        rule("declines", "amount == 10101", "decline", FRAUD),
+        rule("steps-up", "amount == 20202", "step-up", ""),
+        rule("blocks-card", "amount == 30303", "block-card", FRAUD),
+        rule("blocks-terminal", "amount == 50505", "block-terminal", FRAUD),
+        rule(
+            "listed",
+            "amount == 606 && terminal in list(\"watched\")",
+            "decline",
+            "reason = 'restricted-card'",
+        ),
+        rule("nowhere", "amount == 707 && country == \"CN\"", "decline", FRAUD),
+        rule("often", "count(terminal, \"1h\") >= 3", "alert", "phase = 'after'"),
+        "[lists.watched]\nzh = 'x'\nen = 'watched terminals'\n".to_owned(),
+    ]
+    .concat();
+    publish(&data, &set);
+    let till = |story: &str| {
+        let cards: String =
+            ["C1", "C2", "C3"].map(|card| format!("card {card} product debit-standard\n")).concat();
+        sandbox.play_text(&format!("terminal T1\n{cards}T1: sign-in -> 00\n{story}"));
+    };
+    till(
+        "T1: sale C1 6.06 pin right -> 00\nT1: sale C1 101.01 pin right -> 59\nT1: sale C1 7.07 pin right -> 00\n\
+         T1: sale C2 202.02 pin right -> 65\n",
+    );
+    let list = api(&data, "GET", "/api/v1/transactions?limit=10", &Value::Null);
+    let sales: Vec<&Value> =
+        list["data"].as_array().expect("rows").iter().filter(|row| row["kind"] == "sale").collect();
+    let of = |minor: i64| sales.iter().find(|row| row["amount"]["minor"] == minor).expect("a sale");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let terminal = text(&of(10_101)["terminal"]);
+    let detail = |minor: i64| {
+        api(&data, "GET", &format!("/api/v1/transactions/{}", text(&of(minor)["rrn"])), &Value::Null)
+    };
+    let hit = detail(10_101)["rules"]["fired"][0].clone();
+    assert_eq!((&hit["rule"], &hit["reason"]), (&json!("declines"), &json!("suspected-fraud")), "{hit:#}");
+    assert_eq!(hit["terms"][0]["values"][0], "amount = 10101");
+    // a missing value is an error, and no decline
+    assert_eq!(detail(707)["rules"]["errors"][0], "nowhere");
+    until("the error is shown", || {
+        let rules = api(&data, "GET", "/api/v1/rules", &Value::Null);
+        let row =
+            rules["rules"].as_array().expect("rules").iter().find(|rule| rule["id"] == "nowhere").cloned();
+        row.is_some_and(|row| {
+            row["hits"]["errors"] == 1 && row["hits"]["last_error"] == "country is not known"
+        })
+    });
+    // the third payment of the hour, told after it was decided
+    until("an alarm of the rule that comes after", || !alarms(&data, "rule-alert").is_empty());
+    assert!(alarms(&data, "rule-alert")[0].to_string().contains("Rule often"));
+    form(&data, "/rules/lists", &format!("list=watched&member={terminal}&why=test&hours=1"));
+    form(&data, "/rules/snoozes", &format!("rule=declines&member={terminal}&why=test&hours=1"));
+    settle();
+    till(
+        "T1: sale C1 6.06 pin right -> 62\nT1: sale C1 101.01 pin right -> 00\nT1: sale C1 303.03 pin right -> 59\n\
+         T1: sale C1 1.00 pin right -> 62\n",
+    );
+    until("an alarm about the card", || !alarms(&data, "rule-block-card").is_empty());
+    till("T1: sale C3 505.05 pin right -> 59\n");
+    until("the terminal is suspended", || {
+        let told = api(&data, "GET", &format!("/api/v1/terminals/{terminal}"), &Value::Null);
+        told.to_string().contains("\"suspended\":true")
+    });
+    until("an alarm about the terminal", || !alarms(&data, "rule-block-terminal").is_empty());
+    sandbox.stop();
+}
+
+/// A rule that declines too much is put into shadow by itself; people are told, and the page says so.
+#[test]
+fn the_breaker_demotes_a_rule_that_declines_too_much() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let sandbox = Sandbox::start(&data, &[]);
+    let set = format!(
+        "name = 'too much'\n[breaker]\nshare_percent = 10\nwindow = '10m'\nevents_min = 5\n{}",
+        rule("all", "amount > 1", "decline", FRAUD)
+    );
+    publish(&data, &set);
+    let mut story = "terminal T1\ncard C1 product debit-standard\nT1: sign-in -> 00\n".to_owned();
+    for sale in 0..5 {
+        story += &format!("T1: sale C1 1.0{sale} pin right -> 59\n");
+    }
+    sandbox.play_text(&format!("{story}T1: sale C1 1.09 pin right -> 00\n"));
+    until("an alarm", || !alarms(&data, "rule-demoted").is_empty());
+    until("it is written down", || {
+        api(&data, "GET", "/api/v1/rules", &Value::Null)["demoted"] == json!(["all"])
+    });
+    sandbox.stop();
+    // and stays so
+    let again = Sandbox::start(&data, &[]);
+    again.play_text(
+        "terminal T1\ncard C1 product debit-standard\nT1: sign-in -> 00\nT1: sale C1 2.00 pin right -> 00\n",
+    );
+    again.stop();
+}
+
+/// A set in shadow is asked beside the live one, declines nothing, and says what it would have done.
+#[test]
+fn a_set_in_shadow_tells_how_it_differs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let sandbox = Sandbox::start(&data, &[]);
+    publish(&data, &format!("name = 'live'\n{}", rule("large", "amount > 20000", "decline", FRAUD)));
+    let strict = format!(
+        "name = 'strict'\n{}",
+        rule("small", "count(card, \"1h\") >= 2 && amount < 20000", "decline", FRAUD)
+    );
+    let drafted = api(&data, "POST", "/api/v1/rules", &json!({ "text": strict }));
+    let digest = drafted["version"].as_str().expect("a version").to_owned();
+    let begun = api(&data, "POST", &format!("/api/v1/rules/{digest}/publish"), &json!({ "by": "sun.yue" }));
+    assert_eq!(begun["state"], "in shadow");
+    settle();
+    sandbox.play_text(
+        "terminal T1\ncard C1 product debit-standard\nT1: sign-in -> 00\nT1: sale C1 1.00 pin right -> 00\n\
+         T1: sale C1 2.00 pin right -> 00\nT1: sale C1 201.00 pin right -> 59\n",
+    );
+    until("it is counted", || {
+        let told = api(&data, "GET", &format!("/api/v1/rules/{digest}"), &Value::Null)["beside"].clone();
+        (&told["hits"], &told["only_this"], &told["only_live"]) == (&json!(1), &json!(1), &json!(1))
+    });
+    sandbox.stop();
 }
