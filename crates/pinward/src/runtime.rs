@@ -76,18 +76,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     };
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
     health.also_ask(host.watch_upstream());
-    let rule_zone = jiff::tz::TimeZone::get(&config.host.time_zone)?;
-    let reading = || Reading { listeners: config.listener.clone(), zone: rule_zone.clone() };
-    let telling = Arc::new(Telling::new(host.rules(), alarms.clone(), rule_zone.clone(), since));
-    let ruling = Ruling::start(ruling::Parts {
-        book: storage.book(),
-        engine: storage.engine(),
-        rules: host.rules(),
-        telling: Arc::clone(&telling),
-        reading: reading(),
-    });
-    let ruling = ruling.await?;
-    let workbench = Workbench { telling: Arc::clone(&telling), engine: storage.engine(), reading: reading() };
+    let (ruling, telling, workbench) = rules_at_work(config, &storage, &host, &alarms, since).await?;
     let signals = host.signals().map(|inbox| Keeper::start(inbox, book(&config.data)));
     let live = signals.as_ref().map(|signals| Live { signals: signals.subscribe(), since });
     let Watching { watch, known } = watching::start(config, &storage, live, Some(telling))?;
@@ -116,6 +105,29 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         let _ = stopped.await;
     }));
     Ok(Running { host, console, stop_console, served, storage, health, signals, alarms, watch, ruling })
+}
+
+/// Puts what people published to work, with everything that tells of it.
+async fn rules_at_work(
+    config: &Config,
+    storage: &Storage,
+    host: &host::Host,
+    alarms: &alarm::AlarmService,
+    since: model::Timestamp,
+) -> anyhow::Result<(Ruling, Arc<Telling>, Workbench)> {
+    let zone = jiff::tz::TimeZone::get(&config.host.time_zone)?;
+    let reading = || Reading { listeners: config.listener.clone(), zone: zone.clone() };
+    let telling = Arc::new(Telling::new(host.rules(), alarms.clone(), zone.clone(), since));
+    let parts = ruling::Parts {
+        book: storage.book(),
+        engine: storage.engine(),
+        rules: host.rules(),
+        telling: Arc::clone(&telling),
+        reading: reading(),
+    };
+    let ruling = Ruling::start(parts).await?;
+    let workbench = Workbench { telling: Arc::clone(&telling), engine: storage.engine(), reading: reading() };
+    Ok((ruling, telling, workbench))
 }
 
 impl Running {

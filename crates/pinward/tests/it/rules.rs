@@ -213,6 +213,13 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
     panic!("not in time: {what}");
 }
 
+/// The rule without a truth value is shown as one, and why.
+fn shows_the_error(data: &Path) -> bool {
+    let rules = api(data, "GET", "/api/v1/rules", &Value::Null);
+    let row = rules["rules"].as_array().expect("rules").iter().find(|rule| rule["id"] == "nowhere").cloned();
+    row.is_some_and(|row| row["hits"]["errors"] == 1 && row["hits"]["last_error"] == "country is not known")
+}
+
 /// Each action does at the till what it says; people are told, lists and snoozes count, and what happened stands with the
 /// payment and in `pinward why`.
 #[test]
@@ -261,14 +268,7 @@ fn rules_do_at_the_till_what_they_say() {
     assert_eq!(hit["terms"][0]["values"][0], "amount = 10101");
     // a missing value is an error, and no decline
     assert_eq!(detail(707)["rules"]["errors"][0], "nowhere");
-    until("the error is shown", || {
-        let rules = api(&data, "GET", "/api/v1/rules", &Value::Null);
-        let row =
-            rules["rules"].as_array().expect("rules").iter().find(|rule| rule["id"] == "nowhere").cloned();
-        row.is_some_and(|row| {
-            row["hits"]["errors"] == 1 && row["hits"]["last_error"] == "country is not known"
-        })
-    });
+    until("the error is shown", || shows_the_error(&data));
     // the third payment of the hour, told after it was decided
     until("an alarm of the rule that comes after", || !alarms(&data, "rule-alert").is_empty());
     assert!(alarms(&data, "rule-alert")[0].to_string().contains("Rule often"));

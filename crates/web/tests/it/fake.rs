@@ -8,7 +8,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use authorization::{
-    Block, CardRecord, CardState, Effect, Products, ReleasedBy, RuleHit, RuleHits, RuleTerm, Status,
+    Block, CardRecord, CardState, Effect, Products, ReleasedBy, Status,
     effect::RestoredTries,
     effect::Restriction,
     forward::Undo,
@@ -397,7 +397,7 @@ impl Archive for FakeArchive {
                 _ if is_hero => json_of(&hero_effects(row.at)),
                 _ => vec![],
             },
-            rules: is_hero.then(hero_rules),
+            rules: is_hero.then(crate::fake_rules::hero_rules),
             request: if row.minor_known() { wire() } else { None },
             reply: if row.minor_known() { wire() } else { None },
             row,
@@ -658,28 +658,4 @@ pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
         version: "0.1.0-test".to_owned(),
         zone: Zone::default(),
     }
-}
-
-/// What rules said about the hero's payment.
-fn hero_rules() -> Box<RuleHits> {
-    let terms = vec![RuleTerm {
-        text: "amount > 100000".to_owned(),
-        values: vec!["amount = 128000".to_owned()],
-        held: Some(true),
-    }];
-    Box::new(RuleHits {
-        version: "ab".repeat(32),
-        fired: vec![RuleHit {
-            rule: "large".to_owned(),
-            action: "decline".to_owned(),
-            score: 80,
-            reason: Some("suspected-fraud".to_owned()),
-            terms: Some(terms),
-        }],
-        shadow: vec![],
-        errors: vec!["nowhere".to_owned()],
-        faults: Some(vec!["country is not known".to_owned()]),
-        snoozed: None,
-        beside: None,
-    })
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use authorization::{RuleHit, RuleHits, RuleTerm};
 use model::Timestamp;
 use risk::{
     Action, Change, RuleSet,
@@ -105,4 +106,28 @@ pub(crate) fn desk() -> Arc<RuleDesk> {
         assert!(matches!(done, Poll::Ready(Ok(_))));
     }
     Arc::new(RuleDesk::new(Arc::new(book), Arc::new(Work)))
+}
+
+/// What rules said about the hero's payment.
+pub(crate) fn hero_rules() -> Box<RuleHits> {
+    let terms = vec![RuleTerm {
+        text: "amount > 100000".to_owned(),
+        values: vec!["amount = 128000".to_owned()],
+        held: Some(true),
+    }];
+    Box::new(RuleHits {
+        version: "ab".repeat(32),
+        fired: vec![RuleHit {
+            rule: "large".to_owned(),
+            action: "decline".to_owned(),
+            score: 80,
+            reason: Some("suspected-fraud".to_owned()),
+            terms: Some(terms),
+        }],
+        shadow: vec![],
+        errors: vec!["nowhere".to_owned()],
+        faults: Some(vec!["country is not known".to_owned()]),
+        snoozed: None,
+        beside: None,
+    })
 }
