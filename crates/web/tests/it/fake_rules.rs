@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use authorization::{RuleHit, RuleHits, RuleTerm};
+use authorization::{RuleHit, RuleTerm};
 use model::Timestamp;
 use risk::{
     Action, Change, RuleSet,
@@ -109,13 +109,13 @@ pub(crate) fn desk() -> Arc<RuleDesk> {
 }
 
 /// What rules said about the hero's payment.
-pub(crate) fn hero_rules() -> Box<RuleHits> {
+pub(crate) fn hero_rules() -> Box<authorization::RuleHits> {
     let terms = vec![RuleTerm {
         text: "amount > 100000".to_owned(),
         values: vec!["amount = 128000".to_owned()],
         held: Some(true),
     }];
-    Box::new(RuleHits {
+    Box::new(authorization::RuleHits {
         version: "ab".repeat(32),
         fired: vec![RuleHit {
             rule: "large".to_owned(),
