@@ -159,3 +159,28 @@ fn a_bench_in_small_has_all_its_figures() {
     // The run's own folder is gone with it.
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn what_diagnosis_and_rules_cost_is_measured_in_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.args([
+        "bench",
+        "--json",
+        "--only",
+        "watched",
+        "--seconds",
+        "1",
+        "--connections",
+        "2",
+        "--depth",
+        "2",
+    ]);
+    let out = command.args(["--cards", "100", "--dir"]).arg(folder.path()).output().unwrap();
+    assert!(out.status.success(), "{}", said(&out));
+    let found: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let names: Vec<_> =
+        found["runs"].as_array().unwrap().iter().map(|run| run["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["bare", "watched", "bare", "watched"]);
+    assert!(found["ratios"]["watched_to_bare"].as_f64().unwrap() > 0.0);
+}

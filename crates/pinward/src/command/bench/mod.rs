@@ -107,11 +107,11 @@ fn whole(options: RunOptions) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut bench = Bench { options, folder, runtime, runs: Vec::new() };
     let only = bench.options.only;
-    if only != Some(Only::Postgres) {
-        if only != Some(Only::Watched) {
-            bench.floor()?;
-            bench.embedded()?;
-        }
+    if only.is_none() || only == Some(Only::Embedded) {
+        bench.floor()?;
+        bench.embedded()?;
+    }
+    if only.is_none() || only == Some(Only::Watched) {
         bench.watched()?;
     }
     if only.is_none() || only == Some(Only::Postgres) {
