@@ -55,6 +55,7 @@ fn run(mut diagnose: Box<dyn Diagnose>, mut inbox: mpsc::Receiver<Message>, outl
     let mut laid_out = LaidOut::default();
     while let Some(message) = inbox.blocking_recv() {
         let waits = matches!(message, Message::Wait(_));
+        let passes = matches!(message, Message::Advance(_));
         match message {
             Message::Batch(observations) => {
                 observations.iter().for_each(|observation| diagnose.observe(observation));
@@ -78,7 +79,13 @@ fn run(mut diagnose: Box<dyn Diagnose>, mut inbox: mpsc::Receiver<Message>, outl
         // One look at all is enough for many changes; time passes as a message, too, so none is kept back for long.
         if changed && (waits || inbox.is_empty() && laid_out.is_due()) {
             changed = false;
-            outlets.incidents.send_replace(laid_out.anew(&*diagnose));
+            outlets.incidents.send_replace(laid_out.anew(&*diagnose).0);
+        } else if passes && laid_out.is_due() {
+            // Cards and refusals are counted without telling a change each time.
+            let (incidents, differ) = laid_out.anew(&*diagnose);
+            if differ {
+                outlets.incidents.send_replace(incidents);
+            }
         }
     }
 }
@@ -95,16 +102,18 @@ impl LaidOut {
         self.at.is_none_or(|at| at.elapsed() >= PACE)
     }
 
-    fn anew(&mut self, diagnose: &dyn Diagnose) -> Incidents {
+    /// The incidents now, and whether any is not as it was.
+    fn anew(&mut self, diagnose: &dyn Diagnose) -> (Incidents, bool) {
         self.at = Some(Instant::now());
         let mut before = std::mem::take(&mut self.incidents);
-        let mut all = Vec::new();
+        let (mut all, mut differ) = (Vec::new(), false);
         for incident in diagnose.incidents() {
             let same = before.remove(&incident.id).filter(|before| **before == *incident);
+            differ |= same.is_none();
             let same = same.unwrap_or_else(|| Arc::new(incident.clone()));
             self.incidents.insert(incident.id, Arc::clone(&same));
             all.push(same);
         }
-        Arc::new(all)
+        (Arc::new(all), differ)
     }
 }
