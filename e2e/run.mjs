@@ -153,6 +153,14 @@ const keyboard = async (context) => {
     return (await page.inputValue("#q")) === "gogc" && new URL(page.url()).pathname === "/transactions";
   });
   await step("the search is in the address", async () => { await page.waitForURL((url) => url.searchParams.get("q") === "gogc", { timeout: 5000 }); return true; });
+  await step("what was typed last counts, also when an answer is slow", async () => {
+    await page.route("**/transactions?**", async (route) => { await page.waitForTimeout(1500); await route.continue().catch(() => {}); });
+    await page.fill("#q", "");
+    for (const letter of "slow") { await page.focus("#q"); await page.keyboard.type(letter); await page.waitForTimeout(450); }
+    await page.waitForURL((url) => url.searchParams.get("q") === "slow", { timeout: 20_000 });
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    return true;
+  });
   await page.goto(`${base}/transactions`, { waitUntil: "load" });
   await step("j moves to the first row", async () => { await page.keyboard.press("j"); return page.evaluate(() => document.activeElement === document.querySelector("a.row")); });
   await step("j and k move by one row", async () => {

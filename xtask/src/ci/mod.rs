@@ -135,6 +135,7 @@ impl<'a> Bench<'a> {
         let logs = target.join("ci");
         fs::create_dir_all(&logs)?;
         let mut names = Names::new();
+        names.insert("bin".to_owned(), target.join("debug").display().to_string());
         names.insert("pinward".to_owned(), target.join("debug/pinward").display().to_string());
         names.insert("out".to_owned(), root.join("e2e/out").display().to_string());
         Ok(Self { root, plan, logs, names })

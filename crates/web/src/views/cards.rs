@@ -34,7 +34,7 @@ pub(crate) async fn page(
 fn filters(visit: &Visit, filter: &CardFilter) -> Markup {
     let say = visit.say;
     html! {
-        form class="filters" action="/cards" method="get" hx-get="/cards" hx-trigger="input changed delay:300ms, change, submit" hx-target="#list" hx-select="#list" hx-swap="outerMorph" hx-replace-url="true" {
+        form class="filters" action="/cards" method="get" hx-get="/cards" hx-trigger="input changed delay:300ms, change, submit" hx-target="#list" hx-select="#list" hx-swap="outerMorph" hx-replace-url="true" hx-sync="replace" {
             label class="field" { span { (say.t("filter-pan")) }
                 input name="q" type="search" value=(filter.q) size="18" maxlength="64" autocomplete="off" placeholder="0018";
             }

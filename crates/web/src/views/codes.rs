@@ -37,7 +37,7 @@ pub(crate) async fn list(visit: Visit, Query(filter): Query<CodeFilter>) -> Resu
     let rows: Vec<Vec<Markup>> = found.iter().map(|entry| row(visit.lang(), entry)).collect();
     Ok(Frame::new(&visit, Nav::Codes, &title).page(html! {
         p class="lead" { (say.t("codes-lead")) }
-        form class="filters" action="/codes" method="get" hx-get="/codes" hx-trigger="input changed delay:200ms, submit" hx-target="#list" hx-select="#list" hx-swap="outerMorph" hx-replace-url="true" {
+        form class="filters" action="/codes" method="get" hx-get="/codes" hx-trigger="input changed delay:200ms, submit" hx-target="#list" hx-select="#list" hx-swap="outerMorph" hx-replace-url="true" hx-sync="replace" {
             label class="field" { span { (say.t("filter-find-code")) }
                 input name="find" type="search" value=(filter.find) size="24" maxlength="64" autocomplete="off" placeholder="75";
             }

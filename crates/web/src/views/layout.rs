@@ -148,7 +148,9 @@ fn search_form(say: Say, search: &str, live: bool) -> Markup {
             hx-target=[live.then_some("#list")]
             hx-select=[live.then_some("#list")]
             hx-swap=[live.then_some("outerMorph")]
-            hx-replace-url=[live.then_some("true")] {
+            hx-replace-url=[live.then_some("true")]
+            // what was typed last counts: without this a request that is under way makes the later ones be dropped
+            hx-sync=[live.then_some("replace")] {
             label class="sr" for="q" { (say.t("search")) }
             input id="q" name="q" type="search" value=(search) placeholder=(say.t("search-hint")) maxlength="64" autocomplete="off" spellcheck="false";
             kbd aria-hidden="true" { "/" }
