@@ -33,6 +33,7 @@ use crate::{
     request::{OriginalRef, Request, Sandbox},
     reversal::negative,
     rules::RiskVerdict,
+    second::{self, Proof, Second},
     settlement::Movement,
     state::{CardState, Role, Status, Trace},
 };
@@ -157,6 +158,8 @@ pub struct Case<'a> {
     pub references: References,
     /// What the risk rules say; [`RiskVerdict::Pass`] before they are asked.
     pub risk: RiskVerdict,
+    /// For a second proof of identity.
+    pub second: Second,
     /// The time of the decision.
     pub now: Timestamp,
 }
@@ -183,7 +186,7 @@ pub fn decide<'e>(case: &Case<'_>, evidence: PinEvidence<'e>) -> Outcome<'e> {
         }
         Seen::New => {}
     }
-    let effects = release_in_time(case.state, case.now);
+    let mut effects = release_in_time(case.state, case.now);
     if let Err(reason) = eligibility::card(case.record, case.state, case.request, case.now) {
         return Outcome::Decided(case.conclude(effects, evidence, Err(reason)));
     }
@@ -191,15 +194,23 @@ pub fn decide<'e>(case: &Case<'_>, evidence: PinEvidence<'e>) -> Outcome<'e> {
         return Outcome::Decided(case.without_pin(effects, evidence));
     }
     let released = !effects.is_empty();
-    if let Err(reason) = eligibility::ladder(case.policy, case.state, case.request, released, case.now) {
+    let proof = Proof::of(case);
+    let proven = proof.is_given();
+    if let Err(reason) =
+        eligibility::ladder(case.policy, case.state, case.request, released, proven, case.now)
+    {
+        // Only where it is asked for is a code a guess; a locked card learns and tells nothing.
+        effects.extend(proof.learnt().filter(|_| reason == ReasonCode::StepUpRequired));
         return Outcome::Decided(case.conclude(effects, evidence, Err(reason)));
     }
+    effects.extend(proof.learnt());
     if !case.request.has_pin {
+        effects.extend(proof.used());
         return Outcome::Decided(case.without_pin(effects, evidence));
     }
     match evidence {
         PinEvidence::NotAsked => Outcome::NeedsPin,
-        PinEvidence::Asked(outcome) => Outcome::Decided(case.with_pin(effects, outcome)),
+        PinEvidence::Asked(outcome) => Outcome::Decided(case.with_pin(effects, outcome, &proof)),
     }
 }
 
@@ -233,15 +244,18 @@ struct Posting {
 
 impl Case<'_> {
     /// The PIN was asked for: count, reset, or neither.
-    fn with_pin<'e>(&self, mut effects: Vec<Effect>, outcome: &'e PinOutcome) -> Decision<'e> {
+    fn with_pin<'e>(&self, mut effects: Vec<Effect>, outcome: &'e PinOutcome, proof: &Proof) -> Decision<'e> {
         let forced_wrong = self.request.sandbox == Some(Sandbox::WrongPin);
         match outcome {
             PinOutcome::Unverifiable(cause) => {
                 let evidence = PinEvidence::Asked(outcome);
                 self.conclude(effects, evidence, Err(reason_for(*cause)))
             }
-            PinOutcome::Mismatch => self.count_mismatch(effects),
-            PinOutcome::Verified(proof) if proof.card() != self.card => {
+            PinOutcome::Mismatch => {
+                effects.extend(proof.used());
+                self.count_mismatch(effects)
+            }
+            PinOutcome::Verified(verified) if verified.card() != self.card => {
                 // Our bug, never the holder's: nothing is counted and nothing approved.
                 let cause = Unverifiable::Key;
                 let verdict = Verdict::Declined(reason_for(cause));
@@ -253,8 +267,12 @@ impl Case<'_> {
                     Posting::none(),
                 )
             }
-            PinOutcome::Verified(_) if forced_wrong => self.count_mismatch(effects),
+            PinOutcome::Verified(_) if forced_wrong => {
+                effects.extend(proof.used());
+                self.count_mismatch(effects)
+            }
             PinOutcome::Verified(_) => {
+                effects.extend(proof.used());
                 if self.counter_after(&effects).used() > 0 || self.state.locks_in_a_row > 0 {
                     effects.push(Effect::ResetTries);
                 }
@@ -315,7 +333,11 @@ impl Case<'_> {
     /// Money, holds and originals, unless a rule refuses it.
     fn posting(&self) -> Result<Posting, ReasonCode> {
         let posting = self.posting_without_rules()?;
-        self.risk.refusal(self.request.kind, self.state).map_or(Ok(posting), Err)
+        self.refused_by_rule().map_or(Ok(posting), Err)
+    }
+
+    fn refused_by_rule(&self) -> Option<ReasonCode> {
+        self.risk.refusal(self.request.kind, self.state, Proof::of(self).is_given())
     }
 
     fn posting_without_rules(&self) -> Result<Posting, ReasonCode> {
@@ -445,7 +467,7 @@ impl Case<'_> {
 
     /// A rule's refusal comes after the PIN was looked at.
     fn is_refused_by_rule(&self, posting: &Result<Posting, ReasonCode>) -> bool {
-        let refusal = self.risk.refusal(self.request.kind, self.state);
+        let refusal = self.refused_by_rule();
         posting.as_ref().err().is_some_and(|reason| Some(*reason) == refusal)
     }
 
@@ -462,6 +484,9 @@ impl Case<'_> {
         let original = posting.original;
         effects.extend(posting.effects);
         effects.extend(self.risk.effects(reason, Some(self.policy), self.state));
+        if reason == ReasonCode::StepUpRequired {
+            effects.extend(second::issued(self));
+        }
         effects.push(Effect::Remember {
             trace: Trace {
                 key: self.request.key,

@@ -137,6 +137,13 @@ pub enum Effect {
         #[n(0)]
         restored: Box<RestoredTries>,
     },
+    /// A challenge for a second proof was issued, answered, or used up.
+    #[n(20)]
+    StepUp {
+        /// What changed.
+        #[n(0)]
+        change: Box<stepup::Change>,
+    },
     /// The issuer's staff blocked the card, or lifted the block.
     #[n(12)]
     SetBlock {

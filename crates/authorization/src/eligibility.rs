@@ -39,11 +39,13 @@ pub(crate) fn card(
 
 /// The product and the ladder, for kinds that ask for a PIN. The lock comes first: a locked card answers the same
 /// to every request, so nothing is learnt from it. `released`: the lock's time has come, and with it the step-up ends.
+/// `proven`: a second proof was given for this very payment.
 pub(crate) fn ladder(
     policy: &ProductPolicy,
     state: &CardState,
     request: &Request,
     released: bool,
+    proven: bool,
     now: Timestamp,
 ) -> Result<(), ReasonCode> {
     if state.lock.is_some_and(|lock| !lock.has_expired(now)) {
@@ -62,7 +64,7 @@ pub(crate) fn ladder(
         }
     }
     match state.step_up {
-        _ if released => Ok(()),
+        _ if released || proven => Ok(()),
         Some(StepUp::Required { .. }) => Err(ReasonCode::StepUpRequired),
         Some(StepUp::Passed { until, .. }) if until <= now => Err(ReasonCode::StepUpRequired),
         _ => Ok(()),

@@ -12,12 +12,10 @@ use serde::Serialize;
 use crate::{
     card::Block,
     effect::Effect,
-    policy::{Consequence, ProductPolicy},
+    policy::ProductPolicy,
+    second::{VALID_S, valid_s_of},
     state::{CardState, StepUp},
 };
-
-/// How long a step-up that a rule asked for counts, in seconds, where the product has no rung that says so.
-const STEP_UP_VALID_S: u32 = 300;
 
 /// What the rules say about one payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -154,12 +152,12 @@ impl RuleHits {
 
 impl RiskVerdict {
     /// Why what would be approved is refused.
-    pub(crate) fn refusal(self, kind: Kind, state: &CardState) -> Option<ReasonCode> {
+    pub(crate) fn refusal(self, kind: Kind, state: &CardState, proven: bool) -> Option<ReasonCode> {
         match self {
             Self::Pass => None,
             // Only where there is a PIN is there a second proof; one that was given counts.
             Self::StepUp => {
-                let given = matches!(state.step_up, Some(StepUp::Passed { .. }));
+                let given = proven || matches!(state.step_up, Some(StepUp::Passed { .. }));
                 (kind.asks_for_pin() && !given).then_some(ReasonCode::StepUpRequired)
             }
             Self::Decline(reason) | Self::BlockCard(reason) => Some(reason),
@@ -175,13 +173,7 @@ impl RiskVerdict {
     ) -> Option<Effect> {
         match self {
             Self::StepUp if refused == ReasonCode::StepUpRequired => {
-                let rungs = policy.and_then(|policy| {
-                    policy.rungs.iter().find_map(|rung| match rung.consequence {
-                        Consequence::StepUp { valid_s } => Some(valid_s),
-                        Consequence::Restrict { .. } => None,
-                    })
-                });
-                Some(Effect::RequireStepUp { valid_s: rungs.unwrap_or(STEP_UP_VALID_S) })
+                Some(Effect::RequireStepUp { valid_s: policy.map_or(VALID_S, valid_s_of) })
             }
             Self::BlockCard(_) if state.block.is_none() => {
                 Some(Effect::SetBlock { block: Some(Block::Rule) })

@@ -66,6 +66,9 @@ pub struct CardState {
     /// them. Behind a pointer, because most cards have none.
     #[n(11)]
     pub charged: Option<Box<Vec<Charged>>>,
+    /// The challenge for a second proof, and the wrong answers of a day. Behind a pointer, because most cards have none.
+    #[n(15)]
+    pub proofs: Option<Box<stepup::Proofs>>,
 }
 
 /// A transaction that consumed a try.
@@ -191,6 +194,7 @@ impl CardState {
             traces: VecDeque::new(),
             forwards: None,
             charged: None,
+            proofs: None,
         }
     }
 
@@ -229,6 +233,7 @@ impl CardState {
             traces: VecDeque::new(),
             forwards: None,
             charged: None,
+            proofs: None,
         }
     }
 
@@ -331,6 +336,10 @@ impl CardState {
                 }
             }
             Effect::RestoreTries { restored } => self.restore(restored),
+            Effect::StepUp { change } => {
+                self.proofs.get_or_insert_default().apply(change);
+                self.proofs.take_if(|proofs| proofs.is_empty());
+            }
             Effect::SetBlock { block } => self.block = *block,
             Effect::Forward { forward } => self.forwards.get_or_insert_default().push((**forward).clone()),
             Effect::Undo { key, undo } => {

@@ -7,14 +7,14 @@ use authorization::{
 use hsm::EncryptedPinBlock;
 use iso8583::{Message, Tag};
 use model::{
-    Amount, ApprovalCode, BatchNumber, Currency, Expiry, Kind, Ksn, MerchantId, Pan, Rrn, Stan, TerminalId,
-    TransactionKey,
+    Amount, ApprovalCode, BatchNumber, Currency, Expiry, Kind, Ksn, MerchantId, Pan, Rrn, Secret, Stan,
+    TerminalId, TransactionKey,
 };
 use store::Engine;
 
 use crate::{
     profile::{Classifiers, Profile, Task},
-    telemetry,
+    second, telemetry,
 };
 
 /// Who sent it. Without this nobody can be answered.
@@ -38,6 +38,8 @@ pub(crate) struct Payment {
     pub(crate) request: Request,
     pub(crate) pan: Pan,
     pub(crate) pin_block: Option<EncryptedPinBlock>,
+    /// The code of a second proof, as it was typed.
+    pub(crate) code: Option<Secret<String>>,
 }
 
 /// Reads who sent it, from a whole message or from what could be read of one.
@@ -124,7 +126,7 @@ pub(crate) fn payment(
         overtaken: false,
         sandbox: None,
     };
-    Ok(Payment { request, pan, pin_block })
+    Ok(Payment { request, pan, pin_block, code: second::typed(profile, message) })
 }
 
 /// Reads a reversal. UnionPay terminals repeat the original's trace and batch; ISO messages point with DE 90 (1987) or

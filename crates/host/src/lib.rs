@@ -27,6 +27,7 @@ mod references;
 mod reply;
 pub mod rules;
 mod sandbox;
+pub mod second;
 pub mod signal;
 pub mod staff;
 mod stages;
@@ -34,7 +35,11 @@ pub mod telemetry;
 mod throttle;
 mod tls;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use authorization::Products;
 use hsm::{ModuleError, SecurityModule};
@@ -88,6 +93,8 @@ pub(crate) struct Shared {
     pub(crate) throttles: throttle::Throttles,
     pub(crate) tally: throttle::causes::Tally,
     pub(crate) metrics: metrics::PerMessage,
+    /// Whoever asks for second proofs; nobody until somebody says so.
+    pub(crate) asking: OnceLock<Arc<dyn second::Asking>>,
 }
 
 impl Shared {
@@ -151,6 +158,7 @@ impl Host {
             signals: signal::Outbox::new(start),
             rules: Arc::default(),
             refusals: stages::refuse::Throttle::default(),
+            asking: OnceLock::new(),
         });
         let (stop, stopped) = watch::channel(false);
         // Certificates are valid by the machine's clock, which terminals share, and not by that of a scenario.
@@ -210,6 +218,12 @@ impl Host {
     #[must_use]
     pub fn rules(&self) -> Arc<rules::Rules> {
         Arc::clone(&self.shared.rules)
+    }
+
+    /// From now on second proofs of identity are asked for in this way. Until it is called, and for ever after the first call,
+    /// what was said before holds: a payment that needs one is refused, and only staff can let it through.
+    pub fn ask_for_second_proofs(&self, asking: Arc<dyn second::Asking>) {
+        let _ = self.shared.asking.set(asking);
     }
 
     /// What happens beside the journal, for one [`signal::Keeper`]; `None` after the first call. While nobody takes it,

@@ -39,6 +39,8 @@ pub struct Profile {
     pub ksn_field: Option<u8>,
     /// The data element in which terminals report about themselves (docs/reference/telemetry.md).
     pub telemetry_field: Option<u8>,
+    /// The data element in which terminals send the code of a second proof (rules P12).
+    pub code_field: Option<u8>,
     rows: Vec<Row>,
 }
 
@@ -59,6 +61,7 @@ struct File {
     sign_in_again: bool,
     ksn_field: Option<u8>,
     telemetry_field: Option<u8>,
+    code_field: Option<u8>,
     message: Vec<FileRow>,
 }
 
@@ -122,6 +125,7 @@ impl Profile {
             sign_in_again: file.sign_in_again,
             ksn_field: file.ksn_field,
             telemetry_field: file.telemetry_field,
+            code_field: file.code_field,
             rows,
         })
     }

@@ -35,6 +35,9 @@ pub(crate) struct Config {
     /// Who is told when something happens.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) alarms: alarm::Settings,
+    /// Short messages to cardholders.
+    #[serde(default, skip_serializing_if = "is_default_sms")]
+    pub(crate) sms: sms::Settings,
     /// The host as a whole.
     #[serde(default)]
     pub(crate) host: host::Settings,
@@ -54,6 +57,10 @@ pub(crate) struct Config {
 
 fn is_default(settings: &alarm::Settings) -> bool {
     *settings == alarm::Settings::default()
+}
+
+fn is_default_sms(settings: &sms::Settings) -> bool {
+    *settings == sms::Settings::default()
 }
 
 /// The console's settings.
@@ -98,6 +105,7 @@ impl Config {
                 .push("[database] and store_password_file belong to a `store`, and there is none".to_owned());
         }
         problems.extend(self.alarms.problems());
+        problems.extend(self.sms.problems());
         problems.extend(self.diagnosis.problems());
         problems.extend(self.module.problems(self.host.module_timeout_ms));
         if let Err(error) = self.products() {

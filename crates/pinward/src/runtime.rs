@@ -16,9 +16,10 @@ use crate::{
     alarms,
     command::Usage,
     config::Config,
+    confirming,
     describe::Describer,
     health::Health,
-    people,
+    messages, people,
     ruling::{self, Reading, Ruling, Telling, Workbench},
     seed, shared_keys,
     storage::Storage,
@@ -38,6 +39,7 @@ pub(crate) struct Running {
     health: Arc<Health>,
     signals: Option<Keeper>,
     alarms: alarm::AlarmService,
+    messages: web::Messages,
     watch: Arc<Watch>,
     ruling: Ruling,
 }
@@ -62,6 +64,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let console = listener.local_addr()?;
     let office = Arc::new(people::open_office(storage.book()).await?);
     let seeded = if config.host.sandbox { seed::read(&config.data)? } else { None };
+    let messages = messages::start(&config.sms, &storage, seeded.as_ref()).await?;
     let employees = seeded.map(|seeded| seeded.public.staff).unwrap_or_default();
     people::employ(&office, &employees).await?;
     let since = host::SystemClock.now();
@@ -76,6 +79,9 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     };
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
     health.also_ask(host.watch_upstream());
+    let page = config.alarms.console_url.clone().unwrap_or_else(|| format!("http://{console}"));
+    let confirmations = confirming::open(&storage, store.clone(), &messages, page).await?;
+    host.ask_for_second_proofs(Arc::new(confirming::Holders(confirmations.clone())));
     let (ruling, telling, workbench) = rules_at_work(config, &storage, &host, &alarms, since).await?;
     let signals = host.signals().map(|inbox| Keeper::start(inbox, book(&config.data)));
     let live = signals.as_ref().map(|signals| Live { signals: signals.subscribe(), since });
@@ -93,6 +99,8 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         sandbox: config.host.sandbox,
         insight: Arc::new(door),
         alarms: alarms.clone(),
+        messages: Some(messages.clone()),
+        confirmations: Some(confirmations),
         rules: Arc::new(web::rules::RuleDesk::new(storage.book(), Arc::new(workbench))),
         health: Arc::clone(&health) as Arc<dyn web::HealthCheck>,
         metrics: Arc::new(move || metrics.render()),
@@ -104,7 +112,19 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let served = tokio::spawn(web::serve(listener, router, async move {
         let _ = stopped.await;
     }));
-    Ok(Running { host, console, stop_console, served, storage, health, signals, alarms, watch, ruling })
+    Ok(Running {
+        host,
+        console,
+        stop_console,
+        served,
+        storage,
+        health,
+        signals,
+        alarms,
+        messages,
+        watch,
+        ruling,
+    })
 }
 
 /// Puts what people published to work, with everything that tells of it.
@@ -170,6 +190,7 @@ impl Running {
             signals.stop().await;
         }
         self.alarms.stop().await;
+        self.messages.service.stop().await;
         self.storage.close().await
     }
 }

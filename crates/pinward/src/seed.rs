@@ -86,6 +86,9 @@ pub(crate) struct CardJson {
     pub(crate) expiry: String,
     pub(crate) pin: String,
     pub(crate) product: String,
+    /// Where its holder gets messages: made up, in a country code that nobody has (E.164, +999).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) phone: Option<String>,
 }
 
 /// What was seeded: the public part, and the card and terminal of the opening story.
@@ -460,6 +463,7 @@ impl Seeder<'_> {
             expiry: EXPIRY.to_owned(),
             pin: pin.to_owned(),
             product: product.to_owned(),
+            phone: Some(format!("+999{:08}", self.registrations.len())),
         })
     }
 
@@ -533,6 +537,7 @@ fn foreign_cards() -> anyhow::Result<Vec<CardJson>> {
             expiry: EXPIRY.to_owned(),
             pin: random_pin(6)?,
             product: FOREIGN.to_owned(),
+            phone: None,
         })
     };
     OtherBank::numbers().map(card).collect()

@@ -73,6 +73,8 @@ pub struct Terminal {
     diary: Option<Diary>,
     /// What shall go wrong with the next message; then it is forgotten.
     pub faults: Faults,
+    /// The code of a second proof that is typed with the next payment (rules P12); then it is forgotten.
+    pub code: Option<String>,
     approved: Vec<Approved>,
     last: Option<Answered>,
     log: Vec<Step>,
@@ -120,6 +122,7 @@ impl Terminal {
             sign_in_ordered: false,
             diary: entry.device.clone().map(Diary::of),
             faults: Faults::default(),
+            code: None,
             approved: Vec::new(),
             last: None,
             log: Vec::new(),
@@ -416,9 +419,13 @@ impl Terminal {
             self.memory.owe(Some(setting.owed(&what)))?;
         }
         let faults = std::mem::take(&mut self.faults);
+        let mut message = setting.financial(&what);
+        if let Some(code) = self.code.take() {
+            message.set(47, &format!("PW02{code}"));
+        }
         let (outcome, exchange) = self
             .exchange(Sending {
-                message: setting.financial(&what),
+                message,
                 what: kind.name(),
                 stan: Some(stan),
                 card: Some(pan.masked()),

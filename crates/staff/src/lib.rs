@@ -14,7 +14,8 @@ pub mod password;
 pub mod permission;
 pub mod proposal;
 pub mod session;
-pub mod totp;
+
+pub use stepup::totp;
 
 pub use account::{Account, AccountFact};
 pub use actor::Actor;

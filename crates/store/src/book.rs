@@ -172,6 +172,30 @@ pub async fn fold<S>(
     }
 }
 
+/// A secret of this store alone, such as the key of a digest: made from `fresh` when the stream is first asked for, sealed, and
+/// the same ever after on every host. Whoever gets it wipes it.
+///
+/// # Errors
+/// [`BookError`].
+pub async fn secret(
+    book: &dyn Book,
+    stream: &str,
+    at: Timestamp,
+    fresh: &[u8],
+) -> Result<Vec<u8>, BookError> {
+    for _ in 0..RACES_LIMIT {
+        if let Some(fact) = book.read(stream, 0, 1).await?.first() {
+            return Ok(book.open(stream, &fact.read::<Vec<u8>>()?)?);
+        }
+        let sealed = json(&book.seal(stream, fresh)?)?;
+        match book.append(stream, 0, at, "secret", sealed).await {
+            Ok(_) | Err(BookError::Collision) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Err(StoreError::Overloaded.into())
+}
+
 /// What [`amend`] is to append: kind and body.
 pub type Amendment = (String, Vec<u8>);
 

@@ -231,6 +231,9 @@ impl DeskAction {
     /// The fixed name of giving back tries that a fault had consumed.
     pub const RESTORE_TRIES: &'static str = "restore-tries";
 
+    /// The fixed name of a cardholder's answer to a challenge.
+    pub const ANSWER_STEP_UP: &'static str = "answer-step-up";
+
     /// The fixed name of an action.
     #[must_use]
     pub fn name(action: Action) -> &'static str {

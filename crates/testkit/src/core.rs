@@ -427,6 +427,7 @@ impl Paying<'_> {
             request: &self.request,
             references: self.references,
             risk: authorization::RiskVerdict::Pass,
+            second: authorization::Second::default(),
             now: self.now,
         }
     }

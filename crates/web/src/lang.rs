@@ -19,6 +19,7 @@ static EN: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/en/errors.ftl"),
             include_str!("../locales/en/alarms.ftl"),
             include_str!("../locales/en/office.ftl"),
+            include_str!("../locales/en/messages.ftl"),
         ],
     )
 });
@@ -33,6 +34,7 @@ static ZH: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/zh-CN/errors.ftl"),
             include_str!("../locales/zh-CN/alarms.ftl"),
             include_str!("../locales/zh-CN/office.ftl"),
+            include_str!("../locales/zh-CN/messages.ftl"),
         ],
     )
 });

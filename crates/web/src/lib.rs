@@ -30,4 +30,6 @@ pub use api::told;
 pub use format::{UnknownZone, Zone};
 pub use router::{ACTIONS, Console, ROUTES};
 pub use serve::{BindError, bind, serve};
-pub use state::{Check, DescribedField, HealthCheck, MessageDescriber, Metrics, SandboxStaff, WebState};
+pub use state::{
+    Check, DescribedField, HealthCheck, MessageDescriber, Messages, Metrics, SandboxStaff, WebState,
+};

@@ -64,6 +64,11 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("post", "/terminals/{terminal}/suspend", May(SuspendTerminal)),
     ("post", "/terminals/{terminal}/sign-in", May(ForceSignIn)),
     ("get", "/alarms", May(ViewIncidents)),
+    ("get", "/messages", May(ViewCards)),
+    ("get", "/confirm/{token}", Nobody),
+    ("post", "/confirm/{token}", Nobody),
+    ("post", "/api/v1/sandbox/cards/{id}/totp", Anybody),
+    ("get", "/api/v1/sandbox/outbox", Anybody),
     ("get", "/alarms/{alarm}", May(ViewIncidents)),
     ("post", "/alarms/{alarm}/acknowledge", May(ManageAlarms)),
     ("post", "/alarms/silences", May(ManageAlarms)),
@@ -191,6 +196,9 @@ mod tests {
     fn what_changes_something_is_not_for_nobody() {
         let open: Vec<_> =
             TABLE.iter().filter(|(m, _, need)| *m != "get" && *need == Nobody).map(|(_, p, _)| *p).collect();
-        assert_eq!(open, ["/sign-in", "/sign-out", "/set-up", "/api/v1/session", "/api/v1/session"]);
+        assert_eq!(
+            open,
+            ["/confirm/{token}", "/sign-in", "/sign-out", "/set-up", "/api/v1/session", "/api/v1/session"]
+        );
     }
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use authorization::Products;
+use confirmation::Confirmations;
 use office::Office;
 use serde::Serialize;
+use sms::{Contacts, Outbox, SmsService};
 use store::{Archive, Store};
 
 use crate::{format::Zone, insight::Insight, rules::RuleDesk};
@@ -30,6 +32,10 @@ pub struct WebState {
     pub insight: Arc<dyn Insight>,
     /// What somebody should look at, and who is told.
     pub alarms: alarm::AlarmService,
+    /// Short messages to cardholders; without it none are sent.
+    pub messages: Option<Messages>,
+    /// Asks cardholders for second proofs; without it nobody is asked.
+    pub confirmations: Option<Confirmations>,
     /// The rules' desk.
     pub rules: Arc<RuleDesk>,
     /// How the host is.
@@ -40,6 +46,17 @@ pub struct WebState {
     pub version: String,
     /// The zone in which times are shown.
     pub zone: Zone,
+}
+
+/// Short messages to cardholders.
+#[derive(Clone)]
+pub struct Messages {
+    /// Sends them, and knows what became of them.
+    pub service: SmsService,
+    /// Where they stay when no gateway is set.
+    pub outbox: Option<Arc<Outbox>>,
+    /// How cardholders are reached.
+    pub contacts: Contacts,
 }
 
 /// Somebody of a sandbox, whose words everybody may read.

@@ -71,6 +71,14 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
+    /// The language that the page is not in.
+    pub(crate) fn other_lang(&self) -> Lang {
+        match self.lang() {
+            Lang::Zh => Lang::En,
+            Lang::En => Lang::Zh,
+        }
+    }
+
     pub(crate) fn new(state: &Shared, uri: &Uri, headers: &HeaderMap, actor: Option<&Actor>) -> Self {
         let chosen = |name: &str| query_value(uri, name).or_else(|| cookie(headers, name));
         let lang = chosen("lang").and_then(|l| l.parse().ok()).unwrap_or_else(|| {

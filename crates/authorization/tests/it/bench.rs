@@ -2,7 +2,7 @@
 
 use authorization::{
     CardRecord, CardState, Decision, Effect, Outcome, PinEvidence, ProductPolicy, Products, RiskVerdict,
-    Verdict,
+    Second, Verdict,
     decide::{Case, References, decide},
     request::{OriginalRef, Request, ReversalRequest},
     reversal::decide_reversal,
@@ -43,6 +43,8 @@ pub(crate) struct Bench {
     answers: Vec<ReasonCode>,
     /// What the rules say from now on.
     pub(crate) risk: RiskVerdict,
+    /// What is brought along for a second proof from now on.
+    pub(crate) second: Second,
 }
 
 impl Bench {
@@ -68,6 +70,7 @@ impl Bench {
             effects: Vec::new(),
             answers: Vec::new(),
             risk: RiskVerdict::Pass,
+            second: Second::default(),
         }
     }
 
@@ -120,6 +123,7 @@ impl Bench {
             request,
             references: references(request.key.stan.get()),
             risk: self.risk,
+            second: self.second,
             now: self.now,
         };
         let first = decide(&case, PinEvidence::NotAsked);

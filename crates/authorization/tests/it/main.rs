@@ -6,3 +6,4 @@ mod counter;
 mod money;
 mod restoring;
 mod rules;
+mod second;

@@ -12,7 +12,7 @@ use authorization::{
     decide::{Case, References, decide},
 };
 use hsm::{EncryptedPinBlock, PinKey, VerifyPin};
-use model::{CardId, Kind, PinOutcome, ReasonCode, ResponseCode, Unverifiable};
+use model::{CardId, Kind, MaskedPan, PinOutcome, ReasonCode, ResponseCode, Unverifiable};
 use store::{
     Card, CardWork, Step, StoreError, WorkError,
     journal::{LockedUntil, Transaction},
@@ -30,6 +30,7 @@ use crate::{
     intake, metrics,
     reply::{Answer, ReplyError, compose},
     sandbox::{Delivery, Lever},
+    second::{self, Asked, Bringing},
     throttle::causes::Cause,
 };
 
@@ -86,7 +87,7 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
 /// Decides about a card of our own.
 async fn decided_here(
     work: &Work<'_>,
-    payment: intake::Payment,
+    mut payment: intake::Payment,
     keys: Keys,
     terminal: &Arc<store::Terminal>,
     card: CardId,
@@ -95,10 +96,13 @@ async fn decided_here(
         Ok(references) => references,
         Err(reason) => return refuse(work, Some(terminal), reason).await,
     };
+    let second = Bringing::new(work.shared.asking.get(), payment.code.take());
     let mut decision = Deciding {
         work,
         terminal,
         payment,
+        second,
+        shown: None,
         keys,
         references,
         pin: None,
@@ -119,6 +123,7 @@ async fn decided_here(
                 let place = journaled.journal_seq();
                 decision.asked.take().into_iter().for_each(|asked| risk::settled(work, asked, place, reason));
             }
+            decision.ask_the_holder(card);
             Answered::Decided(journaled)
         }
         Err(WorkError::Unknown(why)) => silence(work, &why),
@@ -171,6 +176,10 @@ struct Deciding<'a> {
     payment: intake::Payment,
     keys: Keys,
     references: References,
+    /// What there is for a second proof.
+    second: Bringing<'a>,
+    /// The card's number, for people.
+    shown: Option<MaskedPan>,
     pin: Option<PinOutcome>,
     rounds: u32,
     /// It was decided before.
@@ -193,6 +202,8 @@ impl CardWork for Deciding<'_> {
         let product = &card.record.product;
         let shared = self.work.shared;
         let policy = shared.products.get(product).ok_or_else(|| Failure::NoPolicy(product.clone()))?;
+        let rules = shared.rules.are_on();
+        self.second.prepare(card.id, &card.state, rules, self.work.now).await;
         if self.pin.is_none() && self.outcome(card, policy, RiskVerdict::Pass) == Outcome::NeedsPin {
             self.pin = Some(self.ask_module(card).await);
         }
@@ -205,9 +216,12 @@ impl CardWork for Deciding<'_> {
             Outcome::Decided(decision) => {
                 let (decision, asked) = self.under_rules(card, policy, decision);
                 let said = (self.code(policy, &decision), decision.reason);
+                let issued = second::issued(&decision.effects);
                 let hits = asked.as_ref().and_then(risk::Asked::hits);
                 let step = self.entry(card, policy, decision, hits).await?;
                 (self.said, self.asked) = (Some(said), asked);
+                self.shown = issued.is_some().then(|| card.record.pan.clone());
+                self.second.decided(issued);
                 Ok(step)
             }
             Outcome::NeedsPin => unreachable!("the module was asked, so there is an outcome"),
@@ -216,6 +230,21 @@ impl CardWork for Deciding<'_> {
 }
 
 impl Deciding<'_> {
+    /// It is durable: the holder may be asked for what it was refused for.
+    fn ask_the_holder(self, card: CardId) {
+        let (request, Some(pan)) = (self.payment.request, self.shown) else { return };
+        self.second.settled(|challenge, code| Asked {
+            card,
+            pan,
+            terminal: request.key.terminal,
+            merchant: request.merchant,
+            amount: request.amount,
+            currency: request.currency,
+            challenge,
+            code,
+        });
+    }
+
     /// The decision as the rules leave it.
     fn under_rules<'s>(
         &'s self,
@@ -246,6 +275,7 @@ impl Deciding<'_> {
             request: &self.payment.request,
             references: self.references,
             risk,
+            second: self.second.ready,
             now: self.work.now,
         };
         decide(&case, self.pin.as_ref().map_or(PinEvidence::NotAsked, PinEvidence::Asked))

@@ -21,6 +21,7 @@ mod repeats;
 mod rules;
 mod sandbox;
 mod schemes;
+mod second;
 mod secrecy;
 mod staff;
 mod start_stop;

@@ -39,6 +39,7 @@ impl Default for CardFile {
             traces: std::collections::VecDeque::new(),
             forwards: None,
             charged: None,
+            proofs: None,
         };
         Self {
             model: CardModel::new(OPENING.0),

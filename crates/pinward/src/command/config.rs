@@ -47,6 +47,7 @@ fn default_text() -> anyhow::Result<String> {
         database: crate::storage::Database::default(),
         console: Console::default(),
         alarms: alarm::Settings::default(),
+        sms: sms::Settings::default(),
         host: host::Settings::default(),
         module: ModuleConfig::default(),
         listener: vec![host::ListenerConfig {

@@ -84,6 +84,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         database: place.wish.database.clone(),
         console: Console { address: options.console },
         alarms: alarms::of_data(&options.data)?,
+        sms: sms::Settings::default(),
         host: host::Settings { sandbox: true, limits: limits(), ..host::Settings::default() },
         module: seeded.module.clone(),
         listener: seed::listeners(options.listen, &seeded.module)?,

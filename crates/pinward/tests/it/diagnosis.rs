@@ -78,20 +78,28 @@ pub(crate) fn console(data: &Path) -> String {
 
 /// Asks the API; the body of the answer.
 pub(crate) fn api(data: &Path, method: &str, path: &str, body: &Value) -> Value {
-    let address = console(data);
     let body = if body.is_null() { String::new() } else { body.to_string() };
+    let (status, answer) = ask(data, method, path, "", &body);
+    assert!(status == 200 || status == 201, "{method} {path}: {status} {answer}");
+    serde_json::from_str(&answer).unwrap()
+}
+
+/// Asks the console: status and body.
+pub(crate) fn ask(data: &Path, method: &str, path: &str, kind: &str, body: &str) -> (u16, String) {
+    let address = console(data);
     let mut stream = TcpStream::connect(&address).unwrap();
+    let kind = if kind.is_empty() { String::new() } else { format!("Content-Type: {kind}\r\n") };
     write!(
         stream,
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\n{kind}Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains(" 200 ") || head.contains(" 201 "), "{method} {path}: {answer}");
-    serde_json::from_str(body).unwrap()
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
 }
 
 #[test]

@@ -14,5 +14,6 @@ mod migrate;
 mod rules;
 mod sandbox;
 mod secrets;
+mod step_up;
 mod teller;
 mod two_hosts;

@@ -167,6 +167,7 @@ kind-block-stolen = Blocked as stolen
 kind-unblock = Block lifted
 kind-pass-step-up = Second proof given
 kind-unrestrict = Restriction lifted
+kind-answer-step-up = Answer of the cardholder
 kind-restore-tries = Tries given back after a fault
 kind-suspended = Terminal suspended
 kind-resumed = Terminal allowed again

@@ -166,6 +166,7 @@ kind-block-stolen = 被盗止付
 kind-unblock = 解除止付
 kind-pass-step-up = 二次核验通过
 kind-unrestrict = 解除限制
+kind-answer-step-up = 持卡人的答复
 kind-restore-tries = 故障后退还密码次数
 kind-suspended = 终端停用
 kind-resumed = 终端恢复

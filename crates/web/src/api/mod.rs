@@ -19,6 +19,7 @@ pub(crate) mod office;
 pub(crate) mod openapi;
 pub(crate) mod query;
 pub(crate) mod rules;
+pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod session;
 pub(crate) mod suspicions;

@@ -8,8 +8,8 @@ use serde_json::Value;
 use utoipa::OpenApi;
 
 use super::{
-    alerts, cards, codes, diagnosis, events, health, incidents, office, overview, register, rules, schema,
-    session, suspicions, terminals, transactions, webhooks,
+    alerts, cards, codes, diagnosis, events, health, incidents, office, overview, register, rules, sandbox,
+    schema, session, suspicions, terminals, transactions, webhooks,
 };
 use crate::{error::Problem, router::Shared};
 
@@ -31,6 +31,7 @@ use crate::{error::Problem, router::Shared};
         (name = "rules", description = "Risk rules: versions, checks, backtests, and the steps on the way to being live."),
         (name = "handbook", description = "What response codes and reasons mean, and what to do."),
         (name = "staff", description = "Signing in, who may do what, what waits for a second person, who did what."),
+        (name = "sandbox", description = "What only whoever plays with made-up cards may see."),
         (name = "host", description = "How this host is."),
     ),
     paths(
@@ -89,6 +90,8 @@ use crate::{error::Problem, router::Shared};
         rules::demote,
         rules::backtest,
         rules::backtests,
+        sandbox::outbox,
+        sandbox::enrol_totp,
         health::health,
         health::livez,
         health::readyz,

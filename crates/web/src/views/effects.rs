@@ -44,6 +44,7 @@ fn known(visit: &Visit, effect: &Value, currency: Currency) -> Option<String> {
                 [("max", max.into()), ("until", at(restriction.get("until")?)?.into())],
             )
         }
+        "step-up" => step_up(visit, body.get("change")?)?.into(),
         "unrestrict" => say.t("effect-unrestrict"),
         "restore-tries" => {
             let restored = body.get("restored")?;
@@ -63,6 +64,28 @@ fn known(visit: &Visit, effect: &Value, currency: Currency) -> Option<String> {
             None => say.t("effect-unblock"),
         },
         _ => return of_desk_or_terminal(visit, name, body),
+    };
+    Some(text.into_owned())
+}
+
+/// What became of a second proof.
+fn step_up(visit: &Visit, change: &Value) -> Option<String> {
+    let say = visit.say;
+    let (name, body) = change.as_object()?.iter().next()?;
+    let until = |value: &Value| value.as_i64().map(|ms| visit.clock.full(Timestamp(ms)));
+    let text = match name.as_str() {
+        "issued" => say.with("effect-step-up-issued", [("until", until(body.get("until")?)?.into())]),
+        "wrong" => say.t("effect-step-up-wrong"),
+        "answered" => {
+            let answered = body.get("answered")?;
+            let by = say.t(&format!("factor-{}", answered.get("by")?.as_str()?)).into_owned();
+            say.with(
+                "effect-step-up-answered",
+                [("by", by.into()), ("until", until(answered.get("until")?)?.into())],
+            )
+        }
+        "used" => say.t("effect-step-up-used"),
+        _ => return None,
     };
     Some(text.into_owned())
 }

@@ -29,11 +29,13 @@ pub(crate) mod watched;
 
 pub(crate) mod alarm_deeds;
 pub(crate) mod alarms;
+pub(crate) mod messages;
 
 pub(crate) mod about;
 pub(crate) mod card;
 pub(crate) mod cards;
 pub(crate) mod codes;
+pub(crate) mod confirm;
 pub(crate) mod docs;
 pub(crate) mod effects;
 pub(crate) mod error;

@@ -653,6 +653,8 @@ pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
         describer: Arc::new(FakeDescriber),
         sandbox,
         alarms: alarms::asleep(),
+        messages: None,
+        confirmations: None,
         health: Arc::new(FakeHealth { ok: true }),
         metrics: Arc::new(|| "pinward_auth_total{rc=\"55\"} 1\n".to_owned()),
         version: "0.1.0-test".to_owned(),

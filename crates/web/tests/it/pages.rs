@@ -8,7 +8,7 @@ use crate::{ask, console, console_without_store, fake, filled, get};
 fn pages() -> Vec<String> {
     let is_page = |route: &&&str| {
         ![".json", ".csv"].iter().any(|file| route.ends_with(file))
-            && !["/api", "/assets", "/set-up", "/audit/export", "/livez", "/readyz", "/healthz", "/metrics"]
+            && !["/api", "/assets", "/set-up", "/confirm", "/audit/export", "/livez", "/readyz", "/healthz", "/metrics"]
                 .iter()
                 .any(|p| route.starts_with(p))
     };

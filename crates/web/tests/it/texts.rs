@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FILES: [&str; 6] = ["console", "pages", "rules", "errors", "alarms", "office"];
+const FILES: [&str; 7] = ["console", "pages", "rules", "errors", "alarms", "office", "messages"];
 
 /// Keys that are put together from data, by their beginning.
-const FROM_DATA: [&str; 10] = [
+const FROM_DATA: [&str; 13] = [
     "role-",
     "kind-",
     "attention-",
@@ -20,6 +20,9 @@ const FROM_DATA: [&str; 10] = [
     "step-",
     "severity-",
     "delivery-",
+    "message-",
+    "sms-",
+    "factor-",
 ];
 
 fn root() -> PathBuf {
