@@ -51,7 +51,9 @@ impl World {
         let contacts = Contacts::sandbox(book.clone(), [(card, PHONE.parse().unwrap())].into());
         let store = Store::new(engine);
         let messages =
-            SmsService::open(book.clone(), outbox.clone(), clock.clone(), Limits::default(), "Bank").await.unwrap();
+            SmsService::open(book.clone(), outbox.clone(), clock.clone(), Limits::default(), "Bank")
+                .await
+                .unwrap();
         let host = async || {
             let parts = Parts {
                 store: store.clone(),

@@ -8,12 +8,7 @@ use std::{
 
 use model::{Amount, Kind, Stan, Timestamp};
 use serde_json::{Value, json};
-use simulator::{
-    Sandbox as Cards, Terminal,
-    memory::Memory,
-    sandbox::Card,
-    terminal::Settings,
-};
+use simulator::{Sandbox as Cards, Terminal, memory::Memory, sandbox::Card, terminal::Settings};
 use stepup::totp;
 
 use crate::{
@@ -86,7 +81,8 @@ async fn a_payment_that_needs_a_second_proof_is_paid_with_it() {
     let careful: Vec<Card> =
         std::mem::take(&mut cards.cards).into_iter().filter(|card| card.product == "debit-careful").collect();
     let memory = Memory::volatile(Stan::new(1).unwrap());
-    let terminal = Terminal::with_memory(&cards, cards.terminals[0].tid, Settings::default(), memory).unwrap();
+    let terminal =
+        Terminal::with_memory(&cards, cards.terminals[0].tid, Settings::default(), memory).unwrap();
     let mut careful = careful.into_iter();
     let mut till = Till { terminal, card: careful.next().unwrap() };
     till.terminal.sign_in().await.unwrap();
