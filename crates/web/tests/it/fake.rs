@@ -31,6 +31,8 @@ use web::{Check, DescribedField, HealthCheck, MessageDescriber, WebState, Zone};
 
 #[path = "fake/alarms.rs"]
 pub(crate) mod alarms;
+#[path = "fake/second.rs"]
+mod second;
 
 /// The published sandbox card: the only full number in the fake; it must never reach a page.
 pub(crate) const HERO_PAN: &str = "6216261000000000018";
@@ -313,7 +315,8 @@ fn every_effect(at: Timestamp) -> Vec<serde_json::Value> {
         json!("order-sign-in"),
         json!({"suspend": {"suspended": true}}),
     ];
-    [json_of(&hero_effects(at)), json_of(&of_cards), others.to_vec()].concat()
+    let of_proofs = json_of(&second::effects(at));
+    [json_of(&hero_effects(at)), json_of(&of_cards), of_proofs, others.to_vec()].concat()
 }
 
 fn standing(n: usize, now: Timestamp, product: &str) -> Vec<Effect> {
