@@ -6,7 +6,7 @@ use host::{
     Clock,
     signal::{Book, Keeper},
 };
-use hsm::soft::KeyPolicy;
+use hsm::{SecurityModule, soft::KeyPolicy};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use store::Store;
 use tokio::sync::oneshot;
@@ -39,21 +39,14 @@ pub(crate) struct Running {
     health: Arc<Health>,
     signals: Option<Keeper>,
     alarms: alarm::AlarmService,
-    messages: web::Messages,
+    sms: web::Messages,
     watch: Arc<Watch>,
     ruling: Ruling,
 }
 
 /// Starts everything; if one part cannot start, nothing runs.
 pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<Running> {
-    let policy = if config.host.sandbox { KeyPolicy::Sandbox } else { KeyPolicy::Production };
-    let module = config.module.open(&config.data, policy).await?;
-    if !module.is_secure_device() {
-        tracing::warn!(
-            "the {} holds keys and PINs in this process: for tests and closed loops only",
-            module.describe()
-        );
-    }
+    let module = open_module(config).await?;
     let products = config.products().map_err(Usage)?;
     let (store, archive) = (Store::new(storage.engine()), storage.archive());
     let metrics = metrics()?;
@@ -64,7 +57,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let console = listener.local_addr()?;
     let office = Arc::new(people::open_office(storage.book()).await?);
     let seeded = if config.host.sandbox { seed::read(&config.data)? } else { None };
-    let messages = messages::start(&config.sms, &storage, seeded.as_ref()).await?;
+    let sms = messages::start(&config.sms, &storage, seeded.as_ref()).await?;
     let employees = seeded.map(|seeded| seeded.public.staff).unwrap_or_default();
     people::employ(&office, &employees).await?;
     let since = host::SystemClock.now();
@@ -80,7 +73,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
     health.also_ask(host.watch_upstream());
     let page = config.alarms.console_url.clone().unwrap_or_else(|| format!("http://{console}"));
-    let confirmations = confirming::open(&storage, store.clone(), &messages, page).await?;
+    let confirmations = confirming::open(&storage, store.clone(), &sms, page).await?;
     host.ask_for_second_proofs(Arc::new(confirming::Holders(confirmations.clone())));
     let (ruling, telling, workbench) = rules_at_work(config, &storage, &host, &alarms, since).await?;
     let signals = host.signals().map(|inbox| Keeper::start(inbox, book(&config.data)));
@@ -99,7 +92,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         sandbox: config.host.sandbox,
         insight: Arc::new(door),
         alarms: alarms.clone(),
-        messages: Some(messages.clone()),
+        messages: Some(sms.clone()),
         confirmations: Some(confirmations),
         rules: Arc::new(web::rules::RuleDesk::new(storage.book(), Arc::new(workbench))),
         health: Arc::clone(&health) as Arc<dyn web::HealthCheck>,
@@ -112,19 +105,19 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let served = tokio::spawn(web::serve(listener, router, async move {
         let _ = stopped.await;
     }));
-    Ok(Running {
-        host,
-        console,
-        stop_console,
-        served,
-        storage,
-        health,
-        signals,
-        alarms,
-        messages,
-        watch,
-        ruling,
-    })
+    Ok(Running { host, console, stop_console, served, storage, health, signals, alarms, sms, watch, ruling })
+}
+
+async fn open_module(config: &Config) -> anyhow::Result<Arc<dyn SecurityModule>> {
+    let policy = if config.host.sandbox { KeyPolicy::Sandbox } else { KeyPolicy::Production };
+    let module = config.module.open(&config.data, policy).await?;
+    if !module.is_secure_device() {
+        tracing::warn!(
+            "the {} holds keys and PINs in this process: for tests and closed loops only",
+            module.describe()
+        );
+    }
+    Ok(module)
 }
 
 /// Puts what people published to work, with everything that tells of it.
@@ -190,7 +183,7 @@ impl Running {
             signals.stop().await;
         }
         self.alarms.stop().await;
-        self.messages.service.stop().await;
+        self.sms.service.stop().await;
         self.storage.close().await
     }
 }
