@@ -260,7 +260,7 @@ impl ForwardCase<'_> {
     /// block is blocked here, too: its next payment does not reach the issuer.
     #[must_use]
     pub fn ruled(&self, said: RiskVerdict) -> Option<Decision<'static>> {
-        let reason = said.refusal(self.request.kind, self.state)?;
+        let reason = said.refusal(self.request.kind, self.state, false)?;
         let mut decision = self.conclude(Ended::Declined(reason), PinVerdict::NotAsked);
         decision.effects.extend(said.effects(reason, None, self.state));
         Some(decision)
