@@ -273,7 +273,9 @@ impl Case<'_> {
             }
             PinOutcome::Verified(_) => {
                 effects.extend(proof.used());
-                if self.counter_after(&effects).used() > 0 || self.state.locks_in_a_row > 0 {
+                // A step-up that a rule asked for before the first wrong PIN ends with its proof, like one of the ladder.
+                let answered = proof.is_given() && self.state.step_up.is_some();
+                if answered || self.counter_after(&effects).used() > 0 || self.state.locks_in_a_row > 0 {
                     effects.push(Effect::ResetTries);
                 }
                 let posting = self.posting();

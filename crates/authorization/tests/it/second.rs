@@ -123,6 +123,19 @@ fn what_a_rule_asks_for_is_answered_for_one_payment() {
 }
 
 #[test]
+fn when_the_rule_asks_no_more_the_next_payment_needs_no_proof() {
+    let mut bench = Bench::new("debit-standard");
+    bench.risk = authorization::RiskVerdict::StepUp;
+    bench.second = fresh(1);
+    assert_eq!(bench.sale(1, MINOR, Pin::Right).reason, ReasonCode::StepUpRequired);
+    bench.second = said(&bench, CODE);
+    assert_eq!(bench.sale(2, MINOR, Pin::Right).reason, ReasonCode::Approved);
+    bench.risk = authorization::RiskVerdict::Pass;
+    bench.second = fresh(2);
+    assert_eq!(bench.sale(3, MINOR, Pin::Right).reason, ReasonCode::Approved);
+}
+
+#[test]
 fn without_anybody_who_can_ask_there_is_no_challenge() {
     let mut bench = challenged();
     bench.state.proofs = None;
