@@ -80,6 +80,8 @@ const screens = async () => {
     "code-75": "/codes/75",
     alarms: "/alarms",
     alarm: alarm && `/alarms/${alarm.id}`,
+    messages: "/messages",
+    "confirm-nothing": "/confirm/nothing",
     proposals: "/proposals",
     audit: "/audit",
     staff: "/staff",
@@ -106,7 +108,7 @@ const check = async (context, name, path, lang, theme, width) => {
   page.setDefaultTimeout(60_000);
   const label = `${name} ${lang} ${theme} ${width}`;
   const noise = [];
-  const expectedStatus = { "not-found": 404, "not-understood": 422 }[name] ?? 200;
+  const expectedStatus = { "not-found": 404, "not-understood": 422, "confirm-nothing": 404 }[name] ?? 200;
   page.on("console", (message) => {
     const text = message.text();
     const isOwn404 = expectedStatus !== 200 && text.includes(`status of ${expectedStatus}`);
