@@ -8,9 +8,19 @@ use crate::{ask, console, console_without_store, fake, filled, get};
 fn pages() -> Vec<String> {
     let is_page = |route: &&&str| {
         ![".json", ".csv"].iter().any(|file| route.ends_with(file))
-            && !["/api", "/assets", "/set-up", "/confirm", "/audit/export", "/livez", "/readyz", "/healthz", "/metrics"]
-                .iter()
-                .any(|p| route.starts_with(p))
+            && ![
+                "/api",
+                "/assets",
+                "/set-up",
+                "/confirm",
+                "/audit/export",
+                "/livez",
+                "/readyz",
+                "/healthz",
+                "/metrics",
+            ]
+            .iter()
+            .any(|p| route.starts_with(p))
     };
     ROUTES.iter().filter(is_page).map(|route| filled(route)).collect()
 }
