@@ -46,7 +46,7 @@ impl Default for Plan {
             threads: 1,
             mix: Mix::default(),
             check_macs: false,
-            amount: Amount(100),
+            amount: Amount(2_000),
             reply_timeout: Duration::from_secs(15),
             seed: 1,
         }

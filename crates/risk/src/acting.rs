@@ -21,7 +21,8 @@ pub(crate) struct Acting {
     counters: Vec<u16>,
 }
 
-/// One rule that is asked. The condition is a copy: those of a set lie side by side then, without names and owners between.
+/// One rule that is asked. The condition is a copy: those of a set lie side by side then, without names and owners between, and what
+/// is cheap to find out comes first.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) test: Test,
@@ -96,7 +97,7 @@ impl Acting {
                 Phase::After => &mut *after,
             };
             steps.push(Step {
-                test: checked.test.clone(),
+                test: checked.test.clone().cheapest_first(),
                 rule: place,
                 in_shadow: *mode == Mode::Shadow,
                 from: rule.from.map_or(i64::MIN, |from| from.0),

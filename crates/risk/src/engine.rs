@@ -22,7 +22,7 @@ use crate::{
     rule::{Action, Mode, Phase},
     rule_set::{Checked, RuleSet},
     verdict::{Beside, Failed, Fired, Verdict, strongest},
-    window::{Contents, Held, Limits, Rows, Windows},
+    window::{Contents, Held, Known, Limits, Windows},
 };
 
 /// What is put to work.
@@ -309,12 +309,12 @@ const REMEMBERED: usize = 64;
 /// What was found out about one event: several rules, and several sets, ask for the same counter.
 struct Found<'a> {
     counters: [Cell<Option<Result<i64, Fault>>>; REMEMBERED],
-    rows: Rows<'a>,
+    known: Known<'a>,
 }
 
 impl Default for Found<'_> {
     fn default() -> Self {
-        Self { counters: [const { Cell::new(None) }; REMEMBERED], rows: Rows::default() }
+        Self { counters: [const { Cell::new(None) }; REMEMBERED], known: Known::default() }
     }
 }
 
@@ -376,7 +376,7 @@ impl World for Asking<'_> {
         if let Some(known) = place.and_then(Cell::get) {
             return known;
         }
-        let value = self.engine.windows.ask(&self.found.rows, counter, self.event, self.now.0);
+        let value = self.engine.windows.ask(&self.found.known, counter, self.event, self.now.0);
         if let Some(place) = place {
             place.set(Some(value));
         }
@@ -385,6 +385,6 @@ impl World for Asking<'_> {
 
     fn is_listed(&self, list: u16, key: Key) -> Result<bool, Fault> {
         let name = self.names().lists.get(usize::from(list)).ok_or(Fault::UnknownList)?;
-        Ok(self.engine.lists.has(name, key, self.now))
+        Ok(!self.engine.lists.are_empty() && self.engine.lists.has(name, key, self.now))
     }
 }

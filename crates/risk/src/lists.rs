@@ -42,6 +42,11 @@ impl Lists {
         }
     }
 
+    /// Is nobody in any list? So it is mostly.
+    pub(crate) fn are_empty(&self) -> bool {
+        self.by_name.values().all(HashMap::is_empty)
+    }
+
     pub(crate) fn has(&self, list: &str, key: Key, now: Timestamp) -> bool {
         let until = self.by_name.get(list).and_then(|members| members.get(&key));
         until.is_some_and(|until| until.is_none_or(|until| now < until))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  journal ─► reader ─► Observe ─► worker's thread: Diagnose ─► keeper ─► Picture ─► pages, API, alarms
-//!            (task)               (asked for verdicts)           │  ▲
+//!          (its thread)          (asked for verdicts)           │  ▲
 //!                                                                ▼  │ facts: status, notes, answers, tries given back
 //!                                                               the book
 //! ```
@@ -14,6 +14,7 @@
 //! It knows no message, no page and no rule of the diagnosis: what an entry shows comes from an [`Observe`], what it means
 //! from a [`diagnosis::Diagnose`].
 
+mod apart;
 mod feedback;
 mod found;
 mod keeper;

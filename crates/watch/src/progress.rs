@@ -21,7 +21,8 @@ pub struct Progress {
     pub observations: u64,
     /// Has it read everything that was there? From then on it follows.
     pub caught_up: bool,
-    /// Milliseconds from the decision to its observation, of the newest entry; while catching up, how old that is.
+    /// Milliseconds from the decision to its observation, of the newest entry that was taken; while catching up, how old that is;
+    /// 0 when everything was taken.
     pub lag_ms: i64,
     /// Why it does not go on at the moment.
     pub trouble: Option<String>,

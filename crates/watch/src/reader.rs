@@ -138,8 +138,9 @@ impl Reader {
 
     /// Everything was read: time passes, and then there may be more.
     async fn rest(&mut self, after: u64) {
-        if !self.progress.borrow().caught_up {
-            self.progress.send_modify(|progress| progress.caught_up = true);
+        let said = |progress: &Progress| progress.caught_up && progress.lag_ms == 0;
+        if !said(&self.progress.borrow()) {
+            self.progress.send_modify(|progress| (progress.caught_up, progress.lag_ms) = (true, 0));
         }
         let mut beside = Vec::new();
         self.observe.beside(after, &mut beside);

@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    apart,
     feedback::{Judgement, Judgements, Tally},
     found::Piece,
     keeper::Keeper,
@@ -181,7 +182,7 @@ impl Watch {
         };
         let mut tasks = vec![tokio::spawn(keeper.run(stopped.clone()))];
         if settings.enabled {
-            tasks.push(tokio::spawn(reader.run(stopped)));
+            tasks.push(apart::run("diagnosis-feed", reader.run(stopped))?);
         }
         Ok(Arc::new(Self {
             judgements: Judgements::new(book),

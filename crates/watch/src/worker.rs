@@ -12,6 +12,8 @@ use diagnosis::{Change, Diagnose, Incident, Observation, Suspicion, Verdict};
 use model::{Rrn, Timestamp};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use crate::apart;
+
 /// Batches and questions that wait; one more makes the asker wait.
 const INBOX: usize = 8;
 
@@ -51,6 +53,7 @@ pub(crate) fn start(diagnose: Box<dyn Diagnose>, outlets: Outlets) -> std::io::R
 }
 
 fn run(mut diagnose: Box<dyn Diagnose>, mut inbox: mpsc::Receiver<Message>, outlets: &Outlets) {
+    apart::step_back();
     let mut changed = false;
     let mut laid_out = LaidOut::default();
     while let Some(message) = inbox.blocking_recv() {

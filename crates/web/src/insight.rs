@@ -45,6 +45,11 @@ pub trait Insight: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Milliseconds that it is behind the journal. Where processors are short, payments come first.
+    async fn behind_ms(&self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+
     /// What answered incidents, each with the incident's number and cause; the newest first.
     async fn answers(&self) -> Result<Vec<(u64, Cause, Answer)>, StoreError> {
         Ok(Vec::new())

@@ -85,13 +85,11 @@ impl Facts {
     }
 
     /// The same after the decision. The issuer of a card that is not ours tells by its answer what it found about the PIN.
-    #[must_use]
-    pub(crate) fn decided(mut self, reason: ReasonCode, had_pin_at_issuer: bool) -> Self {
+    pub(crate) fn decide(&mut self, reason: ReasonCode, had_pin_at_issuer: bool) {
         if had_pin_at_issuer {
             self.pin = at_issuer(reason);
         }
         (self.reason, self.approved) = (reason, reason == ReasonCode::Approved);
-        self
     }
 
     pub(crate) fn area(&self) -> Area {

@@ -6,7 +6,8 @@
 //!                                                          journal ─► [`Afterwards`]: rules that come after the decision
 //! ```
 //!
-//! Asking takes a read lock and no more; without a rule set it is one look at a flag.
+//! Asking takes a read lock and no more; without a rule set it is one look at a flag. What became of payments waits in a row until
+//! the next one is asked about, and is learnt then all at once: journals answer in groups, so it is one lock for many.
 
 mod after;
 mod facts;
@@ -15,8 +16,11 @@ mod rebuild;
 mod trail;
 
 use std::sync::{
-    Arc, Mutex, PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering::Relaxed},
+    Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    atomic::{
+        AtomicBool,
+        Ordering::{Acquire, Relaxed, Release},
+    },
 };
 
 use authorization::{RiskVerdict, RuleHits};
@@ -37,13 +41,26 @@ pub(crate) use self::{
 /// Changes that nobody has taken.
 const CHANGES_MAX: usize = 256;
 
+/// Payments that wait to be learnt; one more has them learnt at once.
+const WAITING_MAX: usize = 256;
+
 /// The rules of this host. Cheap to ask from anywhere.
 #[derive(Default)]
 pub struct Rules {
     live: RwLock<Option<AtWork>>,
+    /// Decided, and not learnt yet. Locked after `live`, or alone.
+    waiting: Mutex<Vec<Waiting>>,
+    /// Is there something in it?
+    behind: AtomicBool,
     /// Is there a rule set? Asked with every payment.
     on: AtomicBool,
     changes: Mutex<Vec<Change>>,
+}
+
+/// A payment that is durable, at a place of the journal.
+struct Waiting {
+    place: u64,
+    payment: Box<Assessed>,
 }
 
 /// Rules at work, and what they know.
@@ -56,8 +73,9 @@ struct AtWork {
     recent: Option<Vec<(u64, Facts)>>,
 }
 
-/// What the rules said about one payment.
+/// One payment, and what the rules said about it.
 pub(crate) struct Assessed {
+    pub(crate) facts: Facts,
     /// For the decision.
     pub(crate) verdict: RiskVerdict,
     /// For the journal; none when no rule spoke.
@@ -104,7 +122,8 @@ impl Rules {
     /// Everything that is counted at that time.
     #[must_use]
     pub fn contents(&self, now: Timestamp) -> Contents {
-        self.look(|work| work.engine.contents(now)).unwrap_or_default()
+        let live = self.up_to_date();
+        live.as_ref().map(|work| work.engine.contents(now)).unwrap_or_default()
     }
 
     /// Takes over what staff changed: lists, snoozes, demoted rules.
@@ -131,6 +150,7 @@ impl Rules {
     /// What the rules did to themselves since the last call: those that declined too much and were demoted.
     #[must_use]
     pub fn take_changes(&self) -> Vec<Change> {
+        drop(self.up_to_date());
         std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -140,29 +160,57 @@ impl Rules {
     }
 
     /// Asks about a payment as it would be decided without rules, and fills in what was before it.
-    pub(crate) fn assess(&self, facts: &mut Facts, now: Timestamp) -> Option<Assessed> {
-        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn assess(&self, mut facts: Facts, now: Timestamp) -> Option<Box<Assessed>> {
+        let live = self.up_to_date();
         let work = live.as_ref()?;
-        facts.before = work.trails.before(facts);
+        facts.before = work.trails.before(&facts);
         let said = work.engine.assess(&facts.event(), now);
         let version = work.engine.set().digest();
         let hits = (!said.is_silent()).then(|| Box::new(hits::of(version, &said)));
         let blocks_terminal = matches!(said.action, Some(Action::BlockTerminal(_)));
-        Some(Assessed { verdict: verdict(said.action), hits, blocks_terminal, said })
+        Some(Box::new(Assessed { facts, verdict: verdict(said.action), hits, blocks_terminal, said }))
     }
 
-    /// The decision is durable, at a place of the journal: the counters take it.
-    pub(crate) fn observe(&self, place: u64, facts: Facts, assessed: &Assessed) {
-        let changes = match &mut *self.live.write().unwrap_or_else(PoisonError::into_inner) {
-            Some(work) => work.take(place, facts, &assessed.said),
-            None => return,
+    /// The decision is durable, at a place of the journal: the counters take it before they are asked the next time.
+    pub(crate) fn observe(&self, place: u64, payment: Box<Assessed>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(Waiting { place, payment });
+        self.behind.store(true, Release);
+        let many = waiting.len() >= WAITING_MAX;
+        drop(waiting);
+        if many {
+            drop(self.up_to_date());
+        }
+    }
+
+    /// The rules, with everything learnt that was told before.
+    fn up_to_date(&self) -> RwLockReadGuard<'_, Option<AtWork>> {
+        // Whoever told of a payment before this call did so before it set the flag, and both under one lock; a flag that is
+        // seen late is that of a payment that was told at the same time.
+        if !self.behind.load(Acquire) {
+            return self.live.read().unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        let waiting = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            self.behind.store(false, Release);
+            std::mem::take(&mut *waiting)
         };
-        if !changes.is_empty() {
-            let mut kept = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
-            for change in changes.into_iter().take(CHANGES_MAX.saturating_sub(kept.len())) {
-                tracing::warn!(?change, "a rule declines too much and acts no more");
-                kept.push(change);
-            }
+        if let Some(work) = &mut *live {
+            let changes: Vec<Change> = waiting.into_iter().flat_map(|one| work.take(one)).collect();
+            self.keep(changes);
+        }
+        RwLockWriteGuard::downgrade(live)
+    }
+
+    fn keep(&self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut kept = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        for change in changes.into_iter().take(CHANGES_MAX.saturating_sub(kept.len())) {
+            tracing::warn!(?change, "a rule declines too much and acts no more");
+            kept.push(change);
         }
     }
 
@@ -173,14 +221,14 @@ impl Rules {
 }
 
 impl AtWork {
-    fn take(&mut self, place: u64, facts: Facts, said: &Verdict) -> Vec<Change> {
+    fn take(&mut self, Waiting { place, payment }: Waiting) -> Vec<Change> {
         if place <= self.through {
             return Vec::new();
         }
-        self.trails.enter(&facts);
-        let changes = self.engine.observe(&facts.event(), said);
+        self.trails.enter(&payment.facts);
+        let changes = self.engine.observe(&payment.facts.event(), &payment.said);
         if let Some(recent) = &mut self.recent {
-            recent.push((place, facts));
+            recent.push((place, payment.facts));
         }
         changes
     }

@@ -20,8 +20,7 @@ use crate::{
 
 /// What was asked, and what the rules said.
 pub(crate) struct Asked {
-    facts: Facts,
-    said: Assessed,
+    said: Box<Assessed>,
     /// Its issuer looks at the PIN, and says by its answer what it found.
     pin_at_issuer: bool,
 }
@@ -39,7 +38,7 @@ impl Asked {
 
     /// The PIN could not be sent on.
     pub(crate) fn pin_is_unverifiable(&mut self, cause: Unverifiable) {
-        self.facts.pin = PinResult::Unverifiable(cause);
+        self.said.facts.pin = PinResult::Unverifiable(cause);
     }
 
     /// For the journal.
@@ -60,7 +59,7 @@ pub(crate) fn ask(
         return None;
     }
     let after = card.state.with_effects(work.now, &decision.effects);
-    let mut facts = Facts {
+    let facts = Facts {
         pin: pin(decision.pin),
         locked: after.lock.is_some(),
         tries_left: tries_left(&after),
@@ -68,8 +67,8 @@ pub(crate) fn ask(
         approved: matches!(decision.verdict, Verdict::Approved(_)),
         ..facts(work, payment, (card, terminal), None)
     };
-    let said = work.shared.rules.assess(&mut facts, work.now)?;
-    Some(Asked { facts, said, pin_at_issuer: false })
+    let said = work.shared.rules.assess(facts, work.now)?;
+    Some(Asked { said, pin_at_issuer: false })
 }
 
 /// Asks before a payment with another issuer's card is sent on its way. Nobody has looked at its PIN yet.
@@ -82,9 +81,9 @@ pub(crate) fn ask_before_issuer(
     if !work.shared.rules.are_on() {
         return None;
     }
-    let mut facts = facts(work, payment, (card, terminal), Some(route));
-    let said = work.shared.rules.assess(&mut facts, work.now)?;
-    Some(Asked { facts, said, pin_at_issuer: false })
+    let facts = facts(work, payment, (card, terminal), Some(route));
+    let said = work.shared.rules.assess(facts, work.now)?;
+    Some(Asked { said, pin_at_issuer: false })
 }
 
 /// What message, registers and clock say about a payment.
@@ -128,10 +127,11 @@ fn facts(
 
 /// The decision is durable, at a place of the journal: counters take it, and a terminal that a rule blocks is suspended.
 pub(crate) fn settled(work: &Work<'_>, asked: Asked, place: u64, reason: ReasonCode) {
-    let Asked { facts, said, pin_at_issuer } = asked;
-    let terminal = facts.terminal;
-    work.shared.rules.observe(place, facts.decided(reason, pin_at_issuer), &said);
-    if said.blocks_terminal {
+    let Asked { mut said, pin_at_issuer } = asked;
+    let (terminal, blocks) = (said.facts.terminal, said.blocks_terminal);
+    said.facts.decide(reason, pin_at_issuer);
+    work.shared.rules.observe(place, said);
+    if blocks {
         suspend(work, terminal);
     }
 }

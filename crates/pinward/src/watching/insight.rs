@@ -284,6 +284,12 @@ impl Insight for Door {
         Ok(self.watch.progress().gaps.iter().rev().map(one).collect())
     }
 
+    async fn behind_ms(&self) -> Result<i64, StoreError> {
+        let progress = self.watch.progress();
+        // While the journal is read again there are other words for it.
+        Ok(if progress.caught_up { progress.lag_ms.max(0) } else { 0 })
+    }
+
     async fn answers(&self) -> Result<Vec<(u64, diagnosis::Cause, Answer)>, StoreError> {
         let mut all = Vec::new();
         for record in self.watch.picture().records.values().filter(|r| !r.handling.answers.is_empty()) {

@@ -5,6 +5,7 @@
 //! and `fault && false` are both *false*, because whatever the missing value is, the answer would be the same. Every
 //! other operator hands a fault on. (cel-spec, language definition, "Logical operators".)
 
+use super::parts::Part;
 use crate::{event::RiskEvent, fault::Fault, field::Field, key::Key};
 
 /// What a condition needs that is not in the event.
@@ -125,6 +126,35 @@ impl Test {
             Self::Begins(sides) => Ok(sides.0.value(event, world)?.starts_with(sides.1.value(event, world)?)),
             Self::Listed(field, list) => event.key(*field).and_then(|key| world.is_listed(*list, key)),
         }
+    }
+}
+
+/// What asking a counter costs beside a comparison.
+const COUNTER_COST: u32 = 100;
+
+impl Test {
+    /// The same condition with what is cheap to find out before counters, so that most events need no counter. `&&` and `||` are
+    /// commutative here, with faults as well; of two faults another one may be named.
+    pub(crate) fn cheapest_first(self) -> Self {
+        let sorted = |tests: Box<[Self]>| {
+            let mut tests: Vec<Self> = tests.into_iter().map(Self::cheapest_first).collect();
+            tests.sort_by_key(Self::cost);
+            tests.into_boxed_slice()
+        };
+        match self {
+            Self::All(tests) => Self::All(sorted(tests)),
+            Self::Any(tests) => Self::Any(sorted(tests)),
+            Self::Not(test) => Self::Not(Box::new(test.cheapest_first())),
+            other => other,
+        }
+    }
+
+    fn cost(&self) -> u32 {
+        let mut cost = 0_u32;
+        self.parts(&mut |part| {
+            cost = cost.saturating_add(if matches!(part, Part::Counter(_)) { COUNTER_COST } else { 1 });
+        });
+        cost
     }
 }
 

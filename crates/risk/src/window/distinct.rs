@@ -13,8 +13,6 @@ pub(super) struct Distinct {
     /// All of them, as they were first seen, as long as there are few.
     few: Vec<(i64, Key)>,
     many: Option<Box<Many>>,
-    /// The newest that was forgotten because there were too many.
-    cut: Option<i64>,
 }
 
 /// A value stands in the queue once for every time it was seen, until the queue is tidied; only its newest place counts.
@@ -30,28 +28,24 @@ const FEW: usize = 8;
 const OLD_PLACES: usize = 8;
 
 impl Distinct {
+    /// Beyond the limit the oldest are forgotten.
     pub(super) fn enter(&mut self, at: i64, value: Key, before: i64, limit: usize) {
-        let cut = match &mut self.many {
-            Some(many) => many.enter(at, value, before, limit),
-            None => {
-                match self.few.iter_mut().find(|(_, known)| *known == value) {
-                    Some((last, _)) => *last = at.max(*last),
-                    None => self.few.push((at, value)),
-                }
-                self.few.retain(|(at, _)| *at > before);
-                let mut cut = None;
-                while self.few.len() > limit.max(1) {
-                    let oldest = self.few.iter().enumerate().min_by_key(|(_, (at, _))| *at);
-                    let Some((place, _)) = oldest else { break };
-                    cut = cut.max(Some(self.few.remove(place).0));
-                }
-                if self.few.len() > FEW {
-                    self.many = Some(Box::new(Many::of(std::mem::take(&mut self.few))));
-                }
-                cut
-            }
-        };
-        self.cut = self.cut.max(cut);
+        if let Some(many) = &mut self.many {
+            return many.enter(at, value, before, limit);
+        }
+        match self.few.iter_mut().find(|(_, known)| *known == value) {
+            Some((last, _)) => *last = at.max(*last),
+            None => self.few.push((at, value)),
+        }
+        self.few.retain(|(at, _)| *at > before);
+        while self.few.len() > limit.max(1) {
+            let oldest = self.few.iter().enumerate().min_by_key(|(_, (at, _))| *at);
+            let Some((place, _)) = oldest else { break };
+            self.few.remove(place);
+        }
+        if self.few.len() > FEW {
+            self.many = Some(Box::new(Many::of(std::mem::take(&mut self.few))));
+        }
     }
 
     /// How many values are after `after`; `own` is one more.
@@ -96,42 +90,36 @@ impl Many {
         Self { last: few.iter().map(|(at, value)| (*value, *at)).collect(), queue: few.into() }
     }
 
-    /// Says what was forgotten because there were too many.
-    fn enter(&mut self, at: i64, value: Key, before: i64, limit: usize) -> Option<i64> {
-        if self.last.get(&value).is_some_and(|last| *last >= at) {
-            return None; // a late event of a value that was seen since
+    fn enter(&mut self, at: i64, value: Key, before: i64, limit: usize) {
+        let last = self.last.entry(value).or_insert(i64::MIN);
+        if *last >= at {
+            return; // a late event of a value that was seen since
         }
-        self.last.insert(value, at);
+        *last = at;
         if self.queue.back().is_none_or(|(last, _)| *last <= at) {
             self.queue.push_back((at, value));
         } else {
             let place = self.queue.partition_point(|(m, _)| *m <= at);
             self.queue.insert(place, (at, value));
         }
-        self.forget(before, limit)
+        self.forget(before, limit);
     }
 
-    fn forget(&mut self, before: i64, limit: usize) -> Option<i64> {
-        let mut cut = None;
+    fn forget(&mut self, before: i64, limit: usize) {
         while let Some((at, value)) = self.queue.front().copied() {
-            let is_newest = self.last.get(&value) == Some(&at);
-            let expired = at <= before;
-            if is_newest && !expired && self.last.len() <= limit {
+            let (expired, full) = (at <= before, self.last.len() > limit);
+            if !expired && !full {
                 break;
             }
             self.queue.pop_front();
-            if is_newest {
+            if self.last.get(&value) == Some(&at) {
                 self.last.remove(&value);
-                if !expired {
-                    cut = cut.max(Some(at));
-                }
             }
         }
         if self.queue.len() > 2 * self.last.len() + OLD_PLACES {
             let last = &self.last;
             self.queue.retain(|(at, value)| last.get(value) == Some(at));
         }
-        cut
     }
 
     fn count(&self, after: i64) -> usize {
@@ -154,7 +142,7 @@ impl Many {
 #[derive(Debug, Default)]
 pub(super) struct Exceptions {
     counted: Distinct,
-    exceptions: Distinct,
+    exceptions: Marks,
 }
 
 impl Exceptions {
@@ -193,7 +181,7 @@ impl Exceptions {
     }
 
     pub(super) fn newest(&self) -> Option<i64> {
-        self.counted.newest().max(self.exceptions.newest())
+        self.counted.newest().max(self.exceptions.newest)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -204,5 +192,102 @@ impl Exceptions {
     pub(super) fn after(&self, after: i64) -> impl Iterator<Item = (i64, Key, bool)> {
         let counted = self.counted.after(after).map(|(at, value)| (at, value, false));
         counted.chain(self.exceptions.after(after).map(|(at, value)| (at, value, true)))
+    }
+}
+
+/// Values that are only looked up, one by one: no order is kept, and what is too old is cleared away when there is twice as much
+/// as the last time. Most cards are such an exception (their PIN was right), so this is what most events enter.
+#[derive(Debug, Default)]
+struct Marks {
+    few: Vec<(i64, Key)>,
+    many: Option<HashMap<Key, i64, Folding>>,
+    newest: Option<i64>,
+    /// The newest that was forgotten because there were too many.
+    cut: Option<i64>,
+    /// So many are cleared next.
+    clear_at: usize,
+}
+
+/// So many marks are not worth clearing.
+const MARKS_UNCLEARED: usize = 64;
+
+impl Marks {
+    fn enter(&mut self, at: i64, value: Key, before: i64, limit: usize) {
+        self.newest = self.newest.max(Some(at));
+        let Some(many) = &mut self.many else {
+            match self.few.iter_mut().find(|(_, known)| *known == value) {
+                Some((last, _)) => *last = at.max(*last),
+                None => self.few.push((at, value)),
+            }
+            self.few.retain(|(at, _)| *at > before);
+            if self.few.len() > FEW {
+                let few = std::mem::take(&mut self.few);
+                self.many = Some(few.into_iter().map(|(at, value)| (value, at)).collect());
+                self.clear_at = MARKS_UNCLEARED;
+            }
+            return;
+        };
+        let last = many.entry(value).or_insert(at);
+        *last = at.max(*last);
+        if many.len() > self.clear_at.min(limit) {
+            self.clear(before, limit);
+        }
+    }
+
+    fn clear(&mut self, before: i64, limit: usize) {
+        let Some(many) = &mut self.many else { return };
+        many.retain(|_, at| *at > before);
+        if many.len() > limit {
+            // half of them go, so that this is rare
+            let mut moments: Vec<i64> = many.values().copied().collect();
+            let middle = moments.len() / 2;
+            let cut = *moments.select_nth_unstable(middle).1;
+            many.retain(|_, at| *at > cut);
+            self.cut = self.cut.max(Some(cut));
+        }
+        self.clear_at = (2 * many.len()).max(MARKS_UNCLEARED);
+    }
+
+    fn seen(&self, value: &Key, after: i64) -> bool {
+        match &self.many {
+            Some(many) => many.get(value).is_some_and(|at| *at > after),
+            None => self.few.iter().any(|(at, known)| known == value && *at > after),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.many.as_ref().map_or(self.few.len(), HashMap::len)
+    }
+
+    fn after(&self, after: i64) -> impl Iterator<Item = (i64, Key)> {
+        let few = self.few.iter().copied();
+        let many = self.many.iter().flat_map(|many| many.iter().map(|(value, at)| (*at, *value)));
+        few.chain(many).filter(move |(at, _)| *at > after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_cleared_and_what_was_cut_is_said() {
+        let mut marks = Marks::default();
+        let value = |i: i64| Key::text(&i.to_string());
+        for i in 0..1_000 {
+            marks.enter(i, value(i), i - 100, 10_000);
+        }
+        assert!(marks.len() <= 2 * 100 + MARKS_UNCLEARED, "{}", marks.len());
+        assert!((900..1_000).all(|i| marks.seen(&value(i), i - 1)) && !marks.seen(&value(998), 998));
+        assert_eq!((marks.cut, marks.newest, marks.after(899).count()), (None, Some(999), 100));
+        for i in 1_000..1_200 {
+            marks.enter(i, value(i), i - 100, 50);
+        }
+        assert!(
+            marks.len() <= 50 && marks.cut.is_some_and(|cut| cut > 1_100),
+            "{} {:?}",
+            marks.len(),
+            marks.cut
+        );
     }
 }

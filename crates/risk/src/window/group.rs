@@ -4,11 +4,11 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::{
-    Counter, Limits,
+    Counter, Limits, Told,
     hash::Folding,
     row::{Entry, Row, Window},
 };
-use crate::{event::RiskEvent, field::Field, key::Key};
+use crate::{field::Field, key::Key};
 
 /// The counters of one key field.
 #[derive(Debug)]
@@ -84,14 +84,15 @@ impl Group {
         }
     }
 
-    pub(super) fn note(&mut self, counters: &mut [Counter], limits: Limits, event: &RiskEvent<'_>) {
+    pub(super) fn note(&mut self, counters: &mut [Counter], limits: Limits, told: &Told<'_, '_>) {
+        let event = told.event;
         let at = event.at.0;
         self.sweep(counters, at);
         let mut entries = std::mem::take(&mut self.entries);
         let key = event.key(self.field);
         for (member, number) in self.members.iter().enumerate() {
             let Some(counter) = counters.get_mut(*number) else { continue };
-            match counter.entry(event) {
+            match counter.entry(told) {
                 Ok(None) => {}
                 Ok(Some(_)) if key.is_ok() && counter.entries >= limits.entries => {
                     counter.not_taken += 1;

@@ -15,22 +15,21 @@
 mod distinct;
 mod group;
 mod hash;
+mod known;
 mod row;
 mod series;
 
-use std::{
-    cell::Cell,
-    collections::{BTreeMap, HashMap},
-};
+use std::collections::{BTreeMap, HashMap};
 
+pub(crate) use self::known::Known;
 use self::{
     group::Group,
-    row::{Entry, MEMBERS_MAX, Row, Window},
+    known::Conditions,
+    row::{Entry, MEMBERS_MAX, Window},
 };
 use crate::{
     counter::{CounterSpec, What},
     event::RiskEvent,
-    expression::tree::Alone,
     fault::Fault,
     key::Key,
 };
@@ -41,14 +40,14 @@ pub struct Limits {
     /// Entries of one counter over all its keys. What comes on top is not counted, and asking the counter is a fault until
     /// the window has passed.
     pub entries: usize,
-    /// Events, or different values, of one key. `count` and `distinct` stop there (a rule that asks for three cards is not
-    /// wrong about ten thousand), `sum` is a fault.
+    /// Events, or different values, of one key: a range of numbers has as many cards within minutes as an issuer has payments.
+    /// `count` and `distinct` stop there (a rule that asks for three cards is not wrong about a million), `sum` is a fault.
     pub events: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 2_000_000, events: 10_000 }
+        Self { entries: 2_000_000, events: 1_000_000 }
     }
 }
 
@@ -59,6 +58,7 @@ pub type Contents = BTreeMap<String, BTreeMap<Key, Vec<(i64, i128)>>>;
 #[derive(Debug)]
 pub(crate) struct Windows {
     counters: Vec<Counter>,
+    conditions: Conditions,
     groups: Vec<Group>,
     limits: Limits,
 }
@@ -74,17 +74,13 @@ pub struct Held {
     pub unreadable: u64,
 }
 
-/// Groups whose rows are remembered while one event is asked about: one for each field that can be a key, and more.
-const REMEMBERED: usize = 16;
-
-/// Rows that were found for an event already.
-#[derive(Default)]
-pub(crate) struct Rows<'w>([Cell<Option<Option<&'w Row>>>; REMEMBERED]);
-
 /// One counter.
 #[derive(Debug)]
 struct Counter {
     spec: CounterSpec,
+    /// Which events, and which take a value out again: their numbers among the conditions.
+    when: Option<u16>,
+    unless: Option<u16>,
     /// Where its windows are: which group, and which bit of its rows.
     place: (usize, usize),
     /// Keys, and entries over all of them.
@@ -100,7 +96,12 @@ impl Windows {
     /// Takes over the windows of counters that were there before, so that a new rule set begins with what is known. Says
     /// also how many counters begin without.
     pub(crate) fn new(specs: &[CounterSpec], limits: Limits, before: Option<Self>) -> (Self, usize) {
-        let mut windows = Self { counters: Vec::with_capacity(specs.len()), groups: Vec::new(), limits };
+        let mut windows = Self {
+            counters: Vec::with_capacity(specs.len()),
+            conditions: Conditions::default(),
+            groups: Vec::new(),
+            limits,
+        };
         for spec in specs {
             let number = windows.counters.len();
             let of_field = |group: &Group| group.field == spec.key && group.members.len() < MEMBERS_MAX;
@@ -109,7 +110,7 @@ impl Windows {
                 windows.groups.len() - 1
             });
             let member = windows.groups.get_mut(group).map_or(0, |group| group.add(number, spec.window_ms));
-            windows.counters.push(Counter::new(spec, (group, member)));
+            windows.counters.push(Counter::new(spec, &mut windows.conditions, (group, member)));
         }
         let known = before.map_or(0, |before| windows.take_over(before));
         let cold = windows.counters.len() - known;
@@ -125,8 +126,8 @@ impl Windows {
             let Some(counter) = texts.get(&old.spec.text).and_then(|n| self.counters.get_mut(*n)) else {
                 continue;
             };
-            let (from, to) = (old.place, counter.place);
-            *counter = Counter { spec: counter.spec.clone(), place: to, ..old };
+            let (from, to, when, unless) = (old.place, counter.place, counter.when, counter.unless);
+            *counter = Counter { spec: counter.spec.clone(), when, unless, place: to, ..old };
             known += 1;
             if let (Some(old), Some(new)) = (before.groups.get_mut(from.0), self.groups.get_mut(to.0)) {
                 for (key, window) in old.take(from.1) {
@@ -147,33 +148,27 @@ impl Windows {
     /// The counter's value for the event, the event itself included.
     pub(crate) fn ask<'w>(
         &'w self,
-        rows: &Rows<'w>,
+        known: &Known<'w>,
         counter: u16,
         event: &RiskEvent<'_>,
         now: i64,
     ) -> Result<i64, Fault> {
         let counter = self.counters.get(usize::from(counter)).ok_or(Fault::CounterFull)?;
-        let counts = counter.counts(event)?;
+        let told = Told { conditions: &self.conditions, known, event };
+        let counts = counter.counts(&told)?;
         let group = counter.place.0;
-        let remembered = rows.0.get(group);
-        let row = match remembered.and_then(Cell::get) {
-            Some(found) => found,
-            None => {
-                let key = event.key(counter.spec.key)?;
-                let found = self.groups.get(group).and_then(|group| group.row(&key));
-                if let Some(place) = remembered {
-                    place.set(Some(found));
-                }
-                found
-            }
-        };
-        counter.ask(row.and_then(|row| row.window(counter.place.1)), counts, event, now)
+        let row = known.row(group, || {
+            let key = event.key(counter.spec.key)?;
+            Ok(self.groups.get(group).and_then(|group| group.row(&key)))
+        })?;
+        counter.ask(row.and_then(|row| row.window(counter.place.1)), counts, &told, now)
     }
 
     /// Enters a decided event.
     pub(crate) fn note(&mut self, event: &RiskEvent<'_>) {
+        let told = Told { conditions: &self.conditions, known: &Known::default(), event };
         for group in &mut self.groups {
-            group.note(&mut self.counters, self.limits, event);
+            group.note(&mut self.counters, self.limits, &told);
         }
     }
 
@@ -201,10 +196,25 @@ impl Windows {
     }
 }
 
+/// One event, and what was found out about it.
+struct Told<'k, 'w> {
+    conditions: &'k Conditions,
+    known: &'k Known<'w>,
+    event: &'k RiskEvent<'k>,
+}
+
+impl Told<'_, '_> {
+    fn holds(&self, condition: u16) -> Result<bool, Fault> {
+        self.known.holds(self.conditions, condition, self.event)
+    }
+}
+
 impl Counter {
-    fn new(spec: &CounterSpec, place: (usize, usize)) -> Self {
+    fn new(spec: &CounterSpec, conditions: &mut Conditions, place: (usize, usize)) -> Self {
         Self {
             spec: spec.clone(),
+            when: spec.when.as_ref().map(|test| conditions.number(test)),
+            unless: spec.unless.as_ref().map(|test| conditions.number(test)),
             place,
             keys: 0,
             entries: 0,
@@ -218,9 +228,10 @@ impl Counter {
         &self,
         window: Option<&Window>,
         counts: bool,
-        event: &RiskEvent<'_>,
+        told: &Told<'_, '_>,
         now: i64,
     ) -> Result<i64, Fault> {
+        let event = told.event;
         let after = now.saturating_sub(self.spec.window_ms);
         if self.last_not_taken.is_some_and(|at| at > after) {
             return Err(Fault::CounterFull);
@@ -239,14 +250,14 @@ impl Counter {
                 Ok(values.count(after, own))
             }
             (What::Distinct(of) | What::DistinctUnless(of), None) => {
-                let exception = self.is_exception(event)?;
+                let exception = self.is_exception(told)?;
                 if counts {
                     event.key(of)?;
                 }
                 Ok(i64::from(counts && !exception))
             }
             (What::DistinctUnless(of), Some(Window::DistinctUnless(values))) => {
-                let exception = self.is_exception(event)?;
+                let exception = self.is_exception(told)?;
                 let own = if counts || exception { Some(event.key(of)?) } else { None };
                 values.count(after, own.map(|value| (value, counts, exception)))
             }
@@ -255,17 +266,18 @@ impl Counter {
         }
     }
 
-    fn counts(&self, event: &RiskEvent<'_>) -> Result<bool, Fault> {
-        self.spec.when.as_ref().map_or(Ok(true), |when| when.holds(event, &Alone))
+    fn counts(&self, told: &Told<'_, '_>) -> Result<bool, Fault> {
+        self.when.map_or(Ok(true), |when| told.holds(when))
     }
 
-    fn is_exception(&self, event: &RiskEvent<'_>) -> Result<bool, Fault> {
-        self.spec.unless.as_ref().map_or(Ok(false), |unless| unless.holds(event, &Alone))
+    fn is_exception(&self, told: &Told<'_, '_>) -> Result<bool, Fault> {
+        self.unless.map_or(Ok(false), |unless| told.holds(unless))
     }
 
     /// What is to be entered for the event, if it counts.
-    fn entry(&self, event: &RiskEvent<'_>) -> Result<Option<Entry>, Fault> {
-        let (counts, exception) = (self.counts(event)?, self.is_exception(event)?);
+    fn entry(&self, told: &Told<'_, '_>) -> Result<Option<Entry>, Fault> {
+        let event = told.event;
+        let (counts, exception) = (self.counts(told)?, self.is_exception(told)?);
         if !counts && !exception {
             return Ok(None);
         }

@@ -71,9 +71,11 @@ fn the_example_is_a_rule_set_and_the_limits_are_the_code_s() {
     let begin = page.find("```toml\n").expect("an example") + "```toml\n".len();
     let example = &page[begin..begin + page[begin..].find("```").expect("its end")];
     assert_eq!(RuleSet::parse(example).map(|set| set.rules().len()), Ok(1));
-    let digits = |number: usize| match number.to_string() {
-        text if text.len() > 3 => format!("{},{}", &text[..text.len() - 3], &text[text.len() - 3..]),
-        text => text,
+    let digits = |number: usize| {
+        let text = number.to_string();
+        let groups: Vec<&str> =
+            text.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+        groups.join(",")
     };
     for (row, numbers) in [
         ("| text of a condition |", vec![risk::TEXT_BYTES_MAX, risk::TOKENS_MAX]),

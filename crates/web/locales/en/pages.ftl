@@ -491,6 +491,7 @@ col-began = Since
 col-card-sessions = Card sessions
 col-sign = Strongest sign
 terminal-watched = Watched: { $cause }
+diagnosis-behind = The diagnosis is { $seconds } s behind: payments come first, and it catches up when there is room. What happened since is not on this page yet.
 gaps-title = What could not be seen
 gap-clock = This host’s clock went back at { $at }. Nothing is concluded across it.
 gap-silence = No payment was decided from { $since } to { $until }. Nothing is concluded across it.

@@ -441,6 +441,7 @@ col-began = 始于
 col-card-sessions = 刷卡次数
 col-sign = 最强的迹象
 terminal-watched = 观察中：{ $cause }
+diagnosis-behind = 诊断落后 { $seconds } 秒：交易优先，空闲后自动追上。此后发生的情况尚未显示在本页。
 gaps-title = 有看不到的时段
 gap-clock = 本主机的时钟在 { $at } 回拨。不跨越此处下结论。
 gap-silence = 从 { $since } 到 { $until } 没有处理任何交易。不跨越此时段下结论。

@@ -382,6 +382,8 @@ pub(crate) struct IncidentPage {
     pub(super) has_more: bool,
     /// What the diagnosis could not see, the newest first.
     pub(super) gaps: Vec<Gap>,
+    /// Milliseconds that the diagnosis is behind the journal; payments come first.
+    pub(super) behind_ms: i64,
 }
 
 /// A card that paid for a fault.

@@ -58,7 +58,8 @@ pub(super) async fn page(
         data.push(schema::Incident::new(&row, &evidence));
     }
     let gaps = insight.gaps().await?.iter().map(Into::into).collect();
-    Ok(schema::IncidentPage { data, next, has_more, gaps })
+    let behind_ms = insight.behind_ms().await?;
+    Ok(schema::IncidentPage { data, next, has_more, gaps, behind_ms })
 }
 
 /// One incident: its cards, transactions and history.

@@ -58,7 +58,7 @@ pub(crate) async fn list(
 ) -> Result<Markup, Failure> {
     let say = visit.say;
     let insight = &state.web.insight;
-    let all = insight.incidents().await?;
+    let (all, behind_ms) = (insight.incidents().await?, insight.behind_ms().await?);
     let (suspicions, gaps) = (insight.suspicions().await?, insight.gaps().await?);
     let fitting: Result<Vec<bool>, Failure> = all.iter().map(|i| fits(&filter.status, i)).collect();
     let shown: Vec<&IncidentView> =
@@ -72,6 +72,7 @@ pub(crate) async fn list(
             }
         }
         (parts::live(&visit, html! {
+            (watched::behind(&visit, behind_ms))
             (watched::gaps(&visit, &gaps))
             section class="card" aria-label=(title) {
                 @if shown.is_empty() {

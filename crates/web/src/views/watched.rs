@@ -59,6 +59,18 @@ pub(crate) fn of_terminal<'s>(suspicions: &'s [SuspicionView], terminal: &str) -
     suspicions.iter().find(|s| s.scope.kind == "terminal" && s.scope.id == terminal)
 }
 
+/// So far behind is worth a word: nobody looks at a page twice in less.
+const BEHIND_MS: i64 = 5_000;
+
+/// That the diagnosis does not see the newest payments yet.
+pub(crate) fn behind(visit: &Visit, behind_ms: i64) -> Markup {
+    html! {
+        @if behind_ms >= BEHIND_MS {
+            p class="notice neutral" { (visit.say.with("diagnosis-behind", [("seconds", (behind_ms / 1000).into())])) }
+        }
+    }
+}
+
 /// What could not be seen lately.
 pub(crate) fn gaps(visit: &Visit, gaps: &[GapView]) -> Markup {
     let say = visit.say;

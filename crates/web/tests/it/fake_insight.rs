@@ -194,6 +194,10 @@ impl Insight for FakeInsight {
         Ok(if self.now.0 > 0 { vec![gap(3_000, true), gap(20_000, false)] } else { Vec::new() })
     }
 
+    async fn behind_ms(&self) -> Result<i64, StoreError> {
+        Ok(if self.now.0 > 0 { 7_200 } else { 0 })
+    }
+
     async fn answers(&self) -> Result<Vec<(u64, Cause, Answer)>, StoreError> {
         let incidents = self.incidents.lock().expect("a test");
         let of =

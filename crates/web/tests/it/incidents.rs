@@ -156,6 +156,7 @@ async fn what_is_watched_and_what_could_not_be_seen_are_no_incidents() {
         "Strongest sign",
         "clock went back",
         "No payment was decided from",
+        "The diagnosis is 7 s behind",
     ] {
         assert!(page.contains(words), "{words}");
     }
@@ -164,7 +165,9 @@ async fn what_is_watched_and_what_could_not_be_seen_are_no_incidents() {
     let first = &said["data"][0];
     assert_eq!((&first["cause"], &first["scope"]["id"]), (&"keypad-fault".into(), &"T0001237".into()));
     assert!(first["evidence"][0]["text"]["zh"].is_string() && first["log_odds"].as_f64().unwrap() > 0.0);
-    let gaps = get(&console, "/api/v1/incidents", "en").await.json()["gaps"].clone();
+    let listed = get(&console, "/api/v1/incidents", "en").await.json();
+    assert_eq!(listed["behind_ms"], 7_200);
+    let gaps = &listed["gaps"];
     assert_eq!((&gaps[0]["kind"], &gaps[1]["kind"]), (&"clock-back".into(), &"silence".into()));
 }
 
