@@ -149,6 +149,8 @@ pub struct Row {
     pub level: Level,
     /// A lower one is enough after a time.
     pub or: Option<Cooled>,
+    /// The method that the desk tries first.
+    pub usual: Option<String>,
     /// Nothing else is released or reset for so long afterwards.
     pub hold_h: Option<u32>,
     name: Bilingual,
@@ -236,6 +238,10 @@ impl Identity {
         let read: Self = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
         if let Some(missing) = Action::ALL.into_iter().find(|action| !read.action.contains_key(action)) {
             return Err(bad(format!("the matrix has no row {}", missing.name())));
+        }
+        let usual = read.action.values().filter_map(|row| row.usual.as_ref());
+        if let Some(unknown) = usual.into_iter().find(|name| !read.method.contains_key(*name)) {
+            return Err(bad(format!("no such method: {unknown}")));
         }
         for (name, method) in &read.method {
             if let Some(unknown) = method.questions.iter().find(|q| !read.question.contains_key(*q)) {

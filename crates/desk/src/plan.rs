@@ -22,6 +22,7 @@ pub const CARDHOLDER: &str = "cardholder";
 pub struct Plans {
     plans: BTreeMap<String, Plan>,
     segments: Vec<Segment>,
+    notice: BTreeMap<ClockKind, Bilingual>,
 }
 
 /// One plan.
@@ -70,6 +71,7 @@ pub struct Segment {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    notice: BTreeMap<ClockKind, Bilingual>,
     plan: BTreeMap<String, Plan>,
     segment: Vec<Segment>,
 }
@@ -113,7 +115,11 @@ impl Plans {
     /// [`BadData`].
     pub fn read(text: &str, calendars: &Calendars) -> Result<Self, BadData> {
         let bad = |why: String| BadData::of("plans", why);
-        let File { plan: plans, segment: segments } = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
+        let File { notice, plan: plans, segment: segments } =
+            toml::from_str(text).map_err(|e| bad(e.to_string()))?;
+        if let Some(clock) = ClockKind::ALL.into_iter().find(|clock| !notice.contains_key(clock)) {
+            return Err(bad(format!("there is no notice for the clock {}", clock.name())));
+        }
         for name in [STANDARD, CARDHOLDER] {
             if !plans.contains_key(name) {
                 return Err(bad(format!("there is no plan {name}")));
@@ -140,7 +146,15 @@ impl Plans {
         if let Some(segment) = segments.iter().find(|segment| !plans.contains_key(&segment.plan)) {
             return Err(bad(format!("{}: no such plan: {}", segment.name, segment.plan)));
         }
-        Ok(Self { plans, segments })
+        Ok(Self { plans, segments, notice })
+    }
+
+    /// What is told when a clock comes so far: `facts` are the case, the minutes that are gone, of how many, and to whom.
+    #[must_use]
+    pub fn notice(&self, lang: Lang, clock: ClockKind, facts: &[String; 4]) -> String {
+        let text = self.notice.get(&clock).map_or("", |text| text.get(lang));
+        let put = |text: String, (n, fact): (usize, &String)| text.replace(&format!("{{{n}}}"), fact);
+        facts.iter().enumerate().fold(text.to_owned(), put)
     }
 
     /// Segment and plan of a shop, by its number (DE 42); the standard plan when it is in none.

@@ -6,12 +6,14 @@
 //! sessions          begun, ended                 staff::Session
 //! proposals/<id>    what waits for a second one  staff::Proposal
 //! audit             records, checkpoints         audit::Record
+//! cases             the desk's cases             desk::Desk
 //! ```
 //!
 //! A guess at a password is counted before it is looked at, so that no number of hosts gives more guesses than one.
 
 mod accounts;
 mod audit_log;
+mod cases;
 mod proposals;
 mod sessions;
 mod state;
@@ -28,6 +30,7 @@ use tokio::sync::Mutex;
 
 pub use accounts::{Enrolment, NewAccount};
 pub use audit_log::{Export, Noted};
+pub use cases::{CaseDesk, CaseError};
 pub use proposals::{Proposed, Request};
 pub use sessions::SignedIn;
 pub use state::Office as State;

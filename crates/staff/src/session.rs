@@ -53,6 +53,12 @@ impl fmt::Debug for Token {
 pub struct TokenHash(String);
 
 impl TokenHash {
+    /// The whole of it, to be kept in place of the token.
+    #[must_use]
+    pub fn whole(&self) -> &str {
+        &self.0
+    }
+
     /// A short public name, for the audit log and the list of sessions.
     #[must_use]
     pub fn public(&self) -> &str {

@@ -1,5 +1,7 @@
 //! The office over a book in memory: signing in, being two, and the log of it, against whoever would like to get round it.
 
+mod cases;
+
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
