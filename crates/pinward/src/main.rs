@@ -3,6 +3,7 @@
 
 mod alarms;
 mod asking;
+mod casework;
 mod command;
 mod config;
 mod confirming;

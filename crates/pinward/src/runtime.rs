@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use watch::Watch;
 
 use crate::{
-    alarms,
+    alarms, casework,
     command::Usage,
     config::Config,
     confirming,
@@ -42,6 +42,7 @@ pub(crate) struct Running {
     sms: web::Messages,
     watch: Arc<Watch>,
     ruling: Ruling,
+    casework: tokio::task::JoinHandle<()>,
 }
 
 /// Starts everything; if one part cannot start, nothing runs.
@@ -81,11 +82,14 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let Watching { watch, known } = watching::start(config, &storage, live, Some(telling))?;
     health.also_watch(Arc::clone(&watch));
     watching::alarming::start(&watch, alarms.clone(), storage.engine());
+    let cases = casework::open(storage.book());
+    let casework = casework::start(Arc::clone(&cases), alarms.clone());
     let door = Door::new(Arc::clone(&watch), known, Arc::clone(&archive), store.clone());
     let state = web::WebState {
         archive,
         store: Some(store),
         office: Some(office),
+        cases,
         sandbox_staff: people::shown(&employees),
         products,
         describer: Arc::new(Describer),
@@ -105,7 +109,20 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let served = tokio::spawn(web::serve(listener, router, async move {
         let _ = stopped.await;
     }));
-    Ok(Running { host, console, stop_console, served, storage, health, signals, alarms, sms, watch, ruling })
+    Ok(Running {
+        host,
+        console,
+        stop_console,
+        served,
+        storage,
+        health,
+        signals,
+        alarms,
+        sms,
+        watch,
+        ruling,
+        casework,
+    })
 }
 
 async fn open_module(config: &Config) -> anyhow::Result<Arc<dyn SecurityModule>> {
@@ -177,6 +194,7 @@ impl Running {
         self.host.shutdown().await;
         let _ = self.stop_console.send(());
         let _ = self.served.await;
+        self.casework.abort();
         self.ruling.stop().await;
         self.watch.stop().await;
         if let Some(signals) = self.signals {

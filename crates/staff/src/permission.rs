@@ -115,6 +115,8 @@ names! {
     ManageAlarms = "manage-alarms",
     /// Load and change keys.
     HoldKeyCeremony = "hold-key-ceremony",
+    /// See cases at the desk.
+    ViewCases = "view-cases",
     /// Work on cases.
     WorkCases = "work-cases",
     /// A shop's operators and their passwords.

@@ -20,6 +20,7 @@ static EN: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/en/alarms.ftl"),
             include_str!("../locales/en/office.ftl"),
             include_str!("../locales/en/messages.ftl"),
+            include_str!("../locales/en/desk.ftl"),
         ],
     )
 });
@@ -35,6 +36,7 @@ static ZH: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/zh-CN/alarms.ftl"),
             include_str!("../locales/zh-CN/office.ftl"),
             include_str!("../locales/zh-CN/messages.ftl"),
+            include_str!("../locales/zh-CN/desk.ftl"),
         ],
     )
 });

@@ -10,7 +10,9 @@
 mod actor;
 mod api;
 mod assets;
+mod cases;
 mod chart;
+mod desk_figures;
 mod error;
 mod format;
 pub mod insight;

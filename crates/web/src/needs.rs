@@ -20,8 +20,8 @@ pub(crate) enum Need {
 use Need::{Anybody, May, Nobody, Signed};
 use Permission::{
     DraftRules, ForceSignIn, HandleIncidents, JudgeVerdicts, ManageAlarms, ManageStaff, PublishRules,
-    RestoreTries, SuspendTerminal, ViewAudit, ViewCards, ViewIncidents, ViewOverview, ViewTerminals,
-    ViewTransactions,
+    RestoreTries, SuspendTerminal, ViewAudit, ViewCards, ViewCases, ViewIncidents, ViewOverview,
+    ViewTerminals, ViewTransactions, WorkCases,
 };
 
 /// Method in small letters, address, need.
@@ -79,6 +79,28 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("post", "/alarms/webhooks/{webhook}/remove", May(ManageAlarms)),
     ("post", "/alarms/webhooks/{webhook}/rotate", May(ManageAlarms)),
     ("post", "/alarms/webhooks/{webhook}/test", May(ManageAlarms)),
+    ("get", "/cases", May(ViewCases)),
+    ("get", "/cases/figures", May(ViewCases)),
+    ("get", "/cases/{case}", May(ViewCases)),
+    ("get", "/caller", May(ViewCards)),
+    ("post", "/cases", May(WorkCases)),
+    ("post", "/cases/{case}/{deed}", May(WorkCases)),
+    ("get", "/survey/{survey}", Nobody),
+    ("post", "/survey/{survey}", Nobody),
+    ("get", "/api/v1/cases", May(ViewCases)),
+    ("get", "/api/v1/cases/figures", May(ViewCases)),
+    ("get", "/api/v1/cases/{case}", May(ViewCases)),
+    ("get", "/api/v1/desk", May(ViewCases)),
+    ("post", "/api/v1/cases", May(WorkCases)),
+    ("post", "/api/v1/cases/{case}/assign", May(WorkCases)),
+    ("post", "/api/v1/cases/{case}/notes", May(WorkCases)),
+    ("post", "/api/v1/cases/{case}/answers", May(WorkCases)),
+    ("post", "/api/v1/cases/{case}/status", May(WorkCases)),
+    ("post", "/api/v1/cases/{case}/priority", May(WorkCases)),
+    ("post", "/api/v1/cases/{case}/steps", May(WorkCases)),
+    ("post", "/api/v1/cases/{case}/identity", May(WorkCases)),
+    ("post", "/api/v1/cases/{case}/actions", May(WorkCases)),
+    ("post", "/api/v1/cases/{case}/close", May(WorkCases)),
     ("get", "/codes", Anybody),
     ("get", "/codes/{code}", Anybody),
     ("get", "/about", Anybody),
@@ -198,7 +220,15 @@ mod tests {
             TABLE.iter().filter(|(m, _, need)| *m != "get" && *need == Nobody).map(|(_, p, _)| *p).collect();
         assert_eq!(
             open,
-            ["/confirm/{token}", "/sign-in", "/sign-out", "/set-up", "/api/v1/session", "/api/v1/session"]
+            [
+                "/confirm/{token}",
+                "/survey/{survey}",
+                "/sign-in",
+                "/sign-out",
+                "/set-up",
+                "/api/v1/session",
+                "/api/v1/session"
+            ]
         );
     }
 }

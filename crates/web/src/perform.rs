@@ -36,6 +36,19 @@ pub(crate) enum Action {
         /// What.
         what: desk::Action,
     },
+    /// The same, asked for in a case at the desk whose caller proved who they are.
+    ForCase {
+        /// The case.
+        case: u32,
+        /// How far.
+        level: ::desk::Level,
+        /// Which card.
+        card: CardId,
+        /// Its masked number, for people.
+        pan: String,
+        /// What.
+        what: desk::Action,
+    },
     /// Gives back the tries that an incident cost its cards.
     RestoreTries {
         /// The incident.
@@ -68,7 +81,7 @@ impl Action {
     /// What is needed to do it, or to ask for it.
     fn permission(&self) -> Permission {
         match self {
-            Self::Card { what, .. } => match what {
+            Self::Card { what, .. } | Self::ForCase { what, .. } => match what {
                 desk::Action::Unlock | desk::Action::PassStepUp | desk::Action::Unrestrict => {
                     Permission::UnlockCard
                 }
@@ -85,7 +98,7 @@ impl Action {
     /// To what.
     fn object(&self) -> (&'static str, String) {
         match self {
-            Self::Card { card, .. } => ("card", card.to_string()),
+            Self::Card { card, .. } | Self::ForCase { card, .. } => ("card", card.to_string()),
             Self::RestoreTries { incident } => ("incident", incident.to_string()),
             Self::PublishRules { digest, .. } => ("rules", digest.clone()),
             Self::RestoreRule { rule } => ("rule", rule.clone()),
@@ -95,7 +108,9 @@ impl Action {
     /// What it is called, for the log.
     fn verb(&self) -> String {
         match self {
-            Self::Card { what, .. } => format!("card.{}", DeskAction::name(*what)),
+            Self::Card { what, .. } | Self::ForCase { what, .. } => {
+                format!("card.{}", DeskAction::name(*what))
+            }
             Self::RestoreTries { .. } => "incident.restore-tries".to_owned(),
             Self::PublishRules { .. } => "rules.publish".to_owned(),
             Self::RestoreRule { .. } => "rules.restore-rule".to_owned(),
@@ -105,7 +120,13 @@ impl Action {
     /// What it will do, in words.
     pub(crate) fn consequence(&self) -> String {
         match self {
+            Self::Card { pan, what: desk::Action::Unlock, .. } => {
+                format!("unlock {pan} (outside a case: nobody proved who they are)")
+            }
             Self::Card { pan, what, .. } => format!("{} {pan}", DeskAction::name(*what)),
+            Self::ForCase { case, level, pan, what, .. } => {
+                format!("{} {pan} (case {case}, identity proven to {level})", DeskAction::name(*what))
+            }
             Self::RestoreTries { incident } => {
                 format!("restore the tries that incident {incident} cost, on every card that waits for them")
             }
@@ -161,22 +182,53 @@ impl Action {
                 })
             }
             Self::Card { card, what, .. } => {
-                let store = state
-                    .web
-                    .store
-                    .as_ref()
-                    .ok_or_else(|| Failure::Conflict("this console only shows".to_owned()))?;
-                let mut work = DeskWork { action: *what, actor, why: why.to_owned(), now: now() };
-                match store.with_card(card, &mut work).await {
-                    Ok(_) => Ok(self.consequence()),
-                    Err(WorkError::Decide(error)) => Err(Failure::Conflict(error.to_string())),
-                    Err(WorkError::UnknownSubject) => Err(Failure::NotFound),
-                    Err(WorkError::Store(error)) => Err(error.into()),
-                    Err(WorkError::Unknown(why)) => Err(Failure::StoreAway(why)),
+                self.on_card(state, card, *what, actor, why).await?;
+                Ok(self.consequence())
+            }
+            Self::ForCase { case, card, what, .. } => {
+                let done = self.on_card(state, card, *what, actor, why).await;
+                if let Some(checker) = checker {
+                    let verb = DeskAction::name(*what);
+                    let words = match &done {
+                        Ok(()) => format!("{verb}: done, approved by {checker}"),
+                        Err(failure) => format!("{verb}: approved by {checker}, not done: {failure}"),
+                    };
+                    crate::cases::decided(state, *case, &words, checker).await;
                 }
+                done.map(|()| self.consequence())
             }
         }
     }
+
+    /// The card's own journal says who did it and why.
+    async fn on_card(
+        &self,
+        state: &Shared,
+        card: &CardId,
+        what: desk::Action,
+        actor: String,
+        why: &str,
+    ) -> Result<(), Failure> {
+        let store = state
+            .web
+            .store
+            .as_ref()
+            .ok_or_else(|| Failure::Conflict("this console only shows".to_owned()))?;
+        let mut work = DeskWork { action: what, actor, why: why.to_owned(), now: now() };
+        match store.with_card(card, &mut work).await {
+            Ok(_) => Ok(()),
+            Err(WorkError::Decide(error)) => Err(Failure::Conflict(error.to_string())),
+            Err(WorkError::UnknownSubject) => Err(Failure::NotFound),
+            Err(WorkError::Store(error)) => Err(error.into()),
+            Err(WorkError::Unknown(why)) => Err(Failure::StoreAway(why)),
+        }
+    }
+}
+
+/// Whoever answers callers unlocks in a case only; a supervisor may ask for it outside one, and whoever approves sees that.
+fn needs_case(action: &Action, by: &Actor) -> bool {
+    matches!(action, Action::Card { what: desk::Action::Unlock, .. })
+        && !by.0.roles.contains(&staff::Role::Supervisor)
 }
 
 /// Does an action, or keeps it until a second person has decided.
@@ -184,6 +236,11 @@ pub(crate) async fn ask(state: &Shared, by: &Actor, action: Action, why: &str) -
     let why = why.trim();
     if why.is_empty() || why.chars().count() > WHY_MAX {
         return Err(Failure::not_understood("why", "a reason in a sentence, at most 500 characters"));
+    }
+    if by.is_signed_in() && needs_case(&action, by) {
+        return Err(Failure::Conflict(
+            "an early unlock is asked for in a case, after the caller proved who they are: open one at /caller".to_owned(),
+        ));
     }
     if let Some(office) = &state.web.office {
         let request = Request {

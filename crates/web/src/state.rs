@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use authorization::Products;
 use confirmation::Confirmations;
-use office::Office;
+use office::{CaseDesk, Office};
 use serde::Serialize;
 use sms::{Contacts, Outbox, SmsService};
 use store::{Archive, Store};
@@ -20,6 +20,8 @@ pub struct WebState {
     pub store: Option<Store>,
     /// Who works here; without it nobody signs in.
     pub office: Option<Arc<Office>>,
+    /// The desk's cases.
+    pub cases: Arc<CaseDesk>,
     /// Sandbox: the staff that stand in its file, for the sign-in page.
     pub sandbox_staff: Vec<SandboxStaff>,
     /// The policies of the card products.

@@ -12,6 +12,8 @@ pub(crate) mod transactions;
 pub(crate) mod alarm_schema;
 pub(crate) mod alerts;
 pub(crate) mod cards;
+pub(crate) mod case_schema;
+pub(crate) mod cases;
 pub(crate) mod codes;
 pub(crate) mod events;
 pub(crate) mod health;

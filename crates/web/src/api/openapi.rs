@@ -8,8 +8,8 @@ use serde_json::Value;
 use utoipa::OpenApi;
 
 use super::{
-    alerts, cards, codes, diagnosis, events, health, incidents, office, overview, register, rules, sandbox,
-    schema, session, suspicions, terminals, transactions, webhooks,
+    alerts, cards, cases, codes, diagnosis, events, health, incidents, office, overview, register, rules,
+    sandbox, schema, session, suspicions, terminals, transactions, webhooks,
 };
 use crate::{error::Problem, router::Shared};
 
@@ -28,6 +28,7 @@ use crate::{error::Problem, router::Shared};
         (name = "cards", description = "PIN state of cards."),
         (name = "terminals", description = "Terminals and their sessions."),
         (name = "alarms", description = "What somebody should look at, who is told, and what is held back."),
+        (name = "desk", description = "Cases: what people at the desk do about refusals, terminals and incidents, and by when."),
         (name = "rules", description = "Risk rules: versions, checks, backtests, and the steps on the way to being live."),
         (name = "handbook", description = "What response codes and reasons mean, and what to do."),
         (name = "staff", description = "Signing in, who may do what, what waits for a second person, who did what."),
@@ -57,6 +58,20 @@ use crate::{error::Problem, router::Shared};
         cards::list,
         cards::one,
         cards::act,
+        cases::list,
+        cases::one,
+        cases::open,
+        cases::assign,
+        cases::note,
+        cases::answer,
+        cases::set_status,
+        cases::prioritise,
+        cases::step,
+        cases::identity,
+        cases::act,
+        cases::close,
+        cases::figures,
+        cases::house,
         terminals::list,
         codes::list,
         codes::one,

@@ -309,6 +309,7 @@ pub(crate) async fn one(
                     @if matches!(standing, Standing::Open | Standing::Silenced) { (alarm_deeds::acknowledge_form(&visit, alarm.id)) }
                     @if standing == Standing::Open { (alarm_deeds::silence_form(&visit, Some(&alarm))) }
                 }
+                (super::desk_forms::open_case(&visit, "alarm", &alarm.id.to_string()))
                 a class="button" href="/alarms" { (say.t("alarms-all")) }
             }
         } }))

@@ -54,6 +54,7 @@ fn actions(visit: &Visit, card: &CardView) -> Markup {
     html! {
         section class="card" aria-labelledby="actions-title" {
             h2 id="actions-title" { (say.t("card-actions")) }
+            p { a href={ "/caller?card=" (card.id) } { (say.t("caller-title")) } }
             @if fitting.len() == 1 { p class="quiet" { (say.t("card-action-nothing")) } }
             form method="post" action=(format!("/cards/{}/actions", card.id)) {
                 p { label for="why" { (say.t("why-label")) } " " input id="why" name="why" required maxlength="500"; }

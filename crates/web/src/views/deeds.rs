@@ -249,6 +249,7 @@ pub(crate) fn on_refusal(visit: &Visit, row: &TransactionRow, incident: Option<&
                 (suspend_form(visit, &row.terminal, back.clone()))
                 (sign_in_form(visit, &row.terminal, back.clone()))
             }
+            (super::desk_forms::open_case(visit, "rrn", &row.rrn))
             a class="button" href={ "/why/" (encode(&row.rrn)) "/evidence.json" } download { (visit.say.t("deed-evidence")) }
         }
     }
@@ -264,6 +265,7 @@ pub(crate) fn on_incident(visit: &Visit, incident: &IncidentView) -> Markup {
                 (suspend_form(visit, &incident.scope.id, back.clone()))
                 (sign_in_form(visit, &incident.scope.id, back))
             }
+            (super::desk_forms::open_case(visit, "incident", &incident.id.to_string()))
         }
     }
 }

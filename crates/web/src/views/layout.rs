@@ -19,6 +19,7 @@ pub(crate) enum Nav {
     Alarms,
     Messages,
     Rules,
+    Cases,
     Cards,
     Terminals,
     Proposals,
@@ -51,6 +52,7 @@ const GROUPS: [(&str, &[Entry]); 4] = [
     (
         "nav-office",
         &[
+            (Nav::Cases, "/cases", "nav-cases"),
             (Nav::Proposals, "/proposals", "nav-proposals"),
             (Nav::Audit, "/audit", "nav-audit"),
             (Nav::Staff, "/staff", "nav-staff"),

@@ -27,6 +27,13 @@ pub(crate) mod rule_set;
 pub(crate) mod rules;
 pub(crate) mod watched;
 
+pub(crate) mod desk;
+pub(crate) mod desk_caller;
+pub(crate) mod desk_case;
+pub(crate) mod desk_deeds;
+pub(crate) mod desk_forms;
+pub(crate) mod desk_survey;
+
 pub(crate) mod alarm_deeds;
 pub(crate) mod alarms;
 pub(crate) mod messages;

@@ -69,7 +69,7 @@ fn row(visit: &Visit, terminal: &TerminalView, suspicions: &[SuspicionView]) -> 
     let dash = || html! { span class="quiet" { "\u{2013}" } };
     let session = terminal.session.as_ref();
     vec![
-        html! { a class="row" href={ "/transactions?terminal=" (encode(&terminal.id)) } { (terminal.id) } },
+        html! { a class="row" href={ "/transactions?terminal=" (encode(&terminal.id)) } { (terminal.id) } " " a href={ "/caller?q=" (encode(&terminal.id)) } { (say.t("case-short")) span class="sr" { " " (terminal.id) } } },
         html! { (terminal.merchant_name) " " span class="quiet mono" { (terminal.merchant) } },
         html! {
             (match (terminal.suspended, session) {

@@ -108,6 +108,7 @@ fn verdict(visit: &Visit, detail: &TransactionDetail) -> Markup {
             }
             @if !service::is_approved(row) && !row.code.is_empty() {
                 p { a href=(parts::why_href(&row.rrn)) { (say.t("why-link")) } }
+                div class="deeds" { (super::desk_forms::open_case(visit, "rrn", &row.rrn)) }
             }
         }
     }

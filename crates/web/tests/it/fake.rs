@@ -31,6 +31,8 @@ use web::{Check, DescribedField, HealthCheck, MessageDescriber, WebState, Zone};
 
 #[path = "fake/alarms.rs"]
 pub(crate) mod alarms;
+#[path = "fake/cases.rs"]
+pub(crate) mod cases;
 #[path = "fake/second.rs"]
 mod second;
 
@@ -655,6 +657,7 @@ pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
         products: Products::builtin(),
         describer: Arc::new(FakeDescriber),
         sandbox,
+        cases: Arc::new(cases::desk(card_id(0), &pans()[0])),
         alarms: alarms::asleep(),
         messages: None,
         confirmations: None,

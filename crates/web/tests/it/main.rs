@@ -7,6 +7,7 @@ mod fake_rules;
 mod alarms;
 mod api;
 mod api_diagnosis;
+mod cases;
 mod incidents;
 mod live;
 mod pages;
@@ -89,6 +90,8 @@ fn filled(route: &str) -> String {
         .replace("{code}", "75")
         .replace("{incident}", "17")
         .replace("{digest}", &fake_rules::digest())
+        .replace("{case}", fake::cases::CASE)
+        .replace("{survey}", fake::cases::survey().reveal())
         .replace("{terminal}", fake_insight::TERMINAL)
 }
 

@@ -22,14 +22,14 @@ use crate::{archive, fake};
 const PASSWORD: &str = "correct horse battery";
 const SECRET: [u8; totp::SECRET_LEN] = [5; totp::SECRET_LEN];
 
-struct World {
-    console: Router,
+pub(crate) struct World {
+    pub(crate) console: Router,
     office: Arc<Office>,
     now: Arc<AtomicI64>,
 }
 
 impl World {
-    async fn new(sandbox: bool) -> Self {
+    pub(crate) async fn new(sandbox: bool) -> Self {
         let now = Arc::new(AtomicI64::new(1_700_000_000_000));
         let clock = {
             let now = now.clone();
@@ -40,10 +40,11 @@ impl World {
         );
         let mut state = fake::state(archive(), sandbox);
         state.office = Some(office.clone());
+        state.cases = Arc::new(fake::cases::awake());
         Self { console: web::Console::new(state), office, now }
     }
 
-    async fn account(&self, name: &str, role: Role) {
+    pub(crate) async fn account(&self, name: &str, role: Role) {
         let by = Actor {
             name: "system".into(),
             person: "system".into(),
@@ -62,7 +63,7 @@ impl World {
         totp::code(&SECRET, totp::step(Timestamp(now)))
     }
 
-    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Said {
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Said {
         let mut request = Request::builder().method(method).uri(path).header("accept-language", "en");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -76,7 +77,7 @@ impl World {
         Said { status: parts.status, cookies, location, text: String::from_utf8_lossy(&bytes).into_owned() }
     }
 
-    async fn token(&self, name: &str) -> String {
+    pub(crate) async fn token(&self, name: &str) -> String {
         let words = json!({ "username": name, "password": PASSWORD, "totp": self.code() });
         let said = self.ask("POST", "/api/v1/session", &[JSON], words.to_string()).await;
         assert_eq!(said.status, StatusCode::OK, "{}", said.text);
@@ -92,15 +93,15 @@ impl World {
 const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
-struct Said {
-    status: StatusCode,
+pub(crate) struct Said {
+    pub(crate) status: StatusCode,
     cookies: Vec<String>,
     location: String,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Said {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap()
     }
 

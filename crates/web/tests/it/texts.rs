@@ -6,10 +6,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FILES: [&str; 7] = ["console", "pages", "rules", "errors", "alarms", "office", "messages"];
+const FILES: [&str; 8] = ["console", "pages", "rules", "errors", "alarms", "office", "messages", "desk"];
 
 /// Keys that are put together from data, by their beginning.
-const FROM_DATA: [&str; 13] = [
+const FROM_DATA: [&str; 21] = [
+    "case-status-",
+    "case-waits-",
+    "case-source-",
+    "case-priority-",
+    "case-outcome-",
+    "case-evidence-",
+    "case-line-",
+    "case-fact-",
     "role-",
     "kind-",
     "attention-",
