@@ -71,6 +71,9 @@ pub enum Refusal {
         /// What would have been accepted.
         expected: &'static str,
     },
+    /// It was asked for, and a second person has not decided.
+    #[error("a second person has not decided yet about what was asked for")]
+    Undecided,
     /// It does not wait.
     #[error("the case does not wait")]
     NotWaiting,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{CardId, Timestamp};
 
 use crate::{
-    case::{Case, CaseNo},
+    case::{Case, CaseNo, Status, WaitsOn},
     deeds::Refusal,
     fact::Fact,
     house::House,
@@ -134,6 +134,9 @@ impl Desk {
         let case = self.case(no)?;
         if case.is_closed() {
             return Err(Refusal::Closed);
+        }
+        if case.status == Status::Waiting(WaitsOn::SecondPerson) && action > Action::Status {
+            return Err(Refusal::Undecided);
         }
         let card = case.opened.subject.card.ok_or(Refusal::NoCard)?;
         let shut = self.is_shut(house, &card, now);

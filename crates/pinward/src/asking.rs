@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use handbook::Lang;
 use serde_json::Value;
 use store::Store;
 use tokio::{
@@ -114,6 +115,34 @@ async fn ask_running(data: &Path, question: &Question<'_>) -> anyhow::Result<Opt
     Ok(None)
 }
 
+/// Posts to the host of a directory, in whose log it stands who did it; status and body. `None` if no host answers there.
+pub(crate) async fn tell(
+    data: &Path,
+    path: &str,
+    body: &Value,
+    lang: Lang,
+) -> anyhow::Result<Option<(u16, Value)>> {
+    let wanted = Request { path, lang: Some(lang), body: Some(body) };
+    for address in addresses(data) {
+        let connected = tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(address)).await;
+        if !matches!(connected, Ok(Ok(_))) {
+            continue;
+        }
+        let (status, body) = tokio::time::timeout(ANSWER_WITHIN, send(address, &wanted))
+            .await
+            .with_context(|| format!("http://{address}{path} does not answer: it may have been done"))??;
+        if matches!(status, 401 | 403) {
+            bail!(who_are_you(address));
+        }
+        return Ok(Some((status, serde_json::from_slice(&body).unwrap_or_default())));
+    }
+    Ok(None)
+}
+
+fn who_are_you(address: SocketAddr) -> String {
+    format!("the host at {address} asks who you are: put a token of POST /api/v1/session into {TOKEN}")
+}
+
 /// Where a host of this directory would have its console: what it published, and what is configured.
 fn addresses(data: &Path) -> Vec<SocketAddr> {
     let published = seed::published(data)
@@ -159,8 +188,9 @@ fn configuration(data: &Path) -> anyhow::Result<Config> {
 
 /// Asks, and once more if the diagnosis is still reading.
 async fn answered(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
+    let wanted = Request { path, lang: None, body: None };
     for _ in 0..AGAIN {
-        let (status, body) = tokio::time::timeout(ANSWER_WITHIN, get(address, path))
+        let (status, body) = tokio::time::timeout(ANSWER_WITHIN, send(address, &wanted))
             .await
             .with_context(|| format!("http://{address}{path} does not answer"))??;
         match status {
@@ -172,22 +202,34 @@ async fn answered(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
                 let detail = problem["detail"].as_str().unwrap_or("a part of the question means nothing");
                 return Err(Usage(detail.to_owned()).into());
             }
-            401 | 403 => bail!(
-                "the host at {address} asks who you are: put a token of POST /api/v1/session into {TOKEN}"
-            ),
+            401 | 403 => bail!(who_are_you(address)),
             _ => bail!("http://{address}{path} answered {status}"),
         }
     }
     bail!("the host at {address} is not ready to answer: see http://{address}/api/v1/health")
 }
 
+/// What is sent: with a body it is posted.
+struct Request<'a> {
+    path: &'a str,
+    lang: Option<Lang>,
+    body: Option<&'a Value>,
+}
+
 /// HTTP/1.0 (RFC 1945): the answer ends with the connection, so nothing needs to be unpacked.
-async fn get(address: SocketAddr, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
+async fn send(address: SocketAddr, wanted: &Request<'_>) -> anyhow::Result<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).await?;
     let token = std::env::var(TOKEN).ok().filter(|token| token.bytes().all(|b| b.is_ascii_graphic()));
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-    let request =
-        format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\n{token}\r\n");
+    let lang = wanted.lang.map(|lang| format!("Accept-Language: {}\r\n", lang.tag())).unwrap_or_default();
+    let (method, path) = (if wanted.body.is_some() { "POST" } else { "GET" }, wanted.path);
+    let body = wanted.body.map(Value::to_string).unwrap_or_default();
+    let kind =
+        wanted.body.map(|_| format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\n{lang}{token}{}\r\n{body}",
+        kind.unwrap_or_default()
+    );
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX).read_to_end(&mut answer).await?;

@@ -195,6 +195,7 @@ impl Running {
         let _ = self.stop_console.send(());
         let _ = self.served.await;
         self.casework.abort();
+        let _ = self.casework.await;
         self.ruling.stop().await;
         self.watch.stop().await;
         if let Some(signals) = self.signals {

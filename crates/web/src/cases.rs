@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use desk::{
     Action, CaseNo, Desk, Evidence, EvidenceKind, Fact, House, Opening, Outcome, Priority, Refusal, Source,
-    Subject, WaitsOn,
+    Status, Subject, WaitsOn,
 };
 use model::{CardId, Timestamp};
 use office::{CaseError, Noted};
@@ -22,6 +22,8 @@ use crate::{
 
 /// Payments that are attached when a case is opened.
 const ROWS_MAX: usize = 10;
+/// Of what was decided, so many characters stand in the case.
+const WORDS_MAX: usize = 500;
 /// Open incidents that are attached.
 const INCIDENTS_MAX: usize = 5;
 
@@ -454,12 +456,18 @@ pub(crate) async fn unlock(state: &Shared, by: &Actor, no: CaseNo, why: &str) ->
 
 /// What was decided about a case's request stands in the case too, which goes on.
 pub(crate) async fn decided(state: &Shared, no: CaseNo, words: &str, by: &str) {
-    let cases = &state.web.cases;
-    let noted = cases.act(|desk, _, _| desk.case(no)?.note(words, by)).await;
-    let resumed = cases.act(|desk, _, _| desk.case(no)?.resume(words, by)).await;
-    for failed in [noted.err(), resumed.err()].into_iter().flatten() {
+    let words: String = words.chars().take(WORDS_MAX).collect();
+    let told = state.web.cases.act(|desk, _, _| {
+        let case = desk.case(no)?;
+        if matches!(case.status, Status::Waiting(_)) {
+            case.resume(&words, by)
+        } else {
+            case.note(&words, by)
+        }
+    });
+    if let Err(error) = told.await {
         // The card's journal and the audit log have it in any case.
-        tracing::warn!(case = no, error = %failed, "a decision is not written into its case");
+        tracing::warn!(case = no, %error, "a decision is not written into its case");
     }
 }
 

@@ -173,7 +173,7 @@ impl Action {
                     Self::PublishRules { digest, .. } => {
                         state.web.rules.publish(digest, maker, checker, at).await
                     }
-                    Self::Card { .. } | Self::RestoreTries { .. } => Ok(()),
+                    Self::Card { .. } | Self::ForCase { .. } | Self::RestoreTries { .. } => Ok(()),
                 };
                 done.map(|()| self.consequence()).map_err(|not_done| match not_done {
                     NotDone::Refused(Refusal::UnknownVersion) => Failure::NotFound,
@@ -182,11 +182,11 @@ impl Action {
                 })
             }
             Self::Card { card, what, .. } => {
-                self.on_card(state, card, *what, actor, why).await?;
+                on_card(state, card, *what, actor, why).await?;
                 Ok(self.consequence())
             }
             Self::ForCase { case, card, what, .. } => {
-                let done = self.on_card(state, card, *what, actor, why).await;
+                let done = on_card(state, card, *what, actor, why).await;
                 if let Some(checker) = checker {
                     let verb = DeskAction::name(*what);
                     let words = match &done {
@@ -199,29 +199,25 @@ impl Action {
             }
         }
     }
+}
 
-    /// The card's own journal says who did it and why.
-    async fn on_card(
-        &self,
-        state: &Shared,
-        card: &CardId,
-        what: desk::Action,
-        actor: String,
-        why: &str,
-    ) -> Result<(), Failure> {
-        let store = state
-            .web
-            .store
-            .as_ref()
-            .ok_or_else(|| Failure::Conflict("this console only shows".to_owned()))?;
-        let mut work = DeskWork { action: what, actor, why: why.to_owned(), now: now() };
-        match store.with_card(card, &mut work).await {
-            Ok(_) => Ok(()),
-            Err(WorkError::Decide(error)) => Err(Failure::Conflict(error.to_string())),
-            Err(WorkError::UnknownSubject) => Err(Failure::NotFound),
-            Err(WorkError::Store(error)) => Err(error.into()),
-            Err(WorkError::Unknown(why)) => Err(Failure::StoreAway(why)),
-        }
+/// The card's own journal says who did it and why.
+async fn on_card(
+    state: &Shared,
+    card: &CardId,
+    what: desk::Action,
+    actor: String,
+    why: &str,
+) -> Result<(), Failure> {
+    let store =
+        state.web.store.as_ref().ok_or_else(|| Failure::Conflict("this console only shows".to_owned()))?;
+    let mut work = DeskWork { action: what, actor, why: why.to_owned(), now: now() };
+    match store.with_card(card, &mut work).await {
+        Ok(_) => Ok(()),
+        Err(WorkError::Decide(error)) => Err(Failure::Conflict(error.to_string())),
+        Err(WorkError::UnknownSubject) => Err(Failure::NotFound),
+        Err(WorkError::Store(error)) => Err(error.into()),
+        Err(WorkError::Unknown(why)) => Err(Failure::StoreAway(why)),
     }
 }
 
@@ -276,6 +272,28 @@ pub(crate) async fn approve(state: &Shared, by: &Actor, id: &str, shown: &str) -
     };
     office.done(&by.0, id, &result).await?;
     done
+}
+
+/// Turns down what was asked for; a case that waited for it goes on.
+pub(crate) async fn decline(state: &Shared, by: &Actor, id: &str, why: &str) -> Result<(), Failure> {
+    let office = state.web.office.as_deref().ok_or(Failure::NotFound)?;
+    office.decline(&by.0, id, why).await?;
+    tell_case(state, by, id, &format!("declined: {why}")).await
+}
+
+/// Takes back what one asked for; a case that waited for it goes on.
+pub(crate) async fn withdraw(state: &Shared, by: &Actor, id: &str) -> Result<(), Failure> {
+    let office = state.web.office.as_deref().ok_or(Failure::NotFound)?;
+    office.withdraw(&by.0, id).await?;
+    tell_case(state, by, id, "taken back").await
+}
+
+async fn tell_case(state: &Shared, by: &Actor, id: &str, words: &str) -> Result<(), Failure> {
+    let office = state.web.office.as_deref().ok_or(Failure::NotFound)?;
+    if let Ok(Action::ForCase { case, what, .. }) = serde_json::from_str(&office.proposal(id).await?.action) {
+        crate::cases::decided(state, case, &format!("{}: {words}", DeskAction::name(what)), by.name()).await;
+    }
+    Ok(())
 }
 
 /// Does what one person may do alone about verdicts, incidents and terminals, and writes it into the log.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::{
-    extract::{FromRequestParts, Request},
+    extract::{FromRequestParts, Query, Request},
     http::{HeaderMap, HeaderValue, Method, Uri, header, request::Parts},
     middleware::Next,
     response::Response,
@@ -136,7 +136,17 @@ impl Visit {
             let key = pair.split('=').next().unwrap_or_default();
             !pair.is_empty() && key != name && !CHOICES.contains(&key)
         });
-        let mut query: Vec<String> = kept.map(str::to_owned).collect();
+        // What was searched may be a whole card number: links do not carry it on.
+        let searched = || {
+            let pairs = Query::<Vec<(String, String)>>::try_from_uri(&self.uri).map(|Query(pairs)| pairs);
+            let q = pairs.unwrap_or_default().into_iter().find(|(name, _)| name == "q");
+            q.map(|(_, q)| desk::matter::masked(&q)).unwrap_or_default()
+        };
+        let carried = |pair: &str| match pair.strip_prefix("q=") {
+            Some(_) => format!("q={}", encode(&searched())),
+            None => pair.to_owned(),
+        };
+        let mut query: Vec<String> = kept.map(carried).collect();
         if !value.is_empty() {
             query.push(format!("{name}={}", encode(value)));
         }

@@ -129,6 +129,22 @@ fn a_step_with_a_level_waits_for_the_proof() {
 }
 
 #[test]
+fn nothing_is_asked_for_twice_while_a_second_person_decides() {
+    let mut world = World::new();
+    let house = House::builtin();
+    let no = world.open(locked(1));
+    let fact = world.desk.prove(house, no, code(1, 0), AGENT);
+    world.put(fact).unwrap();
+    let waits = world.case(no).wait(desk::WaitsOn::SecondPerson, "the unlock", AGENT);
+    world.put(waits).unwrap();
+    assert_eq!(world.desk.admit(house, no, Action::Unlock, world.now), Err(Refusal::Undecided));
+    assert!(world.desk.admit(house, no, Action::Status, world.now).is_ok());
+    let resumed = world.case(no).resume("declined", AGENT);
+    world.put(resumed).unwrap();
+    assert!(world.desk.admit(house, no, Action::Unlock, world.now).is_ok());
+}
+
+#[test]
 fn a_change_of_contact_holds_unlock_and_reset() {
     let mut world = World::new();
     let house = House::builtin();

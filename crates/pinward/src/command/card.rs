@@ -193,7 +193,7 @@ async fn archive(options: &Options) -> anyhow::Result<Arc<dyn Archive>> {
 }
 
 /// Exactly one card, or none; several are the caller's mistake.
-async fn find(archive: &dyn Archive, wanted: &str) -> anyhow::Result<Option<CardView>> {
+pub(super) async fn find(archive: &dyn Archive, wanted: &str) -> anyhow::Result<Option<CardView>> {
     if let Ok(id) = wanted.parse::<CardId>() {
         return Ok(archive.card_view(&id).await?);
     }
@@ -211,7 +211,7 @@ async fn find(archive: &dyn Archive, wanted: &str) -> anyhow::Result<Option<Card
     }
 }
 
-fn not_found(wanted: &str) -> ExitCode {
+pub(super) fn not_found(wanted: &str) -> ExitCode {
     let shown =
         wanted.parse::<model::Pan>().map_or_else(|_| wanted.to_owned(), |pan| pan.masked().to_string());
     eprintln!("pinward: no card {shown}");

@@ -6,6 +6,7 @@ mod audit;
 mod bench;
 mod calc;
 mod card;
+mod case;
 mod config;
 mod decode;
 mod demo;
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Incidents(incidents::Options),
     /// Cards: find, show, unlock, block.
     Card(card::Options),
+    /// The desk's cases: list, show, open, work on.
+    Case(case::Options),
     /// Move terminals to another key scheme: plan, progress, fall-back, finish.
     Fleet(fleet::Options),
     /// Keys of the soft module: components, combining, import, export, rotation, the audit trail.
@@ -117,6 +120,7 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Why(options) => wait(why::run(options)),
         Command::Incidents(options) => wait(incidents::run(options)),
         Command::Card(options) => wait(card::run(options)),
+        Command::Case(options) => wait(case::run(options)),
         Command::Fleet(options) => wait(fleet::run(options)),
         Command::Hsm(options) => wait(hsm::run(options)),
         Command::Migrate(options) => wait(migrate::run(options)),

@@ -1,6 +1,7 @@
 //! The program as its users run it: arguments in, output, files and exit code out.
 
 mod alarms;
+mod cases;
 mod database;
 mod diagnosis;
 mod drill;

@@ -9,9 +9,12 @@ use axum::{
     http::StatusCode,
 };
 use desk::{Action, Case, Desk, Fact, House, Proof, Refusal, Status, WaitsOn};
-use model::Timestamp;
+use handbook::Lang;
+use model::{CardId, Timestamp};
+use office::CaseDesk;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::StoreError;
 use utoipa::IntoParams;
 
 use super::{
@@ -42,13 +45,7 @@ fn named<T: FromStr>(part: &'static str, text: &str, expected: &'static str) -> 
 }
 
 async fn detail(state: &Shared, visit: &Visit, no: u32) -> Result<Json<CaseDetail>, Failure> {
-    let house = state.web.cases.house();
-    let shown = state
-        .web
-        .cases
-        .look(|desk, now| desk.case(no).map(|case| CaseDetail::new(house, case, visit.lang(), now)))
-        .await?;
-    Ok(Json(shown.map_err(Failure::from)?))
+    known(&state.web.cases, no, visit.lang()).await?.map(Json).ok_or(Failure::NotFound)
 }
 
 /// Does a deed and shows the case.
@@ -80,6 +77,31 @@ pub(crate) struct CaseFilter {
     limit: String,
 }
 
+impl CaseFilter {
+    /// Those that stand somewhere and that somebody has; empty is every one.
+    pub(super) fn standing(status: &str, assignee: &str, limit: u32) -> Self {
+        let (status, assignee) = (status.to_owned(), assignee.to_owned());
+        Self { status, assignee, limit: limit.to_string(), ..Self::default() }
+    }
+
+    pub(super) fn check(self) -> Result<Wanted, Failure> {
+        if !["", "open", "new", "in-work", "waiting", "closed", "all"].contains(&self.status.as_str()) {
+            return Err(Failure::not_understood("status", "open, new, in-work, waiting, closed or all"));
+        }
+        let card = service::value("card", &self.card, "32 hexadecimal digits")?;
+        let limit = service::limit(&self.limit)? as usize;
+        Ok(Wanted { status: self.status, assignee: self.assignee, card, limit })
+    }
+}
+
+/// Which cases, understood.
+pub(super) struct Wanted {
+    status: String,
+    assignee: String,
+    card: Option<CardId>,
+    limit: usize,
+}
+
 fn fits(status: &str, case: &Case) -> bool {
     match status {
         "" | "open" => case.status != Status::Closed,
@@ -103,29 +125,33 @@ pub(crate) async fn list(
     State(state): State<Shared>,
     ApiQuery(filter): ApiQuery<CaseFilter>,
 ) -> Result<Json<CaseList>, Failure> {
-    if !["", "open", "new", "in-work", "waiting", "closed", "all"].contains(&filter.status.as_str()) {
-        return Err(Failure::not_understood("status", "open, new, in-work, waiting, closed or all"));
-    }
-    let card: Option<model::CardId> = service::value("card", &filter.card, "32 hexadecimal digits")?;
-    let limit = service::limit(&filter.limit)? as usize;
-    let house = state.web.cases.house();
-    let data = state
-        .web
-        .cases
+    Ok(Json(page(&state.web.cases, &filter.check()?).await?))
+}
+
+/// The list: open cases by what is due first, others newest first.
+pub(super) async fn page(cases: &CaseDesk, wanted: &Wanted) -> Result<CaseList, StoreError> {
+    let house = cases.house();
+    let data = cases
         .look(|desk, now| {
             let mine = |case: &&Case| {
-                filter.assignee.is_empty() || case.assignee.as_deref() == Some(filter.assignee.as_str())
+                wanted.assignee.is_empty() || case.assignee.as_deref() == Some(wanted.assignee.as_str())
             };
-            let about = |case: &&Case| card.is_none() || case.opened.subject.card == card;
+            let about = |case: &&Case| wanted.card.is_none() || case.opened.subject.card == wanted.card;
             let mut found: Vec<&Case> =
-                desk.cases().filter(|case| fits(&filter.status, case)).filter(mine).filter(about).collect();
-            if !matches!(filter.status.as_str(), "closed" | "all") {
+                desk.cases().filter(|case| fits(&wanted.status, case)).filter(mine).filter(about).collect();
+            if !matches!(wanted.status.as_str(), "closed" | "all") {
                 found.sort_by_cached_key(|case| (soonest(&case.clocks(house, now)), case.no));
             }
-            found.into_iter().take(limit).map(|case| CaseView::new(house, case, now)).collect()
+            found.into_iter().take(wanted.limit).map(|case| CaseView::new(house, case, now)).collect()
         })
         .await?;
-    Ok(Json(CaseList { data }))
+    Ok(CaseList { data })
+}
+
+/// One case with everything around it; none if there is no such case.
+pub(super) async fn known(cases: &CaseDesk, no: u32, lang: Lang) -> Result<Option<CaseDetail>, StoreError> {
+    let house = cases.house();
+    cases.look(|desk, now| desk.case(no).ok().map(|case| CaseDetail::new(house, case, lang, now))).await
 }
 
 /// One case.

@@ -53,10 +53,6 @@ pub(crate) struct Declined {
     why: String,
 }
 
-fn office(state: &Shared) -> Result<&office::Office, Failure> {
-    state.web.office.as_deref().ok_or(Failure::NotFound)
-}
-
 /// What waits for a second person, and what became of it.
 #[utoipa::path(
     get,
@@ -122,7 +118,7 @@ pub(crate) async fn decline(
     actor: Actor,
     ApiJson(declined): ApiJson<Declined>,
 ) -> Result<Json<Value>, Failure> {
-    office(&state)?.decline(&actor.0, &id, &declined.why).await?;
+    perform::decline(&state, &actor, &id, &declined.why).await?;
     Ok(Json(serde_json::json!({ "id": id, "status": "declined" })))
 }
 
@@ -143,7 +139,7 @@ pub(crate) async fn withdraw(
     Path(id): Path<String>,
     actor: Actor,
 ) -> Result<Json<Value>, Failure> {
-    office(&state)?.withdraw(&actor.0, &id).await?;
+    perform::withdraw(&state, &actor, &id).await?;
     Ok(Json(serde_json::json!({ "id": id, "status": "withdrawn" })))
 }
 

@@ -1,9 +1,15 @@
-//! What the API says about verdicts and incidents, for a program that has the diagnosis and no console: the same words.
+//! What the API says about verdicts, incidents and cases, for a program that has the diagnosis or the desk and no console: the same words.
 
+use handbook::Lang;
+use office::CaseDesk;
 use serde_json::Value;
 use store::{Archive, StoreError};
 
-use super::{diagnosis, incidents, register::IncidentFilter};
+use super::{
+    cases::{self, CaseFilter},
+    diagnosis, incidents,
+    register::IncidentFilter,
+};
 use crate::{error::Failure, insight::Insight};
 
 /// Why there is no answer.
@@ -15,6 +21,15 @@ pub enum NotTold {
     /// The store's trouble.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<Failure> for NotTold {
+    fn from(failure: Failure) -> Self {
+        Self::NotUnderstood(match failure {
+            Failure::NotUnderstood { parameter, expected } => format!("{parameter}: expected {expected}"),
+            other => other.to_string(),
+        })
+    }
 }
 
 /// As `GET /api/v1/transactions/{rrn}/diagnosis`; `None` if there is no verdict.
@@ -35,12 +50,26 @@ pub async fn verdict(
 /// # Errors
 /// [`NotTold`].
 pub async fn incidents(insight: &dyn Insight, status: &str, limit: u32) -> Result<Value, NotTold> {
-    let wanted = IncidentFilter::standing(status, limit).check().map_err(|failure| match failure {
-        Failure::NotUnderstood { parameter, expected } => {
-            NotTold::NotUnderstood(format!("{parameter}: expected {expected}"))
-        }
-        other => NotTold::NotUnderstood(other.to_string()),
-    })?;
+    let wanted = IncidentFilter::standing(status, limit).check()?;
     let page = incidents::page(insight, &wanted).await?;
     Ok(serde_json::to_value(page).unwrap_or_default())
+}
+
+/// As `GET /api/v1/cases?status=&assignee=&limit=`; an empty status is every open one.
+///
+/// # Errors
+/// [`NotTold`].
+pub async fn cases(desk: &CaseDesk, status: &str, assignee: &str, limit: u32) -> Result<Value, NotTold> {
+    let wanted = CaseFilter::standing(status, assignee, limit).check()?;
+    let list = cases::page(desk, &wanted).await?;
+    Ok(serde_json::to_value(list).unwrap_or_default())
+}
+
+/// As `GET /api/v1/cases/{case}`; `None` if there is no such case.
+///
+/// # Errors
+/// [`NotTold::Store`].
+pub async fn case(desk: &CaseDesk, no: u32, lang: Lang) -> Result<Option<Value>, NotTold> {
+    let case = cases::known(desk, no, lang).await?;
+    Ok(case.and_then(|case| serde_json::to_value(case).ok()))
 }

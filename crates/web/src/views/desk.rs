@@ -83,7 +83,7 @@ pub(crate) async fn queue(
                 @let href = if name.is_empty() { "/cases".to_owned() } else { format!("/cases?status={name}") };
                 a class="choice" href=(href) aria-current=[(filter.status == name).then_some("page")] { (say.t(key)) }
             }
-            a class="choice" href="/caller" { (say.t("caller-title")) }
+            @if visit.may_open("/caller") { a class="choice" href="/caller" { (say.t("caller-title")) } }
             a class="choice" href="/cases/figures" { (say.t("desk-figures-title")) }
         }
         section class="card" aria-label=(title) {
@@ -156,6 +156,17 @@ pub(crate) fn status(visit: &Visit, case: &Case) -> Markup {
     html! {
         (parts::chip(family, &say.t(&format!("case-status-{}", case.status.name()))))
         @if let Status::Waiting(on) = case.status { " " span class="quiet" { (say.t(&format!("case-waits-{on}"))) } }
+    }
+}
+
+/// What the service plan of a shop says is done first for it; nothing where no shop is known.
+pub(crate) fn advice(visit: &Visit, merchant: &str) -> Markup {
+    let plans = &desk::House::builtin().plans;
+    let plan = plans.get(plans.of_merchant(merchant).1);
+    html! {
+        @if !merchant.is_empty() {
+            p { strong { (visit.say.t("case-plan")) ": " (plan.name(visit.lang())) } " " (plan.advice(visit.lang())) }
+        }
     }
 }
 

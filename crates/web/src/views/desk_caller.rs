@@ -81,7 +81,7 @@ pub(crate) async fn page(
 
 /// What was typed, without a whole card number.
 fn shown(search: &Search) -> String {
-    crate::format::mask_digits(&search.q, &[])
+    desk::matter::masked(&search.q)
 }
 
 /// A card's tail, masked number or id; a reference; a terminal; a shop.

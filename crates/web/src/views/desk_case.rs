@@ -102,7 +102,10 @@ fn subject(visit: &Visit, house: &House, case: &Case) -> Markup {
                 @if let Some(cause) = s.cause { (fact(&say.t("col-cause"), html! { (super::cause::chip(visit, cause)) })) }
                 @if let Some(code) = &s.code { (fact(&say.t("col-code"), html! { a href={ "/codes/" (encode(code)) } { (code) @if let Some(entry) = handbook::code(code) { " " (entry.meaning(lang)) } } })) }
                 @if let (Some(card), Some(pan)) = (&s.card, &s.pan) {
-                    (fact(&say.t("col-card"), html! { a href={ "/cards/" (card) } { (pan) } " \u{b7} " a href={ "/caller?card=" (card) } { (say.t("caller-title")) } }))
+                    (fact(&say.t("col-card"), html! {
+                        a href={ "/cards/" (card) } { (pan) }
+                        @if visit.may_open("/caller") { " \u{b7} " a href={ "/caller?card=" (card) } { (say.t("caller-title")) } }
+                    }))
                 }
                 @if let Some(rrn) = &s.rrn { (fact("RRN", html! { a href=(parts::why_href(rrn)) { (rrn) } })) }
                 @if let Some(terminal) = &s.terminal { (fact(&say.t("col-terminal"), html! { a href={ "/transactions?terminal=" (encode(terminal)) } { (terminal) } })) }

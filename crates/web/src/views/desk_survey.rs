@@ -31,6 +31,7 @@ fn bare(visit: &Visit, body: &Markup) -> Markup {
                 link rel="stylesheet" href=(assets::path("console.css"));
             }
             body {
+                @if visit.sandbox { (super::layout::sandbox_bar(say)) }
                 main id="main" class="bare" {
                     h1 { (title) }
                     (body)

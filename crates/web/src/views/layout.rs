@@ -162,7 +162,7 @@ fn search_form(say: Say, search: &str, live: bool) -> Markup {
     }
 }
 
-fn sandbox_bar(say: Say) -> Markup {
+pub(crate) fn sandbox_bar(say: Say) -> Markup {
     html! {
         div class="sandbox" role="note" {
             p { strong { (say.t("sandbox")) } " " span { (say.t("sandbox-sentence")) } }

@@ -120,7 +120,7 @@ pub(crate) async fn decline(
     actor: Actor,
     Form(form): Form<Why>,
 ) -> Result<Redirect, Failure> {
-    state.web.office.as_ref().ok_or(Failure::NotFound)?.decline(&actor.0, &id, &form.why).await?;
+    perform::decline(&state, &actor, &id, &form.why).await?;
     Ok(Redirect::to("/proposals"))
 }
 
@@ -130,7 +130,7 @@ pub(crate) async fn withdraw(
     Path(id): Path<String>,
     actor: Actor,
 ) -> Result<Redirect, Failure> {
-    state.web.office.as_ref().ok_or(Failure::NotFound)?.withdraw(&actor.0, &id).await?;
+    perform::withdraw(&state, &actor, &id).await?;
     Ok(Redirect::to("/proposals"))
 }
 

@@ -69,7 +69,10 @@ fn row(visit: &Visit, terminal: &TerminalView, suspicions: &[SuspicionView]) -> 
     let dash = || html! { span class="quiet" { "\u{2013}" } };
     let session = terminal.session.as_ref();
     vec![
-        html! { a class="row" href={ "/transactions?terminal=" (encode(&terminal.id)) } { (terminal.id) } " " a href={ "/caller?q=" (encode(&terminal.id)) } { (say.t("case-short")) span class="sr" { " " (terminal.id) } } },
+        html! {
+            a class="row" href={ "/transactions?terminal=" (encode(&terminal.id)) } { (terminal.id) }
+            " " (open_case(visit, &terminal.id))
+        },
         html! { (terminal.merchant_name) " " span class="quiet mono" { (terminal.merchant) } },
         html! {
             (match (terminal.suspended, session) {
@@ -85,6 +88,14 @@ fn row(visit: &Visit, terminal: &TerminalView, suspicions: &[SuspicionView]) -> 
         html! { (format!("{:06}", terminal.batch)) },
         terminal.last_seen.map_or_else(dash, |at| parts::time(&visit.clock, at)),
     ]
+}
+
+/// Whoever answers callers opens a case from the caller's screen; whoever only works on terminals, here.
+fn open_case(visit: &Visit, id: &str) -> Markup {
+    if visit.may_open("/caller") {
+        return html! { a href={ "/caller?q=" (encode(id)) } { (visit.say.t("case-short")) span class="sr" { " " (id) } } };
+    }
+    super::desk_forms::open_case(visit, "terminal", id)
 }
 
 /// What is wrong here, with its incident, or what may be.

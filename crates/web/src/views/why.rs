@@ -128,6 +128,7 @@ fn verdict(
                 }
             }
             (counter(visit, v))
+            (super::desk::advice(visit, &row.merchant))
             (deeds::on_refusal(visit, row, incident))
         }
     }

@@ -157,6 +157,8 @@ async fn an_unlock_waits_for_proof_and_for_a_second_person_who_sees_both() {
         (&case["case"]["status"], &case["case"]["waits_on"]),
         (&json!("waiting"), &json!("second-person"))
     );
+    let (status, twice) = desk.post(&path, unlock.clone()).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{twice}");
     // This console has no store to unlock with; what became of the approval stands in the case, which goes on.
     let approve = format!("/api/v1/proposals/{}/approve", proposals["data"][0]["id"].as_str().unwrap());
     let digest = json!({ "shown": proposals["data"][0]["shown"] });
@@ -164,6 +166,16 @@ async fn an_unlock_waits_for_proof_and_for_a_second_person_who_sees_both() {
     let (_, case) = desk.ask(&desk.agent, "GET", &format!("/api/v1/cases/{no}"), Value::Null).await;
     assert_eq!(case["case"]["status"], "in-work");
     assert!(case.to_string().contains("approved by boss, not done"), "{case}");
+    let (status, _) = desk.post(&path, unlock.clone()).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "what was not done may be asked for again");
+    let (_, proposals) = desk.ask(&desk.boss, "GET", "/api/v1/proposals", Value::Null).await;
+    let waits = proposals["data"].as_array().unwrap().iter().find(|p| p["status"] == "open").unwrap();
+    let decline = format!("/api/v1/proposals/{}/decline", waits["id"].as_str().unwrap());
+    let (status, _) = desk.ask(&desk.boss, "POST", &decline, json!({ "why": "call them back first" })).await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, case) = desk.ask(&desk.agent, "GET", &format!("/api/v1/cases/{no}"), Value::Null).await;
+    assert_eq!(case["case"]["status"], "in-work");
+    assert!(case.to_string().contains("unlock: declined: call them back first"), "{case}");
     let (_, _) = desk.prove(no, 0, 2).await;
     let (status, shut) = desk.post(&path, unlock).await;
     assert_eq!(status, StatusCode::CONFLICT);
@@ -224,6 +236,10 @@ async fn the_callers_screen_finds_what_a_caller_can_name() {
         let page = get(&console, &format!("/caller?q={q}"), "en").await.text;
         assert!(page.contains("621626*********0018") && !page.contains(fake::HERO_PAN), "{q}");
     }
+    let grouped = get(&console, "/caller?q=6216+2610%200000+0000+018", "en").await.text;
+    assert!(!grouped.contains("0000+0000") && !grouped.contains("0000 0000"), "typed in groups");
+    let spaced = get(&console, "/caller?q=a%20b%26c", "en").await.text;
+    assert!(spaced.contains("q=a%20b%26c&amp;lang=") && !spaced.contains("%2520"), "{spaced}");
     assert!(get(&console, "/caller?q=T0001234", "en").await.text.contains("T0001234"));
     assert!(get(&console, "/caller?q=nothing-like-this", "en").await.text.contains("Nothing found"));
     // A case can be opened from each place where somebody sees a reason to.
