@@ -132,7 +132,7 @@ pub(crate) fn clocks(visit: &Visit, house: &House, case: &Case) -> Markup {
             dl class="facts" {
                 (fact(&say.t("clock-response"), clock(visit, &response)))
                 (fact(&say.t("clock-resolve"), clock(visit, &resolve)))
-                (fact(&say.t("case-plan"), html! { (case.plan(house).name(visit.lang())) " " span class="quiet" { (case.opened.targets.calendar) } }))
+                (fact(&say.t("case-plan"), html! { (case.plan(house).name(visit.lang())) }))
             }
         }
     }
@@ -247,10 +247,10 @@ fn evidence(visit: &Visit, evidence: &[Evidence]) -> Markup {
                         span class="mono" { (piece.summary.get("pan").filter(|_| piece.kind == EvidenceKind::Card).unwrap_or(&piece.id)) } " "
                         @if piece.at.0 > 0 { span class="quiet" { (parts::time(&visit.clock, piece.at)) } " " }
                         @if let Some(code) = piece.summary.get("code") { span class="chip mono" { (code) } " " }
-                        @if let Some(verdict) = piece.summary.get("verdict") { span class="quiet" { (verdict) } }
+                        @if let Some(verdict) = piece.summary.get("verdict") { span class="quiet" { (line_value(visit, "verdict", verdict)) } }
                     }
                     dl class="facts" {
-                        @for (name, value) in &piece.summary { (fact(&line_name(visit, name), html! { (value) })) }
+                        @for (name, value) in &piece.summary { (fact(&line_name(visit, name), html! { (line_value(visit, name, value)) })) }
                         @if let Some(href) = evidence_href(piece) { (fact(&say.t("alarm-more"), html! { a href=(href) { (href) } })) }
                     }
                 }
@@ -262,6 +262,15 @@ fn evidence(visit: &Visit, evidence: &[Evidence]) -> Markup {
 fn line_name(visit: &Visit, name: &str) -> String {
     let key = format!("case-line-{name}");
     visit.say.maybe(&key).map_or_else(|| name.to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// What was kept by name, in words where there are some: a cause, and how sure it was.
+fn line_value(visit: &Visit, name: &str, value: &str) -> String {
+    let (first, rest) = value.split_once(' ').unwrap_or((value, ""));
+    match first.parse().ok().filter(|_| matches!(name, "verdict" | "cause")) {
+        Some(cause) => format!("{} {rest}", handbook::cause_text(cause).name(visit.lang())),
+        None => value.to_owned(),
+    }
 }
 
 fn evidence_href(piece: &Evidence) -> Option<String> {

@@ -62,25 +62,27 @@ pub(crate) fn identity(visit: &Visit, house: &House, action: &str, back: &str, a
     let (say, lang) = (visit.say, visit.lang());
     let usual = house.identity.row(desk::Action::Unlock).usual.as_deref();
     html! {
-        @for (name, method) in house.identity.methods() {
-            @let first = usual == Some(name);
-            details class="deed" open[first] {
-                summary class="button" { (method.level) " " (method.name(lang)) }
-                form method="post" action=(action) {
-                    (back_field(back))
-                    (about)
-                    input type="hidden" name="method" value=(name);
-                    p { (method.how(lang)) }
-                    @for question in &method.questions {
-                        label class="check" { input type="checkbox" name={ "asked-" (question) } value="1" checked[method.questions.len() == 1]; " " (house.identity.question(question, lang)) }
-                    }
-                    @if let Some(hours) = method.unchanged_h {
-                        label class="check" { input type="checkbox" name="unchanged" value=(hours); " " (say.with("identity-unchanged", [("hours", hours.into())])) }
-                    }
-                    div class="row-form" {
-                        label { span { (say.t("identity-right")) } input name="right" type="number" min="0" max="8" value=(method.right) required; }
-                        label { span { (say.t("identity-wrong")) } input name="wrong" type="number" min="0" max="8" value="0" required; }
-                        button class="button primary" { (say.t("identity-record")) span class="sr" { " " (method.level) } }
+        div class="deeds" {
+            @for (name, method) in house.identity.methods() {
+                @let first = usual == Some(name);
+                details class="deed" open[first] {
+                    summary class="button" { (method.level) " " (method.name(lang)) }
+                    form method="post" action=(action) {
+                        (back_field(back))
+                        (about)
+                        input type="hidden" name="method" value=(name);
+                        p { (method.how(lang)) }
+                        @for question in &method.questions {
+                            label class="check" { input type="checkbox" name={ "asked-" (question) } value="1" checked[method.questions.len() == 1]; " " (house.identity.question(question, lang)) }
+                        }
+                        @if let Some(hours) = method.unchanged_h {
+                            label class="check" { input type="checkbox" name="unchanged" value=(hours); " " (say.with("identity-unchanged", [("hours", hours.into())])) }
+                        }
+                        div class="row-form" {
+                            label { span { (say.t("identity-right")) } input name="right" type="number" min="0" max="8" value=(method.right) required; }
+                            label { span { (say.t("identity-wrong")) } input name="wrong" type="number" min="0" max="8" value="0" required; }
+                            button class="button primary" { (say.t("identity-record")) span class="sr" { " " (method.level) } }
+                        }
                     }
                 }
             }
@@ -96,6 +98,14 @@ pub(crate) fn unlock(visit: &Visit, house: &House, case: &Case, back: &str) -> M
     let say = visit.say;
     let level = case.level(house, visit.clock.now);
     let needed = house.identity.row(desk::Action::Unlock).level;
+    if case.status == Status::Waiting(WaitsOn::SecondPerson) {
+        return html! {
+            section class="card" aria-labelledby="unlock-title" {
+                h2 id="unlock-title" { (say.t("unlock-title")) }
+                p { (say.t("unlock-waits")) " " a href="/proposals" { (say.t("nav-proposals")) } }
+            }
+        };
+    }
     html! {
         section class="card" aria-labelledby="unlock-title" {
             h2 id="unlock-title" { (say.t("unlock-title")) }
@@ -120,8 +130,8 @@ pub(crate) fn replies(visit: &Visit, house: &House, case: &Case, facts: &ReplyFa
     html! {
         section class="card" aria-labelledby="replies-title" {
             h2 id="replies-title" { (say.t("replies-title")) }
-            @for name in house.replies.names() {
-                @if let Some(reply) = house.replies.get(name) {
+            div class="deeds" {
+                @for (name, reply) in house.replies.names().filter_map(|name| Some((name, house.replies.get(name)?))) {
                     details class="deed" {
                         summary class="button" { (reply.title(lang)) }
                         form method="post" action={ "/cases/" (case.no) "/answer" } {
@@ -183,7 +193,9 @@ pub(crate) fn close(visit: &Visit, case: &Case) -> Markup {
         return html! {};
     }
     let say = visit.say;
-    let gates: Vec<&str> = case.open_gates().map(|step| step.id.as_str()).collect();
+    let steps = case.opened.playbook.steps.iter().zip(1..);
+    let open = steps.filter(|(step, _)| case.open_gates().any(|gate| gate.id == step.id));
+    let gates: Vec<String> = open.map(|(_, number): (_, usize)| number.to_string()).collect();
     html! {
         section class="card" aria-labelledby="close-title" {
             h2 id="close-title" { (say.t("case-close")) }
