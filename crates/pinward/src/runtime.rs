@@ -32,9 +32,7 @@ const METRICS_UPKEEP: std::time::Duration = std::time::Duration::from_secs(5);
 /// Everything that runs.
 pub(crate) struct Running {
     host: host::Host,
-    console: SocketAddr,
-    stop_console: oneshot::Sender<()>,
-    served: tokio::task::JoinHandle<std::io::Result<()>>,
+    console: Console,
     storage: Storage,
     health: Arc<Health>,
     signals: Option<Keeper>,
@@ -43,6 +41,29 @@ pub(crate) struct Running {
     watch: Arc<Watch>,
     ruling: Ruling,
     casework: tokio::task::JoinHandle<()>,
+}
+
+/// The console's address, and how it is closed.
+struct Console {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Console {
+    fn open(listener: tokio::net::TcpListener, address: SocketAddr, state: web::WebState) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(web::serve(listener, web::Console::new(state), async move {
+            let _ = stopped.await;
+        }));
+        Self { address, stop, served }
+    }
+
+    /// Answers that are under way are finished first.
+    async fn close(self) {
+        let _ = self.stop.send(());
+        let _ = self.served.await;
+    }
 }
 
 /// Starts everything; if one part cannot start, nothing runs.
@@ -55,7 +76,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     shared_keys::alarm(&*archive, &alarms).await?;
     let health = Health::start(store.clone(), Arc::clone(&module)).await;
     let listener = web::bind(config.console.address).await.map_err(|e| Usage(with_source(&e)))?;
-    let console = listener.local_addr()?;
+    let address = listener.local_addr()?;
     let office = Arc::new(people::open_office(storage.book()).await?);
     let seeded = if config.host.sandbox { seed::read(&config.data)? } else { None };
     let sms = messages::start(&config.sms, &storage, seeded.as_ref()).await?;
@@ -73,7 +94,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     };
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
     health.also_ask(host.watch_upstream());
-    let page = config.alarms.console_url.clone().unwrap_or_else(|| format!("http://{console}"));
+    let page = config.alarms.console_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let confirmations = confirming::open(&storage, store.clone(), &sms, page).await?;
     host.ask_for_second_proofs(Arc::new(confirming::Holders(confirmations.clone())));
     let (ruling, telling, workbench) = rules_at_work(config, &storage, &host, &alarms, since).await?;
@@ -104,25 +125,8 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         version: env!("CARGO_PKG_VERSION").to_owned(),
         zone: zone(&config.host.time_zone)?,
     };
-    let (stop_console, stopped) = oneshot::channel();
-    let router = web::Console::new(state);
-    let served = tokio::spawn(web::serve(listener, router, async move {
-        let _ = stopped.await;
-    }));
-    Ok(Running {
-        host,
-        console,
-        stop_console,
-        served,
-        storage,
-        health,
-        signals,
-        alarms,
-        sms,
-        watch,
-        ruling,
-        casework,
-    })
+    let console = Console::open(listener, address, state);
+    Ok(Running { host, console, storage, health, signals, alarms, sms, watch, ruling, casework })
 }
 
 async fn open_module(config: &Config) -> anyhow::Result<Arc<dyn SecurityModule>> {
@@ -173,7 +177,7 @@ impl Running {
 
     /// Where the console is.
     pub(crate) fn console(&self) -> SocketAddr {
-        self.console
+        self.console.address
     }
 
     /// What is wrong with the security module, if something is.
@@ -192,8 +196,7 @@ impl Running {
     /// Stops in order: no new requests, answers out, console closed, alarms kept, store flushed.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.host.shutdown().await;
-        let _ = self.stop_console.send(());
-        let _ = self.served.await;
+        self.console.close().await;
         self.casework.abort();
         let _ = self.casework.await;
         self.ruling.stop().await;
