@@ -54,6 +54,9 @@ const screens = async () => {
   const incident = incidents.find((i) => i.status === "open") ?? incidents[0];
   const alarm = (await api("/alerts?limit=1")).data[0];
   const rules = (await api("/rules")).versions[0];
+  // A case about a refusal, so that there is one to look at; made-up data has its own.
+  if (locked) await fetch(`${base}/api/v1/cases`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ rrn: locked.rrn }) });
+  const opened = (await api("/cases?status=all&limit=1")).data[0];
   const at = (row) => row && `/transactions/${encodeURIComponent(row.rrn)}`;
   return Object.entries({
     overview: "/",
@@ -81,6 +84,7 @@ const screens = async () => {
     alarms: "/alarms",
     cases: "/cases",
     "cases-figures": "/cases/figures",
+    case: opened && `/cases/${opened.id}`,
     caller: card && `/caller?card=${card.id}`,
     "caller-empty": "/caller",
     alarm: alarm && `/alarms/${alarm.id}`,

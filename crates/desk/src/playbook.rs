@@ -178,9 +178,9 @@ impl Playbooks {
             let code = subject.code.as_ref()?;
             self.0.values().find(|book| book.codes.contains(code))
         };
-        // `ordinary` says only that nothing stands out; then the code says more.
-        let ordinary = subject.cause == Some(Cause::Ordinary);
-        let found = if ordinary { by_code().or(by_cause) } else { by_cause.or_else(by_code) };
+        // That nothing stands out, or that the holder entered a wrong PIN, says less than the code: whether the card is locked now.
+        let holder = matches!(subject.cause, Some(Cause::Ordinary | Cause::Mistyped | Cause::Forgotten));
+        let found = if holder { by_code().or(by_cause) } else { by_cause.or_else(by_code) };
         found.unwrap_or_else(|| &self.0[GENERAL])
     }
 

@@ -70,7 +70,7 @@ fn every_cause_has_a_playbook_of_its_own_and_the_codes_that_matter_too() {
 }
 
 #[test]
-fn a_cause_says_more_than_a_code_unless_it_is_ordinary() {
+fn a_cause_says_more_than_a_code_unless_it_is_the_holders_own() {
     let of = |cause, code: &str| {
         let subject = Subject { cause, code: Some(code.to_owned()), ..Subject::default() };
         House::builtin().playbooks.of(&subject).name.clone()
@@ -78,6 +78,9 @@ fn a_cause_says_more_than_a_code_unless_it_is_ordinary() {
     assert_eq!(of(Some(Cause::KeypadFault), "75"), "terminal");
     assert_eq!(of(Some(Cause::Ordinary), "75"), "locked");
     assert_eq!(of(Some(Cause::Ordinary), "ZZ"), "account");
+    assert_eq!(of(Some(Cause::Forgotten), "75"), "locked");
+    assert_eq!(of(Some(Cause::Mistyped), "55"), "wrong-pin");
+    assert_eq!(of(Some(Cause::Mistyped), "ZZ"), "wrong-pin");
     assert_eq!(of(None, "55"), "wrong-pin");
 }
 
