@@ -81,6 +81,7 @@ mod engine;
 mod expression;
 mod fault;
 mod lists;
+mod saying;
 mod window;
 
 pub use self::{
@@ -98,6 +99,7 @@ pub use self::{
     lists::{Lists, MEMBERS_MAX, SNOOZE_MS_MAX, Snoozes},
     rule::{Action, DeclineReason, Mode, Name, Phase, Rule},
     rule_set::{FILE_BYTES_MAX, Problem, RULES_MAX, RuleSet},
+    saying::Saying,
     verdict::{Beside, Failed, Fired, Term, Verdict},
     window::{Contents, Held, Limits},
 };

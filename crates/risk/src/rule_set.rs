@@ -1,19 +1,25 @@
 //! A set of rules as one file: checked whole, then never changed. Its version is the digest of its text.
 
+mod problem;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use crate::{
     breaker::BreakerPolicy,
     counter::Names,
-    expression::{self, did_you_mean, parts::Part, place, tree::Test},
+    expression::{self, did_you_mean, parts::Part, tree::Test},
     field::Field,
     rule::{Action, DeclineReason, Mode, Name, Phase, Rule},
+    saying::{Saying, say},
 };
+
+pub use self::problem::Problem;
+use self::problem::{place_of, within};
 
 /// Rules of one set.
 pub const RULES_MAX: usize = 1000;
@@ -38,21 +44,6 @@ pub(crate) struct Checked {
     pub(crate) test: Test,
 }
 
-/// Why a file is not taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    /// The rule's id, where there is one.
-    pub rule: Option<String>,
-    /// Line of the file, counted from 1.
-    pub line: usize,
-    /// Column, in characters, counted from 1.
-    pub column: usize,
-    /// What is wrong.
-    pub what: String,
-    /// What could be written instead.
-    pub suggestion: Option<String>,
-}
-
 impl RuleSet {
     /// Checks a file.
     ///
@@ -60,9 +51,9 @@ impl RuleSet {
     /// Everything that is wrong with it, in the order of the file.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
         if text.len() > FILE_BYTES_MAX {
-            return Err(vec![problem(None, (1, 1), "the file is larger than 4 MiB")]);
+            return Err(vec![Problem::at(None, (1, 1), say("file-too-large"))]);
         }
-        let file: File = toml::from_str(text).map_err(|error| vec![unreadable(text, &error)])?;
+        let file: File = toml::from_str(text).map_err(|error| vec![problem::unreadable(text, &error)])?;
         Checking { text, problems: Vec::new(), names: Names::default(), ids: BTreeSet::new() }.all(file)
     }
 
@@ -165,21 +156,6 @@ struct RuleTable {
     score: Spanned<u8>,
 }
 
-fn problem(rule: Option<&str>, (line, column): (usize, usize), what: impl Into<String>) -> Problem {
-    Problem { rule: rule.map(str::to_owned), line, column, what: what.into(), suggestion: None }
-}
-
-/// What the TOML parser says, with the place.
-fn unreadable(text: &str, error: &toml::de::Error) -> Problem {
-    let begin = error.span().map_or(0, |span| span.start);
-    problem(None, place_of(text, begin), error.message())
-}
-
-/// Line and column of an offset in bytes.
-fn place_of(text: &str, bytes: usize) -> (usize, usize) {
-    place(text, text.get(..bytes).map_or(0, |before| before.chars().count()))
-}
-
 struct Checking<'t> {
     text: &'t str,
     problems: Vec<Problem>,
@@ -191,7 +167,7 @@ impl Checking<'_> {
     fn all(mut self, file: File) -> Result<RuleSet, Vec<Problem>> {
         let breaker = self.breaker(file.breaker);
         if file.rule.len() > RULES_MAX {
-            self.problems.push(problem(None, (1, 1), format!("more than {RULES_MAX} rules")));
+            self.problems.push(Problem::at(None, (1, 1), say("too-many-rules").with("max", RULES_MAX)));
         }
         let mut rules = Vec::with_capacity(file.rule.len());
         for table in file.rule {
@@ -222,8 +198,7 @@ impl Checking<'_> {
         let table = table.into_inner();
         let window = expression::window_ms(&table.window);
         if window.is_none() || !(1..=100).contains(&table.share_percent) {
-            let what = "the breaker has a share of 1 to 100 percent and a window such as \"10m\"";
-            self.problems.push(problem(None, at, what));
+            self.problems.push(Problem::at(None, at, say("breaker")));
         }
         BreakerPolicy {
             share_percent: table.share_percent,
@@ -240,14 +215,14 @@ impl Checking<'_> {
         let action = self.action(&table, &id);
         let (from, until) = (self.moment(table.from.as_ref(), &id), self.moment(table.until.as_ref(), &id));
         if from.zip(until).is_some_and(|(from, until)| until <= from) {
-            self.refuse(&id, begin, "the rule ends before it begins");
+            self.refuse(&id, begin, say("ends-before"));
         }
         if *table.score.get_ref() > 100 {
-            self.refuse(&id, table.score.span().start, "a score is 0 to 100");
+            self.refuse(&id, table.score.span().start, say("score"));
         }
         if table.owner.trim().is_empty() || table.name.zh.trim().is_empty() || table.name.en.trim().is_empty()
         {
-            self.refuse(&id, begin, "a rule has a name in both languages, and somebody who answers for it");
+            self.refuse(&id, begin, say("names-and-owner"));
         }
         let test = self.condition(&table.when, &id);
         if self.problems.len() > before {
@@ -269,19 +244,19 @@ impl Checking<'_> {
         Some(Checked { rule, test: test? })
     }
 
-    fn refuse(&mut self, id: &str, begin: usize, what: impl Into<String>) {
+    fn refuse(&mut self, id: &str, begin: usize, what: Saying) {
         let at = place_of(self.text, begin);
-        self.problems.push(problem(Some(id), at, what));
+        self.problems.push(Problem::at(Some(id), at, what));
     }
 
     fn id(&mut self, id: &Spanned<String>) -> String {
         let begin = id.span().start;
         let id = id.get_ref().clone();
         if !expression::is_list_name(&id) {
-            self.refuse(&id, begin, "an id has 1 to 40 small letters, digits and hyphens");
+            self.refuse(&id, begin, say("id"));
         }
         if !self.ids.insert(id.clone()) {
-            self.refuse(&id, begin, "two rules have this id");
+            self.refuse(&id, begin, say("id-twice"));
         }
         id
     }
@@ -301,17 +276,18 @@ impl Checking<'_> {
             ("block-terminal", Some(reason)) => Action::BlockTerminal(reason),
             ("decline" | "block-card" | "block-terminal", None) => {
                 if table.reason.is_none() {
-                    self.refuse(id, begin, "what declines has a reason");
-                    self.suggest(format!("reason = {:?}", DeclineReason::SuspectedFraud.name()));
+                    self.refuse(id, begin, say("no-reason"));
+                    let reason = format!("reason = {:?}", DeclineReason::SuspectedFraud.name());
+                    self.suggest(say("this").with("this", reason));
                 }
                 return None;
             }
             ("alert" | "review" | "approve" | "step-up", Some(_)) => {
-                self.refuse(id, begin, "only what declines has a reason");
+                self.refuse(id, begin, say("reason-without-decline"));
                 return None;
             }
             (other, _) => {
-                self.refuse(id, begin, format!("there is no action {other}"));
+                self.refuse(id, begin, say("unknown-action").with("name", other));
                 if let Some(suggestion) = did_you_mean(other, ACTIONS) {
                     self.suggest(suggestion);
                 }
@@ -319,7 +295,7 @@ impl Checking<'_> {
             }
         };
         if table.phase == Phase::After && action.changes_the_answer() {
-            self.refuse(id, begin, "after the authorization, a rule can only alert or ask for a review");
+            self.refuse(id, begin, say("after-only-tells"));
         }
         Some(action)
     }
@@ -329,7 +305,7 @@ impl Checking<'_> {
         let known: Vec<&str> = DeclineReason::ALL.iter().map(|r| r.name()).collect();
         let found = DeclineReason::ALL.into_iter().find(|r| r.name() == written.get_ref());
         if found.is_none() {
-            self.refuse(id, written.span().start, format!("there is no reason {}", written.get_ref()));
+            self.refuse(id, written.span().start, say("unknown-reason").with("name", written.get_ref()));
             if let Some(suggestion) = did_you_mean(written.get_ref(), &known) {
                 self.suggest(suggestion);
             }
@@ -337,7 +313,7 @@ impl Checking<'_> {
         found
     }
 
-    fn suggest(&mut self, suggestion: String) {
+    fn suggest(&mut self, suggestion: Saying) {
         if let Some(last) = self.problems.last_mut() {
             last.suggestion = Some(suggestion);
         }
@@ -347,8 +323,8 @@ impl Checking<'_> {
         let written = written?;
         let moment = expression::moment_ms(written.get_ref()).map(Timestamp);
         if moment.is_none() {
-            self.refuse(id, written.span().start, "this is no moment");
-            self.suggest("write \"2026-11-22T00:00:00+08:00\"".to_owned());
+            self.refuse(id, written.span().start, say("no-moment"));
+            self.suggest(say("write").with("this", "\"2026-11-22T00:00:00+08:00\""));
         }
         moment
     }
@@ -380,31 +356,12 @@ impl Checking<'_> {
         let known: Vec<&str> = declared.keys().map(String::as_str).collect();
         for list in self.names.lists.iter().skip(before) {
             if !declared.contains_key(list) {
-                let mut problem = problem(Some(rule), at, format!("the file declares no list {list}"));
-                let declare = || format!("declare it: [lists.{list}] with zh and en");
+                let mut problem = Problem::at(Some(rule), at, say("undeclared-list").with("name", list));
+                let declare = || say("declare-list").with("name", list);
                 problem.suggestion = did_you_mean(list, &known).filter(|_| !known.is_empty());
                 problem.suggestion.get_or_insert_with(declare);
                 self.problems.push(problem);
             }
         }
     }
-}
-
-/// The place in the file of a place in a text of it. Where the text is written with escapes, its beginning is as near as
-/// one can say.
-fn within(file: &str, text: &Spanned<String>, (line, column): (usize, usize)) -> (usize, usize) {
-    let span = text.span();
-    let written = file.get(span.clone()).unwrap_or_default();
-    let quote = ["'''", "\"\"\"", "'", "\""].into_iter().find(|quote| written.starts_with(quote));
-    let Some(quote) = quote else { return place_of(file, span.start) };
-    let mut begin = quote.len();
-    if quote.len() == 3 {
-        begin += ["\r\n", "\n"].into_iter().find(|end| written[begin..].starts_with(end)).map_or(0, str::len);
-    }
-    let raw = written.get(begin..written.len().saturating_sub(quote.len())).unwrap_or_default();
-    if raw.replace("\r\n", "\n") != text.get_ref().replace("\r\n", "\n") {
-        return place_of(file, span.start);
-    }
-    let (first_line, first_column) = place_of(file, span.start + begin);
-    if line == 1 { (first_line, first_column + column - 1) } else { (first_line + line - 1, column) }
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use handbook::Lang;
 use risk::{Problem, RuleSet};
 use serde_json::json;
 
@@ -29,7 +30,11 @@ pub(crate) struct Check {
     /// The file
     file: PathBuf,
 
-    /// Print JSON
+    /// Language of what is wrong: zh or en [default: from LC_ALL, LC_MESSAGES or LANG]
+    #[arg(long, value_name = "LANG")]
+    lang: Option<Lang>,
+
+    /// Print JSON, with the texts in both languages
     #[arg(long)]
     json: bool,
 }
@@ -49,11 +54,12 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    fn tell(&self, json: bool) {
+    fn tell(&self, lang: Option<Lang>, json: bool) {
         if json {
             println!("{}", json!({ "ok": false, "problems": self.problems }));
         } else {
-            self.problems.iter().for_each(|problem| eprintln!("{}", sentence(&self.file, problem)));
+            let lang = lang.unwrap_or_else(super::explain::lang_of_environment);
+            self.problems.iter().for_each(|problem| eprintln!("{}", sentence(lang, &self.file, problem)));
         }
     }
 }
@@ -88,15 +94,14 @@ fn check(options: &Check) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(refused) => {
-            refused.tell(options.json);
+            refused.tell(options.lang, options.json);
             Ok(ExitCode::from(REFUSED))
         }
     }
 }
 
 /// As compilers say it, so that editors find the place.
-fn sentence(file: &str, problem: &Problem) -> String {
-    let rule = problem.rule.as_ref().map(|rule| format!("rule {rule}: ")).unwrap_or_default();
-    let suggestion = problem.suggestion.as_ref().map(|s| format!("; {s}")).unwrap_or_default();
-    format!("{file}:{}:{}: {rule}{}{suggestion}", problem.line, problem.column, problem.what)
+fn sentence(lang: Lang, file: &str, problem: &Problem) -> String {
+    let said = problem.sentence();
+    format!("{file}:{}:{}: {}", problem.line, problem.column, lang.pick(&said.zh, &said.en))
 }

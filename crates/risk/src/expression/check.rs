@@ -18,6 +18,7 @@ use super::{
 use crate::{
     counter::Names,
     field::{Field, Type},
+    saying::{Saying, say},
 };
 
 /// Nodes of a condition.
@@ -39,11 +40,7 @@ pub(super) fn check(
 ) -> Result<Test, Refused> {
     let mut checker = Checker { text, source, names, inside: false, nodes: 0, depth: 0, reads: false };
     let test = checker.test(expression)?;
-    if checker.reads {
-        Ok(test)
-    } else {
-        Err(Refused::at(text, 0, "the condition reads nothing of the event: it is always the same"))
-    }
+    if checker.reads { Ok(test) } else { Err(Refused::at(text, 0, say("always-the-same"))) }
 }
 
 struct Checker<'c> {
@@ -84,7 +81,7 @@ impl Typed {
 type Checked<T> = Result<T, Refused>;
 
 impl Checker<'_> {
-    fn refused(&self, at: &IdedExpr, what: impl Into<String>) -> Refused {
+    fn refused(&self, at: &IdedExpr, what: Saying) -> Refused {
         // nodes that the parser made up have no place: the beginning
         let mut offset = self.source.offset_for(at.id).map_or(0, |(start, _)| start as usize);
         if let Expr::Call(call) = &at.expr {
@@ -103,11 +100,10 @@ impl Checker<'_> {
         match self.typed(at)? {
             Typed::Bool(test) => Ok(test),
             other => {
-                let what = format!("this is of type {}, and true or false is needed", other.kind().name());
-                let refused = self.refused(at, what);
+                let refused = self.refused(at, say("not-a-condition").with("type", other.kind().name()));
                 Err(match other {
-                    Typed::Card => refused.suggest("write card in list(\"NAME\")"),
-                    _ => refused.suggest("compare it with something"),
+                    Typed::Card => refused.suggest(write(CARD_IN_LIST)),
+                    _ => refused.suggest(say("compare-it")),
                 })
             }
         }
@@ -116,11 +112,11 @@ impl Checker<'_> {
     fn typed(&mut self, at: &IdedExpr) -> Checked<Typed> {
         self.nodes += 1;
         if self.nodes > NODES_MAX {
-            return Err(self.refused(at, format!("the condition has more than {NODES_MAX} parts")));
+            return Err(self.refused(at, say("too-many-parts").with("max", NODES_MAX)));
         }
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(self.refused(at, format!("nested deeper than {DEPTH_MAX}")));
+            return Err(self.refused(at, say("too-deep").with("max", DEPTH_MAX)));
         }
         let typed = self.expression(at);
         self.depth -= 1;
@@ -133,32 +129,29 @@ impl Checker<'_> {
             Expr::Literal(literal) => self.literal(at, literal),
             Expr::Select(select) => {
                 if !matches!(&select.operand.expr, Expr::Ident(root) if root == "event") {
-                    let refused = self.refused(at, "only the event has parts");
-                    return Err(refused.suggest(format!("write {} or event.{0}", select.field)));
+                    let (field, part) = (&select.field, format!("event.{}", select.field));
+                    let instead = say("write-one-of-two").with("this", field).with("that", part);
+                    return Err(self.refused(at, say("only-event")).suggest(instead));
                 }
                 let field = self.field(at, &select.field)?;
                 Ok(if select.test { Typed::Bool(Test::Has(field)) } else { self.value_of(field) })
             }
             Expr::Call(call) => self.call(at, call),
-            Expr::Comprehension(_) => Err(self
-                .refused(at, "macros (all, exists, exists_one, map, filter) are not part of the language")
-                .suggest("a rule has no loops; count(…) and list(…) are there instead")),
-            Expr::List(_) => Err(self.refused(at, "a list of values stands only on the right of in")),
-            Expr::Map(_) | Expr::Struct(_) => {
-                Err(self.refused(at, "maps and messages are not part of the language"))
-            }
-            Expr::Unspecified => Err(self.refused(at, "the condition cannot be read")),
+            Expr::Comprehension(_) => Err(self.refused(at, say("no-macros")).suggest(say("no-loops"))),
+            Expr::List(_) => Err(self.refused(at, say("list-of-values"))),
+            Expr::Map(_) | Expr::Struct(_) => Err(self.refused(at, say("no-maps"))),
+            Expr::Unspecified => Err(self.refused(at, say("unreadable"))),
         }
     }
 
     fn field(&mut self, at: &IdedExpr, name: &str) -> Checked<Field> {
         self.reads = true;
         Field::named(name).ok_or_else(|| {
-            let refused = self.refused(at, format!("there is no field {name}"));
+            let refused = self.refused(at, say("unknown-field").with("name", name));
             let known: Vec<&str> = Field::ALL.iter().map(|f| f.name()).collect();
             match did_you_mean(name, &known) {
                 Some(suggestion) => refused.suggest(suggestion),
-                None => refused.suggest("docs/reference/rule-language.md lists the fields"),
+                None => refused.suggest(say("fields-listed")),
             }
         })
     }
@@ -179,12 +172,10 @@ impl Checker<'_> {
             LiteralValue::Boolean(value) => Ok(Typed::Bool(Test::Constant(*value.inner()))),
             LiteralValue::Int(value) => Ok(Typed::Int(Number::Constant(*value.inner()))),
             LiteralValue::String(value) => Ok(Typed::Text(Text::Constant(value.inner().into()))),
-            LiteralValue::Double(_) => Err(self
-                .refused(at, "numbers are whole; amounts are in minor units")
-                .suggest("write 50000 for 500.00")),
-            LiteralValue::UInt(_) => Err(self.refused(at, "numbers are signed").suggest("leave out the u")),
-            LiteralValue::Bytes(_) => Err(self.refused(at, "bytes are not part of the language")),
-            LiteralValue::Null => Err(self.refused(at, "there is no null").suggest("write has(event.FIELD)")),
+            LiteralValue::Double(_) => Err(self.refused(at, say("whole-numbers")).suggest(say("write-for"))),
+            LiteralValue::UInt(_) => Err(self.refused(at, say("signed-numbers")).suggest(say("leave-out-u"))),
+            LiteralValue::Bytes(_) => Err(self.refused(at, say("no-bytes"))),
+            LiteralValue::Null => Err(self.refused(at, say("no-null")).suggest(write("has(event.FIELD)"))),
         }
     }
 
@@ -209,7 +200,7 @@ impl Checker<'_> {
             ("duration", [text]) => self.duration(text),
             ("timestamp", [text]) => self.moment(text),
             ("count" | "sum" | "distinct" | "distinct_unless", args) => self.aggregate(at, name, args),
-            ("list", _) => Err(self.refused(at, "a list stands only on the right of in")),
+            ("list", _) => Err(self.refused(at, say("list-right-of-in"))),
             (_, [left, right]) if compute(name).is_some() => {
                 // cannot fail: asked for in the line above
                 self.computed(at, compute(name).unwrap_or(Compute::Add), left, right)
@@ -230,7 +221,7 @@ impl Checker<'_> {
                 Expr::Call(call) if call.func_name == name && call.target.is_none() => {
                     self.depth += 1;
                     if self.depth > DEPTH_MAX {
-                        return Err(self.refused(arg, format!("nested deeper than {DEPTH_MAX}")));
+                        return Err(self.refused(arg, say("too-deep").with("max", DEPTH_MAX)));
                     }
                     tests.extend(self.operands(name, &call.args)?);
                     self.depth -= 1;
@@ -266,7 +257,7 @@ impl Checker<'_> {
     fn negated(&mut self, at: &IdedExpr, number: &IdedExpr) -> Checked<Typed> {
         match self.typed(number)? {
             Typed::Int(number) => Ok(Typed::Int(Number::Negative(Box::new(number)))),
-            other => Err(self.refused(at, format!("a {} has no negative", other.kind().name()))),
+            other => Err(self.refused(at, say("no-negative").with("type", other.kind().name()))),
         }
     }
 
@@ -287,25 +278,25 @@ impl Checker<'_> {
     }
 
     fn duration(&mut self, text: &IdedExpr) -> Checked<Typed> {
-        let written = self.constant_text(text, "a duration")?;
+        let written = self.constant_text(text, say("duration-is-text"))?;
         duration_ms(&written, false).map(|ms| Typed::Duration(Number::Duration(ms))).ok_or_else(|| {
-            self.refused(text, format!("{written:?} is no duration of at most 31 days"))
-                .suggest("write \"90s\", \"10m\" or \"1h30m\"")
+            self.refused(text, say("no-duration").with("text", format!("{written:?}")))
+                .suggest(say("write-durations"))
         })
     }
 
     fn moment(&mut self, text: &IdedExpr) -> Checked<Typed> {
-        let written = self.constant_text(text, "a timestamp")?;
+        let written = self.constant_text(text, say("timestamp-is-text"))?;
         moment_ms(&written).map(|ms| Typed::Timestamp(Number::Timestamp(ms))).ok_or_else(|| {
-            self.refused(text, format!("{written:?} is no timestamp"))
-                .suggest("write \"2026-11-22T00:00:00Z\"")
+            self.refused(text, say("no-timestamp").with("text", format!("{written:?}")))
+                .suggest(write("\"2026-11-22T00:00:00Z\""))
         })
     }
 
-    fn constant_text(&mut self, at: &IdedExpr, what: &str) -> Checked<String> {
+    fn constant_text(&mut self, at: &IdedExpr, otherwise: Saying) -> Checked<String> {
         match &at.expr {
             Expr::Literal(LiteralValue::String(text)) => Ok(text.inner().to_owned()),
-            _ => Err(self.refused(at, format!("{what} is written as a text constant"))),
+            _ => Err(self.refused(at, otherwise)),
         }
     }
 
@@ -317,47 +308,50 @@ impl Checker<'_> {
                 }
                 (left, right) => Err(self.misfit(at, "startsWith", &left, &right)),
             },
-            ("matches", _) => Err(self
-                .refused(at, "regular expressions are not part of the language")
-                .suggest("write startsWith, or in with a list")),
+            ("matches", _) => Err(self.refused(at, say("no-regex")).suggest(say("write-beginning"))),
             (name, _) => Err(self.unknown_function(at, name)),
         }
     }
 
     fn unknown_function(&self, at: &IdedExpr, name: &str) -> Refused {
         if name == "matches" {
-            return self
-                .refused(at, "regular expressions are not part of the language")
-                .suggest("write startsWith, or in with a list");
+            return self.refused(at, say("no-regex")).suggest(say("write-beginning"));
         }
         if FUNCTIONS.contains(&name) {
-            return self.refused(at, format!("{name} has other arguments"));
+            return self.refused(at, say("other-arguments").with("name", name));
         }
-        let refused = self.refused(at, format!("there is no function {name}"));
+        let refused = self.refused(at, say("unknown-function").with("name", name));
         match nearest(name, FUNCTIONS.iter().copied()) {
-            Some(word) => refused.suggest(format!("did you mean {word}?")),
-            None => refused.suggest(format!("one of {}", FUNCTIONS.join(", "))),
+            Some(word) => refused.suggest(say("did-you-mean").with("word", word)),
+            None => refused.suggest(say("one-of").with("words", FUNCTIONS.join(", "))),
         }
     }
 
     /// Two types that an operator does not take together.
     fn misfit(&self, at: &IdedExpr, sign: &str, left: &Typed, right: &Typed) -> Refused {
         let (left, right) = (left.kind(), right.kind());
-        let what = format!("{sign} does not take {} and {}", left.name(), right.name());
+        let what = say("misfit").with("sign", sign).with("left", left.name()).with("right", right.name());
         let refused = self.refused(at, what);
         match (left, right) {
             (Type::Duration, Type::Int) | (Type::Int, Type::Duration) => {
-                refused.suggest("write durations as duration(\"10m\")")
+                refused.suggest(say("write-duration"))
             }
             (Type::Timestamp, Type::Text) | (Type::Text, Type::Timestamp) => {
-                refused.suggest("write timestamp(\"2026-11-22T00:00:00Z\")")
+                refused.suggest(write("timestamp(\"2026-11-22T00:00:00Z\")"))
             }
-            (Type::Int, Type::Text) => refused.suggest("a number is written without quotes"),
-            (Type::Text, Type::Int) => refused.suggest("a text is written in quotes"),
-            (Type::Card, _) | (_, Type::Card) => refused.suggest("write card in list(\"NAME\")"),
+            (Type::Int, Type::Text) => refused.suggest(say("number-without-quotes")),
+            (Type::Text, Type::Int) => refused.suggest(say("text-in-quotes")),
+            (Type::Card, _) | (_, Type::Card) => refused.suggest(write(CARD_IN_LIST)),
             _ => refused,
         }
     }
+}
+
+const CARD_IN_LIST: &str = "card in list(\"NAME\")";
+
+/// What could be written instead.
+fn write(this: &str) -> Saying {
+    say("write").with("this", this)
 }
 
 fn compute(name: &str) -> Option<Compute> {

@@ -2,6 +2,7 @@
 //! parser recurses; a text that cannot become a rule is refused here, at the place where it stops being one.
 
 use super::refused::Refused;
+use crate::saying::{Saying, say};
 
 /// Bytes of a rule's text.
 pub const TEXT_BYTES_MAX: usize = 4096;
@@ -15,11 +16,11 @@ const PREFIXES_MAX: usize = 4;
 /// Passes a text that the parser may read.
 pub(super) fn pass(text: &str) -> Result<(), Refused> {
     if text.len() > TEXT_BYTES_MAX {
-        let what = format!("the condition has {} bytes; at most {TEXT_BYTES_MAX} are taken", text.len());
-        return Err(Refused::at(text, 0, what).suggest("split it into several rules, or use a list"));
+        let what = say("condition-too-long").with("bytes", text.len()).with("max", TEXT_BYTES_MAX);
+        return Err(Refused::at(text, 0, what).suggest(say("split")));
     }
     if text.trim().is_empty() {
-        return Err(Refused::at(text, 0, "the condition is empty"));
+        return Err(Refused::at(text, 0, say("condition-empty")));
     }
     Gate { text, characters: text.chars().collect(), at: 0, depth: 0, tokens: 0, prefixes: 0 }.all()
 }
@@ -38,7 +39,7 @@ impl Gate<'_> {
         while let Some(c) = self.characters.get(self.at).copied() {
             self.one(c)?;
         }
-        if self.depth > 0 { Err(self.refused("a bracket is not closed")) } else { Ok(()) }
+        if self.depth > 0 { Err(self.refused(say("bracket-not-closed"))) } else { Ok(()) }
     }
 
     fn one(&mut self, c: char) -> Result<(), Refused> {
@@ -52,31 +53,29 @@ impl Gate<'_> {
             '(' | '[' => {
                 self.depth += 1;
                 if self.depth > BRACKETS_MAX {
-                    return Err(self.refused(format!("nested deeper than {BRACKETS_MAX} brackets")));
+                    return Err(self.refused(say("brackets-too-deep").with("max", BRACKETS_MAX)));
                 }
                 self.at += 1;
             }
             ')' | ']' => {
-                self.depth = self
-                    .depth
-                    .checked_sub(1)
-                    .ok_or_else(|| self.refused("a bracket is closed that was not opened"))?;
+                self.depth =
+                    self.depth.checked_sub(1).ok_or_else(|| self.refused(say("bracket-not-opened")))?;
                 self.at += 1;
             }
             '/' if self.characters.get(self.at + 1) == Some(&'/') => self.comment(),
             '!' | '-' | '+' | '*' | '/' | '%' | '<' | '>' | '=' | '&' | '|' | '?' | ':' | ',' | '.' => {
                 self.at += 1;
             }
-            '{' | '}' => return Err(self.refused("maps and messages are not part of the language")),
-            _ => return Err(self.refused("this character is not part of the language")),
+            '{' | '}' => return Err(self.refused(say("no-maps"))),
+            _ => return Err(self.refused(say("no-such-sign"))),
         }
         self.prefixes = if matches!(c, '!' | '-') { self.prefixes + 1 } else { 0 };
         self.tokens += 1;
         if self.prefixes > PREFIXES_MAX {
-            return Err(self.refused("too many signs one after the other"));
+            return Err(self.refused(say("too-many-signs")));
         }
         if self.tokens > TOKENS_MAX {
-            return Err(self.refused(format!("the condition has more than {TOKENS_MAX} words and signs")));
+            return Err(self.refused(say("too-many-words").with("max", TOKENS_MAX)));
         }
         Ok(())
     }
@@ -88,21 +87,21 @@ impl Gate<'_> {
         while let Some(c) = self.characters.get(self.at).copied() {
             match c {
                 '\\' if matches!(self.characters.get(self.at + 1), Some('\\' | '"' | '\'')) => self.at += 2,
-                '\\' => return Err(self.refused("only \\\\, \\\" and \\' are escapes here")),
+                '\\' => return Err(self.refused(say("escapes"))),
                 c if c == quote => {
                     self.at += 1;
                     return if self.characters.get(self.at) == Some(&quote) {
-                        Err(self.refused("two quotes one after the other"))
+                        Err(self.refused(say("two-quotes")))
                     } else {
                         Ok(())
                     };
                 }
-                c if c.is_control() => return Err(self.refused("a text constant stays on one line")),
+                c if c.is_control() => return Err(self.refused(say("text-on-one-line"))),
                 _ => self.at += 1,
             }
         }
         self.at = begin;
-        Err(self.refused("the text constant has no end"))
+        Err(self.refused(say("text-without-end")))
     }
 
     /// A name or a number; a letter before a quote would begin a constant of bytes, or a raw one.
@@ -113,7 +112,7 @@ impl Gate<'_> {
         }
         if matches!(self.characters.get(self.at), Some('"' | '\'')) {
             self.at = begin;
-            return Err(self.refused("constants of bytes and raw texts are not part of the language"));
+            return Err(self.refused(say("raw-texts")));
         }
         Ok(())
     }
@@ -124,7 +123,7 @@ impl Gate<'_> {
         }
     }
 
-    fn refused(&self, what: impl Into<String>) -> Refused {
+    fn refused(&self, what: Saying) -> Refused {
         Refused::at(self.text, self.at, what)
     }
 }

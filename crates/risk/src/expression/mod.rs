@@ -25,7 +25,7 @@ pub use self::{
     literal::DURATION_MS_MAX,
     refused::Refused,
 };
-use crate::counter::Names;
+use crate::{counter::Names, saying::say};
 
 /// Checks a text and lowers it. Counters and lists that it names are entered in `names`.
 ///
@@ -51,20 +51,21 @@ fn parsed(text: &str) -> Result<Parsed, Refused> {
             .parse_with_source_info(text)
     };
     let Ok(result) = panic::catch_unwind(parse) else {
-        return Err(Refused::at(text, 0, "the condition cannot be read"));
+        return Err(Refused::at(text, 0, say("unreadable")));
     };
     result.map_err(|errors| {
         let Some(first) = errors.errors.into_iter().next() else {
-            return Refused::at(text, 0, "the condition cannot be read");
+            return Refused::at(text, 0, say("unreadable"));
         };
         let number = |n: isize| usize::try_from(n).unwrap_or(0).max(1);
         let mut what: String = first.msg.chars().filter(|c| !c.is_control()).take(200).collect();
         if let Some(rest) = what.strip_prefix("Syntax error: ") {
             what = rest.to_owned();
         }
-        let refused =
-            Refused { line: number(first.pos.0), column: number(first.pos.1), what, suggestion: None };
-        if refused.what.contains("has()") { refused.suggest("write has(event.FIELD)") } else { refused }
+        let of_has = what.contains("has()");
+        let (line, column) = (number(first.pos.0), number(first.pos.1));
+        let refused = Refused { line, column, what: say("syntax").with("said", what), suggestion: None };
+        if of_has { refused.suggest(say("write").with("this", "has(event.FIELD)")) } else { refused }
     })
 }
 

@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use crate::saying::{Saying, say};
 
 /// A text that is no rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// Line, counted from 1.
     pub line: usize,
     /// Column, in characters, counted from 1.
     pub column: usize,
     /// What is wrong.
-    pub what: String,
+    pub what: Saying,
     /// What could be written instead.
-    pub suggestion: Option<String>,
+    pub suggestion: Option<Saying>,
 }
 
 impl fmt::Display for Refused {
@@ -28,13 +28,13 @@ impl std::error::Error for Refused {}
 
 impl Refused {
     /// At an offset, in characters, of a text.
-    pub(crate) fn at(text: &str, offset: usize, what: impl Into<String>) -> Self {
+    pub(crate) fn at(text: &str, offset: usize, what: Saying) -> Self {
         let (line, column) = place(text, offset);
-        Self { line, column, what: what.into(), suggestion: None }
+        Self { line, column, what, suggestion: None }
     }
 
-    pub(crate) fn suggest(mut self, suggestion: impl Into<String>) -> Self {
-        self.suggestion = Some(suggestion.into());
+    pub(crate) fn suggest(mut self, suggestion: Saying) -> Self {
+        self.suggestion = Some(suggestion);
         self
     }
 }
@@ -61,11 +61,11 @@ pub(crate) fn nearest<'w>(written: &str, known: impl IntoIterator<Item = &'w str
 }
 
 /// "did you mean", or everything that is known when that is short enough to be read.
-pub(crate) fn did_you_mean(written: &str, known: &[&str]) -> Option<String> {
+pub(crate) fn did_you_mean(written: &str, known: &[&str]) -> Option<Saying> {
     const FEW: usize = 12;
     match nearest(written, known.iter().copied()) {
-        Some(word) => Some(format!("did you mean {word}?")),
-        None if known.len() <= FEW => Some(format!("one of {}", known.join(", "))),
+        Some(word) => Some(say("did-you-mean").with("word", word)),
+        None if known.len() <= FEW => Some(say("one-of").with("words", known.join(", "))),
         None => None,
     }
 }

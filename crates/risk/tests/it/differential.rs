@@ -356,7 +356,7 @@ fn whatever_is_written_is_taken_or_refused() {
         let length = random.below(14);
         let text: String = (0..length).map(|_| random.one(&pieces)).collect();
         if let Err(refused) = Condition::parse(&text) {
-            assert!(refused.line >= 1 && refused.column >= 1 && !refused.what.is_empty(), "{text:?}");
+            assert!(refused.line >= 1 && refused.column >= 1 && !refused.what.en().is_empty(), "{text:?}");
         }
         let bytes: Vec<u8> = (0..length * 3).map(|_| random.next() as u8).collect();
         let _ = Condition::parse(&String::from_utf8_lossy(&bytes));

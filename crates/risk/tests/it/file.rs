@@ -4,6 +4,10 @@ use risk::{Problem, RuleSet};
 
 use crate::engine::rule;
 
+fn suggestion(said: &[Problem]) -> Option<String> {
+    said[0].suggestion.as_ref().map(ToString::to_string)
+}
+
 fn problems(text: &str) -> Vec<Problem> {
     RuleSet::parse(text).expect_err("refused")
 }
@@ -39,8 +43,10 @@ fn everything_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
         "[lists.stoln]\nzh = 'x'\nen = 'x'\n".to_owned(),
     ]
     .concat();
-    let said: Vec<(String, String)> =
-        problems(&text).into_iter().map(|p| (p.what, p.suggestion.unwrap_or_default())).collect();
+    let said: Vec<(String, String)> = problems(&text)
+        .into_iter()
+        .map(|p| (p.what.en(), p.suggestion.map(|s| s.en()).unwrap_or_default()))
+        .collect();
     for (what, suggestion) in [
         ("there is no field ammount", "did you mean amount?"),
         ("two rules have this id", ""),
@@ -59,16 +65,16 @@ fn an_undeclared_list_and_a_missing_reason_are_refused_with_what_to_write() {
     let declared = "[lists.stoln]\nzh = 'x'\nen = 'x'\n";
     let used = rule("a", "card in list(\"stolen\")", "review", "");
     let said = problems(&format!("name = 'x'\n{used}{declared}"));
-    assert_eq!(said[0].what, "the file declares no list stolen");
-    assert_eq!(said[0].suggestion.as_deref(), Some("did you mean stoln?"));
+    assert_eq!(said[0].what.en(), "the file declares no list stolen");
+    assert_eq!(suggestion(&said).as_deref(), Some("did you mean stoln?"));
     let said = problems(&format!("name = 'x'\n{used}"));
-    assert_eq!(said[0].suggestion.as_deref(), Some("declare it: [lists.stolen] with zh and en"));
+    assert_eq!(suggestion(&said).as_deref(), Some("declare it: [lists.stolen] with zh and en"));
     let without = rule("a", "amount > 1", "decline", "").replace("reason = 'suspected-fraud'\n", "");
     let said = problems(&format!("name = 'x'\n{without}"));
-    assert_eq!(said[0].suggestion.as_deref(), Some("reason = \"suspected-fraud\""));
+    assert_eq!(suggestion(&said).as_deref(), Some("reason = \"suspected-fraud\""));
     let other = rule("a", "amount > 1", "decline", "").replace("suspected-fraud", "suspected-frod");
     let said = problems(&format!("name = 'x'\n{other}"));
-    assert_eq!(said[0].suggestion.as_deref(), Some("did you mean suspected-fraud?"));
+    assert_eq!(suggestion(&said).as_deref(), Some("did you mean suspected-fraud?"));
 }
 
 #[test]
@@ -76,7 +82,10 @@ fn what_is_no_toml_or_has_unknown_keys_is_refused_with_its_place() {
     let said = problems("name = 'x'\n[[rule]\n");
     assert_eq!(said[0].line, 2);
     let said = problems(&format!("name = 'x'\n{}", rule("a", "amount > 1", "review", "wen = 'x'")));
-    assert!(said[0].what.contains("wen"), "{said:?}");
+    assert!(said[0].what.en().contains("wen"), "{said:?}");
+    assert_eq!(suggestion(&said).as_deref(), Some("did you mean when?"));
+    let said = problems("name = 'x'\nbreaker = 5\n");
+    assert!(said[0].what.zh() != said[0].what.en() && said[0].what.en().contains("integer"), "{said:?}");
 }
 
 #[test]

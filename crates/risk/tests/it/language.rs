@@ -31,7 +31,7 @@ fn holds(text: &str) -> Result<bool, Fault> {
 fn refused(text: &str) -> (usize, usize, String) {
     let refused = Condition::parse(text).expect_err(text);
     let suggestion = refused.suggestion.map(|s| format!(" ({s})")).unwrap_or_default();
-    (refused.line, refused.column, refused.what + &suggestion)
+    (refused.line, refused.column, refused.what.en() + &suggestion)
 }
 
 #[test]

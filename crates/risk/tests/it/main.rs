@@ -10,3 +10,4 @@ mod language;
 mod register;
 mod starter;
 mod windows;
+mod words;

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use maud::{Markup, html};
-use risk::{Problem, RuleSet, register::Refusal};
+use risk::{Problem, RuleSet, Saying, register::Refusal};
 use serde::Deserialize;
 
 use super::{
@@ -98,14 +98,18 @@ fn list(visit: &Visit, problems: &[Problem]) -> Markup {
                         li {
                             span class="mono" { (say.with("edit-place", [("line", p.line.to_string().into()), ("column", p.column.to_string().into())])) } " "
                             @if let Some(rule) = &p.rule { span class="mono quiet" { (rule) } " " }
-                            (p.what)
-                            @if let Some(suggestion) = &p.suggestion { " " strong { (say.t("edit-instead")) " " code { (suggestion) } } }
+                            (words(visit, &p.what))
+                            @if let Some(suggestion) = &p.suggestion { " " strong { (words(visit, suggestion)) } }
                         }
                     }
                 }
             }
         }
     }
+}
+
+fn words(visit: &Visit, said: &Saying) -> String {
+    visit.lang().pick(&said.zh(), &said.en()).to_owned()
 }
 
 fn form(visit: &Visit, text: &str, said: &Markup) -> Markup {

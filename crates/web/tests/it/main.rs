@@ -101,10 +101,14 @@ async fn post(router: &Router, path: &str, form: &str) -> Answer {
 }
 
 async fn post_as(router: &Router, path: &str, kind: &str, body: &str) -> Answer {
+    post_in(router, path, "en", kind, body).await
+}
+
+async fn post_in(router: &Router, path: &str, lang: &str, kind: &str, body: &str) -> Answer {
     let request = Request::builder()
         .method(Method::POST)
         .uri(path)
-        .header("accept-language", "en")
+        .header("accept-language", lang)
         .header("content-type", kind)
         .body(Body::from(body.to_owned()))
         .unwrap();

@@ -3,7 +3,7 @@
 use axum::{Router, http::StatusCode};
 use serde_json::{Value, json};
 
-use crate::{Answer, console, fake_rules::digest, get, post, post_as};
+use crate::{Answer, console, fake_rules::digest, get, post, post_as, post_in};
 
 const WRONG: &str = "name = \"x\"\n\n[[rule]]\nid = \"a\"\nname = { zh = \"a\", en = \"a\" }\ngroup = \"g\"\nphase = \"authorize\"\nwhen = 'amonut > 5'\naction = \"alert\"\nmode = \"live\"\nowner = \"desk\"\nscore = 1\n";
 
@@ -32,6 +32,13 @@ async fn the_editor_says_where_what_and_what_instead_and_keeps_what_was_typed() 
         assert!(page.text.contains("aria-describedby=\"problems\""));
     }
     assert!(post(&console, "/rules/edit", &format!("text={}", typed(WRONG))).await.text.contains("amonut"));
+    let (said, meant) = ("there is no field amonut", "did you mean amount?");
+    for (lang, english) in [("en", true), ("zh", false)] {
+        let form = format!("text={}", typed(WRONG));
+        let page = post_in(&console, "/rules/edit", lang, "application/x-www-form-urlencoded", &form).await;
+        assert_eq!((page.text.contains(said), page.text.contains(meant)), (english, english), "{lang}");
+        assert!(page.text.contains("<strong>") && page.text.contains("amount"));
+    }
     let well = format!("check=1&text={}", typed(&WRONG.replace("amonut", "amount")));
     let page = post(&console, "/rules/edit", &well).await;
     assert_eq!(page.status, StatusCode::OK);

@@ -5,7 +5,7 @@ use cel::{
     common::ast::{CallExpr, Expr, LiteralValue},
 };
 
-use super::{Checked, Checker, Typed};
+use super::{Checked, Checker, Typed, write};
 use crate::{
     counter::{CounterSpec, What},
     expression::{
@@ -14,6 +14,7 @@ use crate::{
         tree::{Number, Test},
     },
     field::{Field, Type},
+    saying::say,
 };
 
 /// Shortest window.
@@ -22,7 +23,7 @@ const WINDOW_MS_MIN: i64 = 1000;
 impl Checker<'_> {
     pub(super) fn aggregate(&mut self, at: &IdedExpr, name: &str, args: &[IdedExpr]) -> Checked<Typed> {
         if self.inside {
-            return Err(self.refused(at, "counters do not stand in counters"));
+            return Err(self.refused(at, say("counter-in-counter")));
         }
         let Some((key, rest)) = args.split_first() else {
             return Err(self.shape(at, name));
@@ -50,23 +51,23 @@ impl Checker<'_> {
         let place = self.names.counter(spec);
         place
             .map(|counter| Typed::Int(Number::Counter(counter)))
-            .ok_or_else(|| self.refused(at, "the rules ask for too many counters"))
+            .ok_or_else(|| self.refused(at, say("too-many-counters")))
     }
 
     fn shape(&self, at: &IdedExpr, name: &str) -> super::Refused {
-        self.refused(at, format!("{name} has other arguments")).suggest(match name {
-            "count" => "write count(card, pin_mismatch, \"1h\")",
-            "sum" => "write sum(card, amount, approved, \"24h\")",
-            "distinct" => "write distinct(terminal, card, pin_mismatch, \"10m\")",
-            _ => "write distinct_unless(terminal, card, pin_mismatch, pin_verified, \"10m\")",
-        })
+        self.refused(at, say("other-arguments").with("name", name)).suggest(write(match name {
+            "count" => "count(card, pin_mismatch, \"1h\")",
+            "sum" => "sum(card, amount, approved, \"24h\")",
+            "distinct" => "distinct(terminal, card, pin_mismatch, \"10m\")",
+            _ => "distinct_unless(terminal, card, pin_mismatch, pin_verified, \"10m\")",
+        }))
     }
 
     /// The field that is summed up.
     fn summand(&mut self, at: &IdedExpr) -> Checked<Field> {
         match self.typed(at)? {
             Typed::Int(Number::Field(field)) => Ok(field),
-            _ => Err(self.refused(at, "only a field with a number is summed up").suggest("write amount")),
+            _ => Err(self.refused(at, say("only-numbers-summed")).suggest(write("amount"))),
         }
     }
 
@@ -86,13 +87,11 @@ impl Checker<'_> {
             expression => Some(expression),
         };
         let Some(Expr::Literal(LiteralValue::String(text))) = literal else {
-            return Err(self
-                .refused(at, "the window stands last")
-                .suggest("write \"10m\", \"24h\" or \"7d\""));
+            return Err(self.refused(at, say("window-last")).suggest(say("write-windows")));
         };
         duration_ms(text.inner(), true).filter(|ms| *ms >= WINDOW_MS_MIN).ok_or_else(|| {
-            self.refused(at, format!("{:?} is no window from one second to 31 days", text.inner()))
-                .suggest("write \"10m\", \"24h\" or \"7d\"")
+            self.refused(at, say("no-window").with("text", format!("{:?}", text.inner())))
+                .suggest(say("write-windows"))
         })
     }
 }

@@ -5,13 +5,14 @@ use cel::{
     common::ast::{Expr, LiteralValue, operators},
 };
 
-use super::{Checked, Checker, LITERALS_MAX, Typed};
+use super::{CARD_IN_LIST, Checked, Checker, LITERALS_MAX, Typed, write};
 use crate::{
     expression::{
         refused::did_you_mean,
         tree::{Compare, Number, Test, Text},
     },
     field::{Field, Type},
+    saying::{Saying, say},
 };
 
 pub(super) fn comparison(name: &str) -> Option<Compare> {
@@ -51,7 +52,7 @@ impl Checker<'_> {
             (one, other) => {
                 let refused = self.misfit(at, how.sign(), &one, &other);
                 return Err(match (one.kind(), other.kind()) {
-                    (Type::Text, Type::Text) => refused.suggest("texts are equal or not; they have no order"),
+                    (Type::Text, Type::Text) => refused.suggest(say("texts-have-no-order")),
                     _ => refused,
                 });
             }
@@ -63,7 +64,10 @@ impl Checker<'_> {
         let (Text::Field(field), Text::Constant(written)) = (text, constant) else { return Ok(()) };
         match field.values() {
             Some(values) if !values.contains(&&**written) => {
-                let refused = self.refused(at, format!("{} is never {written:?}", field.name()));
+                let refused = self.refused(
+                    at,
+                    say("never").with("field", field.name()).with("text", format!("{written:?}")),
+                );
                 Err(match did_you_mean(written, &values) {
                     Some(suggestion) => refused.suggest(suggestion),
                     None => refused,
@@ -78,17 +82,16 @@ impl Checker<'_> {
         match &right.expr {
             Expr::List(list) => {
                 if list.elements.len() > LITERALS_MAX || list.elements.is_empty() {
-                    let what = format!("a list in a rule has 1 to {LITERALS_MAX} values");
-                    return Err(self.refused(right, what).suggest("write in list(\"NAME\")"));
+                    let what = say("list-size").with("max", LITERALS_MAX);
+                    return Err(self.refused(right, what).suggest(write("in list(\"NAME\")")));
                 }
                 match self.typed(left)? {
                     Typed::Text(text) => self.one_of_texts(text, &list.elements),
                     Typed::Int(number) => self.one_of_numbers(number, &list.elements),
                     other => {
-                        let what = format!("a {} is in no list of values", other.kind().name());
-                        let refused = self.refused(at, what);
+                        let refused = self.refused(at, say("in-no-list").with("type", other.kind().name()));
                         Err(match other {
-                            Typed::Card => refused.suggest("write card in list(\"NAME\")"),
+                            Typed::Card => refused.suggest(write(CARD_IN_LIST)),
                             _ => refused,
                         })
                     }
@@ -97,9 +100,9 @@ impl Checker<'_> {
             Expr::Call(call) if call.func_name == "list" && call.target.is_none() => {
                 self.listed(left, right, &call.args)
             }
-            _ => Err(self
-                .refused(right, "on the right of in stands a list")
-                .suggest("write in [\"a\", \"b\"] or in list(\"NAME\")")),
+            _ => Err(self.refused(right, say("right-of-in")).suggest(
+                say("write-one-of-two").with("this", "in [\"a\", \"b\"]").with("that", "in list(\"NAME\")"),
+            )),
         }
     }
 
@@ -107,7 +110,7 @@ impl Checker<'_> {
         let mut values = Vec::with_capacity(elements.len());
         for element in elements {
             let Expr::Literal(LiteralValue::String(value)) = &element.expr else {
-                return Err(self.refused(element, "here only text constants are compared"));
+                return Err(self.refused(element, say("only-texts")));
             };
             let value = Text::Constant(value.inner().into());
             self.possible(element, &text, &value)?;
@@ -133,8 +136,7 @@ impl Checker<'_> {
                 },
                 _ => None,
             };
-            values
-                .push(value.ok_or_else(|| self.refused(element, "here only number constants are compared"))?);
+            values.push(value.ok_or_else(|| self.refused(element, say("only-numbers")))?);
         }
         values.sort_unstable();
         values.dedup();
@@ -143,18 +145,18 @@ impl Checker<'_> {
 
     fn listed(&mut self, left: &IdedExpr, list: &IdedExpr, args: &[IdedExpr]) -> Checked<Typed> {
         if self.inside {
-            return Err(self.refused(list, "a list changes while a counter counts: it cannot stand in one"));
+            return Err(self.refused(list, say("list-in-counter")));
         }
         let [name] = args else {
-            return Err(self.refused(list, "a list has one name").suggest("write list(\"NAME\")"));
+            return Err(self.refused(list, say("list-has-one-name")).suggest(write("list(\"NAME\")")));
         };
-        let name_written = self.constant_text(name, "the name of a list")?;
+        let name_written = self.constant_text(name, say("list-name-is-text"))?;
         if !is_list_name(&name_written) {
-            return Err(self.refused(name, "a list's name has 1 to 40 small letters, digits and hyphens"));
+            return Err(self.refused(name, say("list-name")));
         }
         let field = self.key_field(left)?;
         let place = self.names.list(&name_written);
-        let list = place.ok_or_else(|| self.refused(list, "the rules name too many lists"))?;
+        let list = place.ok_or_else(|| self.refused(list, say("too-many-lists")))?;
         Ok(Typed::Bool(Test::Listed(field, list)))
     }
 
@@ -167,19 +169,15 @@ impl Checker<'_> {
             {
                 &select.field
             }
-            _ => return Err(self.key_refused(at, "a field stands here")),
+            _ => return Err(self.key_refused(at, say("field-here"))),
         };
         let field = self.field(at, name)?;
-        if field.is_key() {
-            Ok(field)
-        } else {
-            Err(self.key_refused(at, &format!("{name} is nothing to count by or to look up")))
-        }
+        if field.is_key() { Ok(field) } else { Err(self.key_refused(at, say("no-key").with("name", name))) }
     }
 
-    fn key_refused(&self, at: &IdedExpr, what: &str) -> super::Refused {
+    fn key_refused(&self, at: &IdedExpr, what: Saying) -> super::Refused {
         let keys: Vec<&str> = Field::ALL.iter().filter(|f| f.is_key()).map(|f| f.name()).collect();
-        self.refused(at, what).suggest(format!("one of {}", keys.join(", ")))
+        self.refused(at, what).suggest(say("one-of").with("words", keys.join(", ")))
     }
 }
 
