@@ -7,7 +7,7 @@
 
 use minicbor::{CborLen, Decode, Encode};
 use model::{Kind, ReasonCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     card::Block,
@@ -32,7 +32,7 @@ pub enum RiskVerdict {
 }
 
 /// The rules that spoke, as the journal keeps them: at most two kilobytes ([`RuleHits::fit`]).
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen, Serialize, Deserialize)]
 pub struct RuleHits {
     /// The version of the rule set: the digest of its text.
     #[n(0)]
@@ -58,7 +58,7 @@ pub struct RuleHits {
 }
 
 /// A rule that fired.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen, Serialize, Deserialize)]
 pub struct RuleHit {
     /// Its id.
     #[n(0)]
@@ -78,7 +78,7 @@ pub struct RuleHit {
 }
 
 /// One term of a condition that was true.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen, Serialize, Deserialize)]
 pub struct RuleTerm {
     /// As it is written in the rule.
     #[n(0)]
@@ -92,7 +92,7 @@ pub struct RuleTerm {
 }
 
 /// What a set that runs beside the live one would have done.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, CborLen, Serialize, Deserialize)]
 pub struct BesideHits {
     /// The first characters of its version.
     #[n(0)]

@@ -5,6 +5,7 @@
 //! reach ([`learning`]), and goes on. On a store of several hosts a rule that one of them demotes is demoted on all.
 
 mod deeds;
+mod keeping;
 mod learning;
 mod telling;
 
@@ -25,7 +26,7 @@ use store::{
 use tokio::{sync::oneshot, task::JoinHandle};
 use web::rules::{BesideWork, KIND, RuleHits, RuleWork, STREAM};
 
-pub(crate) use self::{learning::Reading, telling::Telling};
+pub(crate) use self::{keeping::Keeping, learning::Reading, telling::Telling};
 use crate::command::rules::past;
 
 /// How long it may take until another host's decision is carried out here.
@@ -126,6 +127,15 @@ impl Carrier {
         }
     }
 
+    /// When the live set became live.
+    fn live_since(&self) -> Timestamp {
+        let version = self.register.live().and_then(|digest| self.register.version(digest));
+        match version.map(|version| &version.state) {
+            Some(State::Live(since)) => *since,
+            _ => Timestamp(i64::MAX),
+        }
+    }
+
     /// Sets in shadow, the newest first.
     fn beside(&self) -> Vec<Arc<RuleSet>> {
         let since = |state: &State| match state {
@@ -144,7 +154,7 @@ impl Carrier {
         let set = self.register.live().and_then(|digest| self.set(digest));
         let Parts { rules, telling, .. } = &self.parts;
         let cold = rules.publish(set.clone(), self.beside(), Limits::default());
-        let cold_after = telling.publish(set.as_ref());
+        let cold_after = telling.publish(set.as_ref(), self.live_since());
         for change in &self.settled {
             rules.apply(change);
             telling.after().apply(change);

@@ -20,7 +20,7 @@ use crate::{
     describe::Describer,
     health::Health,
     messages, people,
-    ruling::{self, Reading, Ruling, Telling, Workbench},
+    ruling::{self, Keeping, Reading, Ruling, Telling, Workbench},
     seed, shared_keys,
     storage::Storage,
     watching::{self, Live, Watching, insight::Door},
@@ -151,7 +151,8 @@ async fn rules_at_work(
 ) -> anyhow::Result<(Ruling, Arc<Telling>, Workbench)> {
     let zone = jiff::tz::TimeZone::get(&config.host.time_zone)?;
     let reading = || Reading { listeners: config.listener.clone(), zone: zone.clone() };
-    let telling = Arc::new(Telling::new(host.rules(), alarms.clone(), zone.clone(), since));
+    let keeping = Keeping::start(storage.book());
+    let telling = Arc::new(Telling::new(host.rules(), alarms.clone(), keeping, zone.clone(), since));
     let parts = ruling::Parts {
         book: storage.book(),
         engine: storage.engine(),

@@ -1,6 +1,8 @@
 //! The rules' desk: which rule sets there are, who said what about them, and trying one on the past. What people decide is
 //! kept in the store's book, as one stream of [`risk::Change`]s; whoever carries rules out follows it.
 
+pub mod after;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -18,6 +20,7 @@ use risk::{
 };
 use store::{
     StoreError,
+    archive::TransactionRow,
     book::{self, Book, BookError, Fact},
 };
 
@@ -243,6 +246,14 @@ impl RuleDesk {
     pub(crate) async fn kept(&self) -> Result<Kept, StoreError> {
         let (kept, _) = book::fold(self.book.as_ref(), STREAM, Kept::default(), Kept::apply).await?;
         Ok(kept)
+    }
+
+    /// What rules that come after the decision said about a payment.
+    pub(crate) async fn after(
+        &self,
+        row: &TransactionRow,
+    ) -> Result<Option<authorization::RuleHits>, StoreError> {
+        after::find(self.book.as_ref(), &row.rrn, row.at).await
     }
 
     /// What the rules did lately.

@@ -11,7 +11,7 @@ use super::{
 use crate::alert::Alert;
 
 /// Alarms that are remembered when they are over.
-const OVER_KEPT: usize = 500;
+pub(super) const OVER_KEPT: usize = 500;
 /// Silences that are remembered when they ended.
 const SILENCES_KEPT: usize = 200;
 /// Deliveries that are remembered when they are done.

@@ -190,6 +190,16 @@ impl Desk {
         self.alarms.values().rev()
     }
 
+    /// Was an alert of this moment, or a later one, about what belongs together under a key ([`Alert::key`]) taken already? What
+    /// is older than everything that is remembered was.
+    #[must_use]
+    pub fn knows(&self, key: &str, at: Timestamp) -> bool {
+        let newest = self.by_key.get(key).and_then(|id| self.alarms.get(id));
+        let forgotten = || self.alarms.values().next().filter(|_| self.alarms.len() >= apply::OVER_KEPT);
+        newest.is_some_and(|alarm| alarm.alert.at >= at)
+            || forgotten().is_some_and(|oldest| oldest.raised > at)
+    }
+
     /// One of them.
     #[must_use]
     pub fn alarm(&self, id: u32) -> Option<&Alarm> {

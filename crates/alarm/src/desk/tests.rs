@@ -128,6 +128,18 @@ fn alerts_about_one_thing_are_one_alarm() {
 }
 
 #[test]
+fn it_says_what_it_was_told_already() {
+    let mut world = World::new();
+    world.raise("T1", Severity::Warning, 5000);
+    let key = |terminal| alert(terminal, Severity::Warning, 0).key();
+    for (terminal, at, known) in
+        [("T1", 4000, true), ("T1", 5000, true), ("T1", 5001, false), ("T2", 1, false)]
+    {
+        assert_eq!(world.desk.knows(&key(terminal), Timestamp(at)), known, "{terminal} {at}");
+    }
+}
+
+#[test]
 fn alerts_that_are_far_apart_are_two_alarms() {
     let mut world = World::new();
     let first = world.raise("T1", Severity::Warning, 0);

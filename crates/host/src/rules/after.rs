@@ -1,8 +1,11 @@
 //! Rules that come after the decision: told what the journal shows, asked about each payment once it is there, and never in
 //! the way of one. They have windows of their own, so that each payment is counted exactly when it is asked about, and those
 //! of other hosts of the store are counted, too.
+//!
+//! While their counters are being told the past nobody is asked: half a count says the wrong thing. What happens meanwhile
+//! waits, and is asked about when the past is known, unless it was part of it.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use authorization::RuleHit;
 use diagnosis::{Observation, observation::Position};
@@ -17,12 +20,19 @@ use crate::{
     past::{Following, Past, PastPayment},
 };
 
+/// What may wait for the past to be told; the oldest goes first, because the past will have it.
+const WAITING_MAX: usize = 65_536;
+
 /// The rules of the live set that are asked after the decision.
 pub struct Afterwards {
     following: Following,
     engine: Option<RuleEngine>,
     /// Payments up to this place were learnt from the journal already.
     through: u64,
+    /// The past is being told.
+    learning: bool,
+    /// What the journal showed meanwhile.
+    waiting: VecDeque<(Observation, Option<Position>)>,
 }
 
 /// The past, told to the same rules from the journal.
@@ -55,7 +65,13 @@ impl Afterwards {
     /// None yet, for a host whose local time is that of `zone`.
     #[must_use]
     pub fn new(zone: TimeZone) -> Self {
-        Self { following: Following::new(zone), engine: None, through: 0 }
+        Self {
+            following: Following::new(zone),
+            engine: None,
+            through: 0,
+            learning: false,
+            waiting: VecDeque::new(),
+        }
     }
 
     /// Puts the rules of a set that come after the decision to work. `true`: the past has to be told.
@@ -72,7 +88,8 @@ impl Afterwards {
             (None, Some(plan)) => Some(RuleEngine::at_work(plan)),
             (_, None) => None,
         };
-        self.engine.as_ref().is_some_and(|engine| engine.cold() > 0)
+        self.learning = self.engine.as_ref().is_some_and(|engine| engine.cold() > 0);
+        self.learning
     }
 
     /// Takes over what staff changed: lists, snoozes.
@@ -96,11 +113,34 @@ impl Afterwards {
             && at_work.take_windows(told.engine)
         {
             (self.following, self.through) = (told.past.into_following(), told.through);
+            self.learning = false;
         }
     }
 
-    /// Takes what the journal shows at its next place; says what rules have to say about it.
-    pub fn take(&mut self, seen: &Observation, told: Option<Position>, names: &Names) -> Option<Told> {
+    /// Takes what the journal shows at its next place; says what rules have to say about it, and about what waited.
+    pub fn take(&mut self, seen: &Observation, told: Option<Position>, names: &Names) -> Vec<Told> {
+        if self.learning {
+            if self.waiting.len() >= WAITING_MAX {
+                self.waiting.pop_front();
+            }
+            self.waiting.push_back((*seen, told));
+            return Vec::new();
+        }
+        let mut said = self.take_waiting(names);
+        said.extend(self.ask_about(seen, told, names));
+        said
+    }
+
+    /// What rules have to say about payments that waited for the past to be told.
+    pub fn take_waiting(&mut self, names: &Names) -> Vec<Told> {
+        if self.learning || self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.iter().filter_map(|(seen, told)| self.ask_about(seen, *told, names)).collect()
+    }
+
+    fn ask_about(&mut self, seen: &Observation, told: Option<Position>, names: &Names) -> Option<Told> {
         let engine = self.engine.as_mut()?;
         if seen.place <= self.through {
             return None;

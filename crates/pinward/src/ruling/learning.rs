@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use model::Timestamp;
 use store::{Engine, StoreError};
 
-use super::{deeds::SHOWN_MS, telling::Telling};
+use super::telling::Telling;
 use crate::command::rules::past::acquaint;
 
 /// Entries that are read at once.
@@ -72,7 +72,8 @@ async fn whole_past(
     }
 }
 
-/// Tells the rules that come after the decision. What they did in the last day is counted again.
+/// Tells the rules that come after the decision. What they did in the last day is counted again, and what nobody was told
+/// of then is told.
 pub(crate) async fn after(
     engine: &dyn Engine,
     reading: &Reading,
@@ -99,9 +100,8 @@ async fn after_past(
         after = *last;
         for (place, entry) in &entries {
             acquaint(engine, rebuild.past(), entry).await?;
-            let told = rebuild.learn(*place, entry);
-            if let Some(told) = told.filter(|told| now.since_ms(told.at) <= SHOWN_MS) {
-                telling.deeds.take_after(&told);
+            if let Some(told) = rebuild.learn(*place, entry) {
+                telling.recall(&told, now).await;
             }
         }
     }

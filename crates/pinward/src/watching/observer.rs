@@ -175,6 +175,9 @@ impl Observe for Observing {
     fn beside(&mut self, place: u64, shown: &mut Vec<Observation>) {
         self.signals_before(place.saturating_add(1), shown);
         self.tell_names();
+        if let Some(telling) = &self.telling {
+            telling.rest(&self.observer);
+        }
     }
 
     fn names(&self) -> Arc<dyn Names> {

@@ -32,6 +32,7 @@ shadow-both = Both decline
 shadow-only-this = Only this set
 shadow-only-live = Only the live set
 rule-hits = Risk rules
+rule-hits-after = Risk rules after the decision
 rule-hits-version = By version
 rule-hit-decided = this one decided
 rule-hit-error = no truth value
@@ -109,7 +110,6 @@ edit-problems = { $count ->
    *[other] { $count } problems: nothing was put down
 }
 edit-place = line { $line }, column { $column }
-edit-instead = Write instead:
 
 # Lists and snoozes.
 lists-title = Lists

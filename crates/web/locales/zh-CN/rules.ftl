@@ -32,6 +32,7 @@ shadow-both = 两者都拒绝
 shadow-only-this = 仅本规则集
 shadow-only-live = 仅生效规则集
 rule-hits = 风险规则
+rule-hits-after = 授权之后的风险规则
 rule-hits-version = 规则集版本
 rule-hit-decided = 由此规则决定
 rule-hit-error = 无法判定
@@ -106,7 +107,6 @@ edit-back = 返回
 edit-well = 检查通过，没有问题。
 edit-problems = { $count }个问题，没有保存
 edit-place = 第{ $line }行第{ $column }列
-edit-instead = 可改为：
 
 # 名单与免打扰。
 lists-title = 名单

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use store::{Archive, StoreError};
 use utoipa::ToSchema;
 
-use super::{body::ApiBody, cause_schema, incident_schema as schema, incidents::words};
+use super::{body::ApiBody, cause_schema, incident_schema as schema, incidents::words, refused::DeedRefused};
 use crate::{
     actor::Actor,
     error::{Failure, Problem},
@@ -75,9 +75,7 @@ pub(crate) struct FeedbackBody {
     request_body = FeedbackBody,
     responses(
         (status = 200, description = "The verdict with what was said about it.", body = schema::Diagnosis),
-        (status = 403, description = "Asked for by a page from elsewhere.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no verdict.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A part of the body means nothing.", body = Problem, content_type = "application/problem+json"),
+        DeedRefused,
     )
 )]
 pub(crate) async fn feedback(
@@ -130,9 +128,7 @@ pub(crate) struct WhyBody {
     request_body = WhyBody,
     responses(
         (status = 200, description = "Done, or done before.", body = schema::Done),
-        (status = 403, description = "Asked for by a page from elsewhere.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such terminal.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It does not fit what is.", body = Problem, content_type = "application/problem+json"),
+        DeedRefused,
     )
 )]
 pub(crate) async fn suspend(
@@ -155,9 +151,7 @@ pub(crate) async fn suspend(
     request_body = WhyBody,
     responses(
         (status = 200, description = "Done, or done before.", body = schema::Done),
-        (status = 403, description = "Asked for by a page from elsewhere.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such terminal.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It does not fit what is.", body = Problem, content_type = "application/problem+json"),
+        DeedRefused,
     )
 )]
 pub(crate) async fn force_sign_in(

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use store::StoreError;
 use utoipa::ToSchema;
 
-use super::{body::ApiBody, incident_schema as schema, query::ApiQuery, register};
+use super::{body::ApiBody, incident_schema as schema, query::ApiQuery, refused::DeedRefused, register};
 use crate::{
     actor::Actor,
     error::{Failure, Problem},
@@ -102,9 +102,7 @@ pub(crate) struct StatusBody {
     request_body = StatusBody,
     responses(
         (status = 200, description = "The incident as it is now.", body = schema::IncidentDetail),
-        (status = 403, description = "Asked for by a page from elsewhere.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such incident.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A part of the body means nothing.", body = Problem, content_type = "application/problem+json"),
+        DeedRefused,
     )
 )]
 pub(crate) async fn set_status(
@@ -190,9 +188,7 @@ pub(crate) struct AssignBody {
     request_body = AssignBody,
     responses(
         (status = 200, description = "The incident as it is now.", body = schema::IncidentDetail),
-        (status = 403, description = "Asked for by a page from elsewhere.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such incident.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A part of the body means nothing.", body = Problem, content_type = "application/problem+json"),
+        DeedRefused,
     )
 )]
 pub(crate) async fn assign(
@@ -223,9 +219,7 @@ pub(crate) struct NoteBody {
     request_body = NoteBody,
     responses(
         (status = 200, description = "The incident as it is now.", body = schema::IncidentDetail),
-        (status = 403, description = "Asked for by a page from elsewhere.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such incident.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A part of the body means nothing.", body = Problem, content_type = "application/problem+json"),
+        DeedRefused,
     )
 )]
 pub(crate) async fn note(
@@ -263,9 +257,7 @@ pub(crate) struct AnswerBody {
     request_body = AnswerBody,
     responses(
         (status = 200, description = "The incident as it is now.", body = schema::IncidentDetail),
-        (status = 403, description = "Asked for by a page from elsewhere.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No such incident.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A part of the body means nothing.", body = Problem, content_type = "application/problem+json"),
+        DeedRefused,
     )
 )]
 pub(crate) async fn answer(

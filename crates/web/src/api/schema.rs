@@ -2,7 +2,7 @@
 //! when those change. Times are RFC 3339 in UTC; amounts are in minor units of their currency.
 
 use authorization::{
-    Block, Products,
+    Block, Products, RuleHits,
     key_set::{KeySetView, Stage},
     state::StepUp,
 };
@@ -231,7 +231,10 @@ pub(crate) struct TransactionDetail {
     /// The risk rules that spoke about it: `fired` with action, reason and each term's values, `shadow`, `errors` with their
     /// `faults`, `snoozed`, and what sets in shadow would have done (`beside`); `null`: none spoke.
     #[schema(value_type = Option<Object>)]
-    rules: Option<Value>,
+    rules: Option<Box<RuleHits>>,
+    /// The rules of phase `after` that spoke about it, in the same form; `null`: none spoke.
+    #[schema(value_type = Option<Object>)]
+    rules_after: Option<RuleHits>,
     /// The request's fields; `null` when it is not kept.
     request: Option<Vec<Field>>,
     /// The answer's fields; `null` when it is not kept.
@@ -245,6 +248,7 @@ pub(crate) struct TransactionDetail {
 impl TransactionDetail {
     pub(crate) fn new(
         detail: archive::TransactionDetail,
+        rules_after: Option<RuleHits>,
         request: Option<Vec<DescribedField>>,
         reply: Option<Vec<DescribedField>>,
     ) -> Self {
@@ -256,7 +260,8 @@ impl TransactionDetail {
             original_rrn: detail.original_rrn,
             followed_by: detail.followed_by,
             effects: detail.effects,
-            rules: detail.rules.and_then(|rules| serde_json::to_value(rules).ok()),
+            rules: detail.rules,
+            rules_after,
             request: fields(request),
             reply: fields(reply),
             same_card: detail.same_card.into_iter().map(Into::into).collect(),

@@ -50,5 +50,6 @@ pub(crate) async fn one(
 ) -> Result<Json<schema::TransactionDetail>, Failure> {
     let detail = service::transaction(&state, &rrn).await?;
     let [request, reply] = service::messages(&state, &detail);
-    Ok(Json(schema::TransactionDetail::new(detail, request, reply)))
+    let after = state.web.rules.after(&detail.row).await?;
+    Ok(Json(schema::TransactionDetail::new(detail, after, request, reply)))
 }

@@ -8,15 +8,21 @@ use model::reason::Family;
 use super::{parts, rules};
 use crate::visit::Visit;
 
-/// A card with everything that rules said; nothing, if none spoke.
-pub(crate) fn section(visit: &Visit, hits: Option<&RuleHits>) -> Markup {
+/// Cards with everything that rules said, within the authorization and after it; nothing, if none spoke.
+pub(crate) fn sections(visit: &Visit, within: Option<&RuleHits>, after: Option<&RuleHits>) -> Markup {
+    html! {
+        @if let Some(hits) = within { (section(visit, "rules", "rule-hits", hits)) }
+        @if let Some(hits) = after { (section(visit, "rules-after", "rule-hits-after", hits)) }
+    }
+}
+
+fn section(visit: &Visit, id: &str, title: &str, hits: &RuleHits) -> Markup {
     let say = visit.say;
-    let Some(hits) = hits else { return html! {} };
     let none = Vec::new();
     let snoozed = hits.snoozed.as_ref().unwrap_or(&none);
     html! {
-        section id="rules" class="card" aria-labelledby="rule-hits-title" {
-            h2 id="rule-hits-title" { (say.t("rule-hits")) }
+        section id=(id) class="card" aria-labelledby={ (id) "-title" } {
+            h2 id={ (id) "-title" } { (say.t(title)) }
             p class="quiet" { (say.t("rule-hits-version")) " " a class="mono" href={ "/rules/" (hits.version) } { (rules::short(&hits.version)) } }
             @for (place, hit) in hits.fired.iter().enumerate() { (fired(visit, hit, place == 0)) }
             @for (place, rule) in hits.errors.iter().enumerate() {

@@ -36,6 +36,7 @@ pub(crate) async fn page(
         card.as_ref().and_then(|c| state.web.products.get(&c.record.product)).map(|p| p.pin_try_limit);
     let now = card.as_ref().zip(limit).map(|(c, limit)| (c.state.tries.left(limit), limit.get()));
     let messages = service::messages(&state, &detail);
+    let after = state.web.rules.after(&detail.row).await?;
     let title = title(&visit, &detail.row);
     let frame = Frame {
         beside: reference(&visit, &detail.row),
@@ -57,7 +58,7 @@ pub(crate) async fn page(
             (particulars(&visit, &detail))
             div {
                 (changes(&visit, &detail))
-                (super::rule_hits::section(&visit, detail.rules.as_deref()))
+                (super::rule_hits::sections(&visit, detail.rules.as_deref(), after.as_ref()))
                 (super::hops::waterfall(&visit, &detail))
             }
         }

@@ -33,6 +33,8 @@ pub(crate) async fn page(
     Query(after): Query<deeds::After>,
 ) -> Result<Markup, Failure> {
     let (detail, verdict, incident) = found(&state, &rrn).await?;
+    let said_after = state.web.rules.after(&detail.row).await?;
+    let rules = super::rule_hits::sections(&visit, detail.rules.as_deref(), said_after.as_ref());
     let title = title(&visit, &detail);
     let frame = Frame {
         beside: html! { a href=(parts::transaction_href(&rrn)) { "RRN " (rrn) } },
@@ -43,7 +45,7 @@ pub(crate) async fn page(
         (deeds::done(&visit, &after))
         @match &verdict {
             None => (unknown(&visit, &detail)),
-            Some(v) => (known(&visit, &detail, v, incident.as_ref())),
+            Some(v) => (known(&visit, &detail, v, incident.as_ref(), &rules)),
         }
     }))
 }
@@ -89,6 +91,7 @@ fn known(
     detail: &TransactionDetail,
     v: &VerdictView,
     incident: Option<&IncidentDetail>,
+    rules: &Markup,
 ) -> Markup {
     html! {
         (verdict(visit, detail, v, incident))
@@ -99,7 +102,7 @@ fn known(
             }
             div {
                 (evidence::list(visit, &v.evidence))
-                (super::rule_hits::section(visit, detail.rules.as_deref()))
+                (rules)
                 (feedback(visit, detail, v))
             }
         }
