@@ -41,6 +41,9 @@ pub async fn run(scenario: &Scenario) -> anyhow::Result<()> {
         match step {
             Step::Directive(Directive::Clock(ms)) => world.now = world.now.plus_ms(ms),
             Step::Directive(Directive::Module(up)) => world.module_up = up,
+            Step::Directive(Directive::Rules(_)) => {
+                bail!("rules are asked by the host, not by the pure core")
+            }
             Step::Act { line, text, act } => {
                 let happened = world.act(act).await;
                 happened

@@ -13,6 +13,9 @@
 //! ```
 //!
 //! `clock +24h` moves the bank's clock, `module down` and `module up` take the security module away and bring it back.
+//! In `scenarios/rules`, which are played by the whole host only, `rules NAME.toml` puts a rule set of that folder to work
+//! (`rules starter`: the one that comes with the product), `list LIST T1 +1h` enters a terminal or card in a list, and
+//! `snooze RULE C1 +1h` has a rule leave one in peace; `suspended T1` waits until a rule has done that.
 //! Expectations: `tries_left=N`, `card=locked|open`, `pin_checked=yes|no`, `posted=12.00`, `held=0.00`.
 
 use std::collections::BTreeMap;
@@ -31,12 +34,36 @@ pub struct Scenario {
 }
 
 /// What happens around the terminals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Directive {
     /// The bank's clock moves by so many milliseconds.
     Clock(i64),
     /// The security module is reachable, or not.
     Module(bool),
+    /// Risk rules.
+    Rules(RulesDirective),
+}
+
+/// What people do about risk rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RulesDirective {
+    /// They publish a set: a file's name, or `starter`.
+    Publish(String),
+    /// They enter somebody in a list, for so many milliseconds.
+    List(String, Who, i64),
+    /// A rule suspends a terminal beside its answer: it is so within a moment.
+    Suspended(Who),
+    /// They have a rule leave somebody in peace for so many milliseconds.
+    Snooze(String, Who, i64),
+}
+
+/// A terminal or a card of the scenario, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// `T1`.
+    Terminal(usize),
+    /// `C1`.
+    Card(usize),
 }
 
 /// What must be true of the card after a line.
@@ -99,8 +126,11 @@ impl Scenario {
     /// Everything that happens, in the order of the file.
     #[must_use]
     pub fn steps(&self) -> Vec<Step<'_>> {
-        let mut steps: BTreeMap<usize, Step<'_>> =
-            self.directives.iter().map(|(line, directive)| (*line, Step::Directive(*directive))).collect();
+        let mut steps: BTreeMap<usize, Step<'_>> = self
+            .directives
+            .iter()
+            .map(|(line, directive)| (*line, Step::Directive(directive.clone())))
+            .collect();
         for line in &self.story.lines {
             if let Action::Act(act) = &line.action {
                 steps.insert(line.number, Step::Act { line: line.number, text: &line.text, act });
@@ -174,8 +204,28 @@ fn directive(line: &str) -> anyhow::Result<Option<Directive>> {
         ["module", "down"] => Some(Directive::Module(false)),
         ["module", "up"] => Some(Directive::Module(true)),
         ["clock" | "module", ..] => bail!("expected clock +24h, module down or module up"),
+        ["rules", set] => Some(Directive::Rules(RulesDirective::Publish((*set).to_owned()))),
+        ["list", list, member, time] => {
+            Some(Directive::Rules(RulesDirective::List((*list).to_owned(), who(member)?, duration(time)?)))
+        }
+        ["snooze", rule, member, time] => {
+            Some(Directive::Rules(RulesDirective::Snooze((*rule).to_owned(), who(member)?, duration(time)?)))
+        }
+        ["suspended", terminal] => Some(Directive::Rules(RulesDirective::Suspended(who(terminal)?))),
+        ["rules" | "list" | "snooze" | "suspended", ..] => {
+            bail!("expected rules NAME.toml, list LIST T1 +1h, snooze RULE C1 +1h or suspended T1")
+        }
         _ => None,
     })
+}
+
+fn who(name: &str) -> anyhow::Result<Who> {
+    let number = |digits: &str| digits.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    match (name.strip_prefix('T').and_then(number), name.strip_prefix('C').and_then(number)) {
+        (Some(terminal), _) => Ok(Who::Terminal(terminal)),
+        (_, Some(card)) => Ok(Who::Card(card)),
+        _ => bail!("{name:?}: expected a terminal or a card, such as T1 or C1"),
+    }
 }
 
 /// `+24h`, `-1d`, `+5m`, `+30s`.

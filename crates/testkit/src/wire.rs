@@ -3,6 +3,7 @@
 
 use std::{
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -26,6 +27,7 @@ use model::{
     Unverifiable,
 };
 use paycrypto::{key::TdesKey, key_block::KeyUsage};
+use risk::RuleSet;
 use simulator::{
     Answer, Outcome, Sandbox, Terminal,
     memory::Memory,
@@ -39,7 +41,7 @@ use store_sql::postgres;
 use crate::{
     Happened,
     core::facts,
-    scenario::{Directive, Scenario, Step},
+    scenario::{Directive, RulesDirective, Scenario, Step, Who},
 };
 
 /// Runs a scenario on listeners of every kind a sandbox has, on SQLite; an error names line and difference.
@@ -63,11 +65,21 @@ pub async fn run_on_postgres(scenario: &Scenario, url: &str) -> anyhow::Result<(
 }
 
 async fn run_on(scenario: &Scenario, engine: Arc<dyn Engine>) -> anyhow::Result<()> {
+    play(scenario, engine, START).await
+}
+
+/// The same on a store that the caller has, and from a moment on: what is in it afterwards is the caller's to look at.
+///
+/// # Errors
+/// The first line that does not come out as expected.
+pub async fn play(scenario: &Scenario, engine: Arc<dyn Engine>, start: Timestamp) -> anyhow::Result<()> {
     let mut world = World::over(scenario, engine, 1).await?;
+    world.clock.advance_ms(start.since_ms(START));
     for step in scenario.steps() {
         match step {
             Step::Directive(Directive::Clock(ms)) => world.clock.advance_ms(ms),
             Step::Directive(Directive::Module(up)) => world.module.up.store(up, Ordering::SeqCst),
+            Step::Directive(Directive::Rules(directive)) => world.about_rules(&directive).await?,
             Step::Act { line, text, act } => {
                 let happened = world.act(act).await;
                 happened
@@ -207,6 +219,65 @@ impl World {
         })
     }
 
+    /// As the console's decisions are carried out.
+    async fn about_rules(&self, directive: &RulesDirective) -> anyhow::Result<()> {
+        use host::Clock;
+        let at = self.clock.now();
+        let (by, why) = (|| "testkit".to_owned(), || "scenario".to_owned());
+        let change = match directive {
+            RulesDirective::Publish(name) => {
+                let set =
+                    RuleSet::parse(&rules_text(name)?).map_err(|said| anyhow::anyhow!("{name}: {said:?}"))?;
+                self.host.rules().publish(Some(Arc::new(set)), Vec::new(), risk::Limits::default());
+                return Ok(());
+            }
+            RulesDirective::Suspended(who) => return self.is_suspended(*who).await,
+            RulesDirective::List(list, who, ms) => risk::Change::Listed {
+                list: list.clone(),
+                member: self.member(*who)?,
+                until: Some(at.plus_ms(*ms)),
+                by: by(),
+                why: why(),
+                at,
+            },
+            RulesDirective::Snooze(rule, who, ms) => risk::Change::Snoozed {
+                rule: rule.clone(),
+                member: self.member(*who)?,
+                until: at.plus_ms(*ms),
+                by: by(),
+                why: why(),
+                at,
+            },
+        };
+        self.host.rules().apply(&change);
+        Ok(())
+    }
+
+    async fn is_suspended(&self, who: Who) -> anyhow::Result<()> {
+        const LOOKS: u32 = 1000;
+        let id = self.member(who)?.parse()?;
+        for _ in 0..LOOKS {
+            if self.engine.terminal(&id).await?.context("registered terminal")?.state.suspended {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        anyhow::bail!("the terminal {id} is not suspended")
+    }
+
+    fn member(&self, who: Who) -> anyhow::Result<String> {
+        match who {
+            Who::Terminal(index) => {
+                let entry = self.sandbox.terminals.get(index).context("terminal of the scenario")?;
+                Ok(entry.tid.as_str().trim().to_owned())
+            }
+            Who::Card(index) => {
+                let card = self.sandbox.cards.get(index).context("card of the scenario")?;
+                Ok(self.engine.card_id(&card.pan).to_string())
+            }
+        }
+    }
+
     async fn facts(&self, masked: &model::MaskedPan) -> anyhow::Result<crate::CardFacts> {
         let card =
             self.sandbox.cards.iter().find(|c| c.pan.masked() == *masked).context("card of the scenario")?;
@@ -232,6 +303,14 @@ async fn pay(
         PinChoice::None => None,
     };
     terminal.pay(kind, card, amount, typed).await
+}
+
+fn rules_text(name: &str) -> anyhow::Result<String> {
+    if name == "starter" {
+        return Ok(risk::STARTER.to_owned());
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/rules").join(name);
+    std::fs::read_to_string(&path).with_context(|| format!("the rule set {}", path.display()))
 }
 
 fn spelled(answer: &Answer) -> String {

@@ -20,7 +20,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Three cards that are in order, as another terminal proves, pay at one whose PIN key is not the host's.
-const WRONG_KEY: &str = "terminal T1\nterminal T2\n\
+pub(crate) const WRONG_KEY: &str = "terminal T1\nterminal T2\n\
     card C1 product debit-standard\ncard C2 product debit-standard\ncard C3 product debit-standard\n\
     T1: sign-in -> 00\nT2: sign-in -> 00\n\
     T2: balance C1 pin right -> 00\nT2: balance C2 pin right -> 00\nT2: balance C3 pin right -> 00\n\
@@ -40,7 +40,7 @@ fn json_of(arguments: &[&str], data: &Path) -> Value {
 }
 
 /// Incidents of a cause: number, kind and id of the scope.
-fn incidents(data: &Path, cause: &str) -> Vec<(u64, String, String)> {
+pub(crate) fn incidents(data: &Path, cause: &str) -> Vec<(u64, String, String)> {
     let page = json_of(&["incidents", "--json"], data);
     let rows = page["data"].as_array().unwrap().iter().filter(|row| row["cause"] == cause);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -50,7 +50,7 @@ fn incidents(data: &Path, cause: &str) -> Vec<(u64, String, String)> {
 
 /// Waits until there is an incident of a cause.
 #[track_caller]
-fn found(data: &Path, cause: &str) -> (u64, String, String) {
+pub(crate) fn found(data: &Path, cause: &str) -> (u64, String, String) {
     let began = Instant::now();
     loop {
         if let Some(incident) = incidents(data, cause).into_iter().next() {
@@ -63,7 +63,7 @@ fn found(data: &Path, cause: &str) -> (u64, String, String) {
 }
 
 /// The newest declined sales: references.
-fn declined(data: &Path, code: &str) -> Vec<String> {
+pub(crate) fn declined(data: &Path, code: &str) -> Vec<String> {
     let out = pinward(&["tail", "--no-follow", "--json", "--declined", "-n", "500"], data);
     let lines = String::from_utf8(out.stdout).unwrap();
     let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

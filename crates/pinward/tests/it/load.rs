@@ -103,6 +103,24 @@ fn a_wrong_argument_is_named() {
     }
 }
 
+/// A journal of its own is written, read by the command that people use, and every payment of it is judged.
+#[test]
+fn a_backtest_is_measured_on_a_journal_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.args(["bench", "--json", "--only", "backtest", "--payments", "3000", "--dir"]).arg(folder.path());
+    let out = command.output().unwrap();
+    assert!(out.status.success(), "{}", said(&out));
+    let found: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(found["payments"], 3000, "{found:#}");
+    let per_million = found["seconds_per_million"].as_f64().unwrap();
+    assert!(
+        per_million > 0.0 && found["minutes_per_month"].as_f64().unwrap() > per_million / 3.0,
+        "{found:#}"
+    );
+    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "it leaves nothing behind");
+}
+
 #[test]
 fn a_bench_in_small_has_all_its_figures() {
     let folder = tempfile::tempdir().unwrap();

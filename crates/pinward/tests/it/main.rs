@@ -18,3 +18,4 @@ mod secrets;
 mod step_up;
 mod teller;
 mod two_hosts;
+mod verdicts;

@@ -51,6 +51,11 @@ fn the_starter_set_is_taken_and_a_slip_is_refused_at_its_place() {
     assert_eq!((refused.status.code(), &report["ok"]), (Some(1), &Value::Bool(false)));
     assert_eq!((&problem["line"], &problem["rule"]), (&Value::from(line), &Value::from("spray-terminal")));
     assert_eq!(problem["suggestion"], "did you mean pin_mismatch?");
+    assert_eq!((&problem["problem"], problem["zh"]["what"].is_string()), (&json!("unknown-field"), true));
+    let chinese = check(&broken, &["--lang", "zh"]);
+    let said = String::from_utf8_lossy(&chinese.stderr);
+    assert!(said.contains(&format!("rules.toml:{line}:38: ")) && said.contains("pin_mismatch"), "{said}");
+    assert!(said.contains(problem["zh"]["what"].as_str().expect("text")) && !said.contains("there is no"));
 }
 
 /// A past that one can count: error 75, three wrong PINs and a fourth attempt that nobody looks at.
@@ -157,7 +162,7 @@ fn what_two_people_publish_is_carried_out() {
 }
 
 /// A form of the console; it answers with the page to go on with.
-fn form(data: &Path, path: &str, body: &str) {
+pub(crate) fn form(data: &Path, path: &str, body: &str) {
     let address = crate::diagnosis::console(data);
     let mut stream = TcpStream::connect(&address).expect("the console");
     let head = format!(
@@ -203,7 +208,7 @@ fn alarms(data: &Path, kind: &str) -> Vec<Value> {
     all.into_iter().filter(|alarm| alarm.to_string().contains(&format!("\"{kind}\""))).collect()
 }
 
-fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
     for _ in 0..600 {
         if is_so() {
             return;
@@ -288,6 +293,61 @@ fn rules_do_at_the_till_what_they_say() {
     });
     until("an alarm about the terminal", || !alarms(&data, "rule-block-terminal").is_empty());
     sandbox.stop();
+}
+
+/// A host that is killed right after it answered: what a rule had to say about the payment is told by the next one, once, and
+/// stands with the payment.
+#[test]
+fn a_kill_between_payment_and_alarm_loses_neither() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let mut sandbox = Sandbox::start(&data, &[]);
+    let set = [
+        "name = 'told'\n".to_owned(),
+        rule("small", "has(event.amount) && amount == 600", "alert", "phase = 'after'"),
+        rule(
+            "again",
+            "kind == \"sale\" && count(card, kind == \"sale\", \"1h\") >= 2",
+            "alert",
+            "phase = 'after'",
+        ),
+        rule("looked-at", "has(event.amount) && amount == 700", "review", ""),
+    ]
+    .concat();
+    let head = "terminal T1\ncard C1 product debit-standard\nT1: sign-in -> 00\n";
+    // before the rules: nobody is told of it, now or later
+    sandbox.play_text(&format!("{head}T1: sale C1 6.00 pin right -> 00\n"));
+    publish(&data, &set);
+    sandbox.play_text(&format!("{head}T1: sale C1 6.00 pin right -> 00\nT1: sale C1 7.00 pin right -> 00\n"));
+    sandbox.process.0.kill().expect("killed");
+    sandbox.process.0.wait().expect("ended");
+
+    let count = |kind: &str| {
+        alarms(&data, kind).iter().map(|alarm| alarm["count"].as_u64().unwrap_or(1)).sum::<u64>()
+    };
+    let told = || (count("rule-alert"), count("rule-review"));
+    let sandbox = Sandbox::start(&data, &[]);
+    // one sale of 6.00, and two that are not the first of the hour
+    until("everything is told", || told() == (3, 1));
+    assert_eq!(alarms(&data, "rule-alert").len(), 2);
+    let list = api(&data, "GET", "/api/v1/transactions?limit=20", &Value::Null);
+    let sales = list["data"].as_array().expect("rows").iter().filter(|row| row["amount"]["minor"] == 600);
+    let after: Vec<Value> = sales
+        .map(|row| row["rrn"].as_str().expect("a reference").to_owned())
+        .map(|rrn| {
+            api(&data, "GET", &format!("/api/v1/transactions/{rrn}"), &Value::Null)["rules_after"].clone()
+        })
+        .collect();
+    assert_eq!(after.len(), 2, "{after:#?}");
+    assert_eq!(after[0]["fired"][0]["rule"], "small", "{after:#?}");
+    assert!(after[1].is_null(), "it was decided before the rules were there: {after:#?}");
+    sandbox.stop();
+    // and not again
+    let again = Sandbox::start(&data, &[]);
+    again.play_text(&format!("{head}T1: sale C1 6.00 pin right -> 00\n"));
+    until("what is new is told", || told().0 >= 5);
+    assert_eq!(told(), (5, 1));
+    again.stop();
 }
 
 /// A rule that declines too much is put into shadow by itself; people are told, and the page says so.

@@ -82,6 +82,22 @@ pub(crate) fn prepare(data: &Path, cards: u32, terminals: u32, store: Option<&st
     Ok(())
 }
 
+/// The report of `pinward rules backtest` on a data directory.
+///
+/// # Errors
+/// With what it said.
+pub(crate) fn backtest(set: &Path, data: &Path) -> anyhow::Result<serde_json::Value> {
+    let mut command = program()?;
+    command.args(["rules", "backtest", "--json"]).arg(set).arg("--data").arg(data).stdin(Stdio::null());
+    let output = command.output()?;
+    anyhow::ensure!(
+        output.status.success(),
+        "the backtest failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
 /// A prepared sandbox's host will not follow its journal to find out why.
 ///
 /// # Errors

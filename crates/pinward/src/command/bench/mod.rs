@@ -4,6 +4,7 @@
 //! files, then on a PostgreSQL of the run's own beside pgbench, by one host and by two. Figures of one machine mean little on
 //! another; ratios within one run travel better. `pinward bench codec` measures the messages alone.
 
+mod backtest;
 mod child;
 mod codec;
 mod floor;
@@ -56,6 +57,8 @@ enum Only {
     Watched,
     /// The host on PostgreSQL, pgbench beside it, and two hosts.
     Postgres,
+    /// A backtest of the starter rules over a journal of a million payments a day; not part of the whole.
+    Backtest,
 }
 
 #[derive(Debug, clap::Args)]
@@ -75,6 +78,9 @@ struct RunOptions {
     /// Cards that pay
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     cards: u32,
+    /// Payments of the journal that a backtest reads
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+    payments: u64,
     /// Where sandboxes, journals and the database are while it runs: on the disk that is to be measured
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -107,6 +113,9 @@ fn whole(options: RunOptions) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut bench = Bench { options, folder, runtime, runs: Vec::new() };
     let only = bench.options.only;
+    if only == Some(Only::Backtest) {
+        return bench.backtest();
+    }
     if only.is_none() || only == Some(Only::Embedded) {
         bench.floor()?;
         bench.embedded()?;
@@ -242,6 +251,17 @@ impl Bench {
         drop(hosts);
         fs::remove_dir_all(bare)?;
         Ok(fs::remove_dir_all(watched)?)
+    }
+
+    /// What trying a rule set on the past takes.
+    fn backtest(&self) -> anyhow::Result<ExitCode> {
+        let cost = backtest::measure(&self.folder.0, self.options.payments, &self.runtime)?;
+        if self.options.json {
+            println!("{}", serde_json::to_string_pretty(&cost)?);
+        } else {
+            cost.print();
+        }
+        Ok(ExitCode::SUCCESS)
     }
 
     fn start_postgres(&self) -> Result<LocalServer, LocalServerError> {

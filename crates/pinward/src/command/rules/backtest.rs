@@ -81,7 +81,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         (Ok(candidate), None) => (candidate, None),
         (Ok(candidate), Some(Ok(against))) => (candidate, Some(against)),
         (Err(refused), _) | (_, Some(Err(refused))) => {
-            refused.tell(options.json);
+            refused.tell(None, options.json);
             return Ok(ExitCode::from(super::REFUSED));
         }
     };
