@@ -219,6 +219,11 @@ fn luhn(digits: &str) -> bool {
     sum.is_multiple_of(10)
 }
 
+/// A moment as RFC 3339 in UTC, with milliseconds.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |t| format!("{t:.3}"))
+}
+
 #[cfg(test)]
 mod tests {
     use handbook::Lang;

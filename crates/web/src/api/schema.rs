@@ -13,16 +13,12 @@ use serde_json::Value;
 use store::archive;
 use utoipa::ToSchema;
 
+pub(super) use crate::format::rfc3339;
 use crate::{
     format::currency,
     service::is_approved,
     state::{Check, DescribedField},
 };
-
-/// A moment as RFC 3339 in UTC, with milliseconds.
-pub(super) fn rfc3339(at: Timestamp) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |t| format!("{t:.3}"))
-}
 
 /// Whose matter a reason is.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
