@@ -111,23 +111,31 @@ const badText = (text) => {
   return digits && `looks like a card number: ${digits[0].slice(0, 6)}…`;
 };
 
-const check = async (context, name, path, lang, theme, width) => {
+/** A tab that goes from screen to screen, as a person's does, and hears what each complains about: a tab of its own for each
+ *  screen is a process of its own. */
+const openTab = async (context, width) => {
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);
-  const label = `${name} ${lang} ${theme} ${width}`;
-  const noise = [];
-  const expectedStatus = { "not-found": 404, "not-understood": 422, "confirm-nothing": 404 }[name] ?? 200;
+  const tab = { page, noise: [], expectedStatus: 200 };
   page.on("console", (message) => {
     const text = message.text();
-    const isOwn404 = expectedStatus !== 200 && text.includes(`status of ${expectedStatus}`);
-    if (message.type() === "error" && !isOwn404) noise.push(text);
+    const isOwn404 = tab.expectedStatus !== 200 && text.includes(`status of ${tab.expectedStatus}`);
+    if (message.type() === "error" && !isOwn404) tab.noise.push(text);
   });
-  page.on("pageerror", (error) => noise.push(String(error)));
+  page.on("pageerror", (error) => tab.noise.push(String(error)));
   await page.addInitScript(() => {
     window.violations = [];
     document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
   });
   await page.setViewportSize({ width, height: 900 });
+  return tab;
+};
+
+const check = async (tab, name, path, lang, theme, width) => {
+  const { page } = tab;
+  const label = `${name} ${lang} ${theme} ${width}`;
+  const expectedStatus = { "not-found": 404, "not-understood": 422, "confirm-nothing": 404 }[name] ?? 200;
+  [tab.noise, tab.expectedStatus] = [[], expectedStatus];
   const response = await page.goto(`${base}${path}`, { waitUntil: "load" });
   await page.evaluate(() => document.fonts.ready);
   expect(`${label}: status`, response.status() === expectedStatus, String(response.status()));
@@ -143,8 +151,7 @@ const check = async (context, name, path, lang, theme, width) => {
   expect(`${label}: axe`, result.violations.length === 0, words.join("; "));
   const violations = await page.evaluate(() => window.violations);
   expect(`${label}: content security policy`, violations.length === 0, violations.join("; "));
-  expect(`${label}: console`, noise.length === 0, noise.join("; "));
-  await page.close();
+  expect(`${label}: console`, tab.noise.length === 0, tab.noise.join("; "));
 };
 
 /** The main tasks with the keyboard alone. */
@@ -399,7 +406,8 @@ const look = async (browser, width) => {
   for (const lang of Object.keys(LANGS)) {
     for (const theme of THEMES) {
       const context = await browser.newContext({ locale: LANGS[lang], colorScheme: theme, reducedMotion: "reduce" });
-      for (const [name, path] of wanted) await check(context, name, path, lang, theme, width);
+      const tab = await openTab(context, width);
+      for (const [name, path] of wanted) await check(tab, name, path, lang, theme, width);
       await context.close();
     }
   }
