@@ -309,7 +309,7 @@ impl Watch {
 
     /// With the number under which people know the incident; it may just be being written down.
     async fn told(&self, mut verdict: Verdict) -> Told {
-        const MOMENTS: usize = 20;
+        const MOMENTS: usize = 80;
         for _ in 0..MOMENTS {
             let picture = self.picture();
             let number = |id: u64| picture.numbers.get(&id).copied();
