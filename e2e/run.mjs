@@ -12,7 +12,7 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { chromium, request } from "playwright-core";
 
 const base = process.argv[2]?.replace(/\/$/, "");
 const out = process.argv[3] ?? "out";
@@ -90,6 +90,7 @@ const screens = async () => {
     alarm: alarm && `/alarms/${alarm.id}`,
     messages: "/messages",
     "confirm-nothing": "/confirm/nothing",
+    "holder-nothing": "/holder/nothing",
     proposals: "/proposals",
     audit: "/audit",
     staff: "/staff",
@@ -134,7 +135,7 @@ const openTab = async (context, width) => {
 const check = async (tab, name, path, lang, theme, width) => {
   const { page } = tab;
   const label = `${name} ${lang} ${theme} ${width}`;
-  const expectedStatus = { "not-found": 404, "not-understood": 422, "confirm-nothing": 404 }[name] ?? 200;
+  const expectedStatus = { "not-found": 404, "not-understood": 422, "confirm-nothing": 404, "holder-nothing": 404 }[name] ?? 200;
   [tab.noise, tab.expectedStatus] = [[], expectedStatus];
   const response = await page.goto(`${base}${path}`, { waitUntil: "load" });
   await page.evaluate(() => document.fonts.ready);
@@ -313,6 +314,114 @@ const walks = async (browser) => {
   }
 };
 
+/** A sandbox's two supervisors, signed in through the API with the words that its sign-in page shows. */
+let supervisors;
+// Unlike `fetch` it does not say that it is a browser, so it keeps its token itself.
+const program = await request.newContext();
+const signedIn = async (browser) => {
+  const context = await browser.newContext({ locale: "en" });
+  const page = await context.newPage();
+  await page.goto(`${base}/sign-in`, { waitUntil: "load" });
+  const rows = await page.locator("section[aria-labelledby=sandbox-staff] tr").evaluateAll((trs) => trs.map((tr) => [...tr.querySelectorAll("td")].map((td) => td.innerText.trim())));
+  await context.close();
+  const words = rows.filter((row) => row[0] === "Supervisor").slice(0, 2);
+  return Promise.all(words.map(async ([, username, password, totp]) => {
+    const response = await program.post(`${base}/api/v1/session`, { data: { username, password, totp } });
+    expect(`holder: ${username} signs in`, response.ok(), String(response.status()));
+    return { authorization: `Bearer ${(await response.json()).token}` };
+  }));
+};
+
+/** A forgotten PIN: reset from the API by two, the link out of the outbox, and the holder's two pages on a telephone. A guessable PIN is
+ *  refused, another one is taken, and the link is dead then. The card is one of a product that no screen above needs. */
+const holder = async (browser, lang, theme, number) => {
+  const card = (await api("/cards?limit=100")).data.filter((one) => one.product === "debit-standard").at(-number);
+  const outbox = await fetch(`${base}/api/v1/sandbox/outbox`);
+  if (!card || !outbox.ok) {
+    console.log("no sandbox with cards here: a forgotten PIN is not walked");
+    expect("holder: there is a sandbox", process.env.WALK !== "1");
+    return;
+  }
+  const say = `holder ${lang} ${theme}`;
+  supervisors ??= await signedIn(browser);
+  expect(`${say}: there are two supervisors`, supervisors.length === 2, String(supervisors.length));
+  if (supervisors.length < 2) return;
+  const context = await browser.newContext({ locale: LANGS[lang], colorScheme: theme, reducedMotion: "reduce", viewport: { width: 390, height: 844 } });
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  const step = async (what, act) => {
+    try { expect(`${say}: ${what}`, await act()); } catch (error) { expect(`${say}: ${what}`, false, String(error).split("\n")[0]); }
+  };
+  const clean = async (name) => {
+    await page.screenshot({ path: join(out, `holder-${name}-${lang}-${theme}.png`), fullPage: true });
+    await page.evaluate(axe);
+    const result = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), TAGS);
+    expect(`${say}: ${name}: axe`, result.violations.length === 0, result.violations.map((v) => `${v.id}: ${v.nodes[0].target.join(" ")}`).join("; "));
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(`${say}: ${name}: no horizontal scroll`, overflow <= 0, `${overflow} px too wide`);
+  };
+  /** Asks for something that sends the holder a link, and takes the link out of the outbox. */
+  const link = async (what, kind) => {
+    const known = new Set((await api("/sandbox/outbox")).data.map((message) => message.id));
+    const [maker, checker] = supervisors;
+    const asked = await program.post(`${base}/api/v1/cards/${card.id}/${what}`, { headers: maker, data: { why: "forgotten" } });
+    expect(`${say}: ${what}`, asked.ok(), String(asked.status()));
+    const { proposal } = await asked.json();
+    if (proposal) {
+      const waiting = await (await program.get(`${base}/api/v1/proposals`, { headers: checker })).json();
+      const { shown } = waiting.data.find((one) => one.id === proposal);
+      const approved = await program.post(`${base}/api/v1/proposals/${proposal}/approve`, { headers: checker, data: { shown } });
+      expect(`${say}: ${what} is approved`, approved.status() === 200, String(approved.status()));
+    }
+    for (let i = 0; i < 100; i += 1) {
+      const message = (await api("/sandbox/outbox")).data.find((one) => one.kind === kind && !known.has(one.id));
+      if (message) return message.text.match(/https?:\/\/[!-~]+?\/holder\/[0-9a-z/#=]+/)[0];
+      await page.waitForTimeout(100);
+    }
+    throw new Error(`no ${kind} in the outbox`);
+  };
+  const type = async (tail, pin) => {
+    await page.fill("#tail", tail);
+    await page.fill("#pin", pin);
+    await page.fill("#again", pin);
+    await Promise.all([page.waitForResponse((r) => r.request().method() === "POST"), page.locator("#pin-form button").click()]);
+    await page.waitForLoadState("load");
+  };
+  const tail = card.pan.slice(-4);
+  let activation = "";
+  await step("a reset sends a link to a page that takes a PIN", async () => {
+    activation = await link("reset-pin", "pin-activation");
+    await page.goto(activation, { waitUntil: "load" });
+    await page.locator("#pin-form button:enabled").waitFor();
+    return !(await page.innerText("body")).includes(tail);
+  });
+  await clean("pin");
+  await step("the card's own page says that it waits for a new PIN", async () => {
+    const own = await link("page", "card-page");
+    await page.goto(own, { waitUntil: "load" });
+    return (await page.locator(".chip.lock").count()) === 1;
+  });
+  await clean("card");
+  await step("a guessable PIN is refused, and what was typed of the card is kept", async () => {
+    await page.goto(activation, { waitUntil: "load" });
+    await page.locator("#pin-form button:enabled").waitFor();
+    await type(tail, "123456");
+    return (await page.locator("#wrong").count()) === 1 && (await page.inputValue("#tail")) === tail;
+  });
+  await clean("refused");
+  await step("another one is taken", async () => {
+    await page.locator("#pin-form button:enabled").waitFor();
+    await type(tail, "738295");
+    return (await page.locator("[role=status]").count()) === 1;
+  });
+  await clean("done");
+  await step("the link is dead", async () => (await page.goto(activation.split("#")[0], { waitUntil: "load" })).status() === 404);
+  expect(`${say}: no error in the page`, errors.length === 0, errors.join("; "));
+  await context.close();
+};
+
 /** Pages change by themselves: an incident's when somebody writes a note elsewhere, also after the stream was refused and came
  *  back; and not under somebody who is typing. */
 const live = async (browser) => {
@@ -424,6 +533,8 @@ try {
   await keyboard(context);
   await context.close();
   await walks(browsers[0]);
+  await holder(browsers[0], "zh", "light", 1);
+  await holder(browsers[0], "en", "dark", 2);
   await live(browsers[0]);
   await withoutScripts(browsers[0]);
   await firstLoad(browsers[0]);

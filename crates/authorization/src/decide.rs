@@ -17,9 +17,11 @@
 //! The same function runs again with the same evidence when another host's entry came first: the evidence stays true,
 //! the state it meets is newer.
 
+mod change;
+
 use model::{
-    Amount, ApprovalCode, CardId, Kind, PinOutcome, PinVerified, ReasonCode, ResponseCode, Rrn, Timestamp,
-    TransactionKey, Unverifiable,
+    Amount, ApprovalCode, CardId, Kind, PinOutcome, PinVerified, ReasonCode, ResponseCode, Rrn,
+    SealedReference, Timestamp, TransactionKey, Unverifiable,
 };
 use serde::Serialize;
 
@@ -59,6 +61,26 @@ pub enum PinEvidence<'e> {
     NotAsked,
     /// The security module's outcome.
     Asked(&'e PinOutcome),
+    /// The security module's outcome where the old and the new PIN were sent.
+    Changed(&'e PinChangeOutcome),
+}
+
+/// What the security module made of an old and a new PIN.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PinChangeOutcome {
+    /// The old one is right, the new one allowed.
+    Changed {
+        /// Proof that the old one is right.
+        verified: PinVerified,
+        /// What the new one is compared with, sealed.
+        reference: SealedReference,
+        /// What the old one was compared with, sealed: it may not come back soon.
+        retired: SealedReference,
+    },
+    /// The new one is not allowed. Says nothing about the old one, so nothing is counted.
+    NewPinRefused,
+    /// The old one is wrong, or nothing was learnt.
+    Unchanged(PinOutcome),
 }
 
 /// A decision, before it is durable.
@@ -99,6 +121,10 @@ pub struct Approval<'e> {
 impl<'e> Approval<'e> {
     pub(crate) fn without_pin() -> Self {
         Self { pin: None }
+    }
+
+    fn with_pin(proof: &'e PinVerified) -> Self {
+        Self { pin: Some(proof) }
     }
 
     /// The proof that the PIN was right, if one was asked for.
@@ -211,6 +237,7 @@ pub fn decide<'e>(case: &Case<'_>, evidence: PinEvidence<'e>) -> Outcome<'e> {
     match evidence {
         PinEvidence::NotAsked => Outcome::NeedsPin,
         PinEvidence::Asked(outcome) => Outcome::Decided(case.with_pin(effects, outcome, &proof)),
+        PinEvidence::Changed(outcome) => Outcome::Decided(case.with_change(effects, outcome, &proof)),
     }
 }
 
@@ -243,6 +270,16 @@ struct Posting {
 }
 
 impl Case<'_> {
+    /// A right PIN gives the tries back. A step-up that a rule asked for before the first wrong PIN ends with its proof, like one of
+    /// the ladder.
+    fn right_pin(&self, effects: &mut Vec<Effect>, proof: &Proof) {
+        effects.extend(proof.used());
+        let answered = proof.is_given() && self.state.step_up.is_some();
+        if answered || self.counter_after(effects).used() > 0 || self.state.locks_in_a_row > 0 {
+            effects.push(Effect::ResetTries);
+        }
+    }
+
     /// The PIN was asked for: count, reset, or neither.
     fn with_pin<'e>(&self, mut effects: Vec<Effect>, outcome: &'e PinOutcome, proof: &Proof) -> Decision<'e> {
         let forced_wrong = self.request.sandbox == Some(Sandbox::WrongPin);
@@ -272,13 +309,11 @@ impl Case<'_> {
                 self.count_mismatch(effects)
             }
             PinOutcome::Verified(_) => {
-                effects.extend(proof.used());
-                // A step-up that a rule asked for before the first wrong PIN ends with its proof, like one of the ladder.
-                let answered = proof.is_given() && self.state.step_up.is_some();
-                if answered || self.counter_after(&effects).used() > 0 || self.state.locks_in_a_row > 0 {
-                    effects.push(Effect::ResetTries);
-                }
+                self.right_pin(&mut effects, proof);
                 let posting = self.posting();
+                if posting.is_ok() {
+                    effects.extend(self.state.reminder(&self.policy.pin, self.now));
+                }
                 self.conclude(effects, PinEvidence::Asked(outcome), posting)
             }
         }
@@ -346,6 +381,8 @@ impl Case<'_> {
         let amount = self.request.amount;
         match self.request.kind {
             Kind::Balance => Ok(Posting::none()),
+            // Without a new PIN there is nothing to change to.
+            Kind::PinChange => Err(ReasonCode::NewPinRefused),
             Kind::Sale | Kind::Cash => {
                 self.covered(amount)?;
                 Ok(Posting::new([Effect::Post { delta: negative(amount) }], Movement::debit(amount, 1), None))
@@ -446,6 +483,8 @@ impl Case<'_> {
     ) -> Decision<'e> {
         let (pin, proof) = match evidence {
             PinEvidence::NotAsked => (PinVerdict::NotAsked, None),
+            // Another decision locked or blocked the card meanwhile.
+            PinEvidence::Changed(_) => (PinVerdict::Discarded, None),
             PinEvidence::Asked(PinOutcome::Unverifiable(cause)) => (PinVerdict::Unverifiable(*cause), None),
             PinEvidence::Asked(PinOutcome::Verified(proof))
                 if effects_reach_the_pin(&posting) || self.is_refused_by_rule(&posting) =>
@@ -520,6 +559,8 @@ fn effects_reach_the_pin(posting: &Result<Posting, ReasonCode>) -> bool {
         Err(ReasonCode::CardLocked
             | ReasonCode::StepUpRequired
             | ReasonCode::RestrictedAfterWrongPins
+            | ReasonCode::PinResetPending
+            | ReasonCode::PinChangeRequired
             | ReasonCode::LostCard
             | ReasonCode::StolenCard
             | ReasonCode::BlockedCard

@@ -2,13 +2,14 @@
 //! tomorrow does not change what was decided today.
 
 use minicbor::{Decode, Encode};
-use model::{Amount, Timestamp, TransactionKey};
+use model::{Amount, SealedReference, Timestamp, TransactionKey};
 use serde::Serialize;
 
 use crate::{
     card::Block,
     forward::{Forward, Undo},
     lock::Lock,
+    pin::{NewPin, Reset},
     pin_try::Counter,
     state::{Status, Trace},
 };
@@ -144,6 +145,40 @@ pub enum Effect {
         #[n(0)]
         change: Box<stepup::Change>,
     },
+    /// The holder has a new PIN.
+    #[n(18)]
+    SetPin {
+        /// What it is compared with, sealed.
+        #[n(0)]
+        new: Box<NewPin>,
+    },
+    /// Staff reset the PIN: the old one is worth nothing, the holder sets a new one.
+    #[n(19)]
+    ResetPin {
+        /// By which activation.
+        #[n(0)]
+        reset: Box<Reset>,
+        /// Earlier PINs, the one that was reset first.
+        #[n(1)]
+        earlier: Vec<SealedReference>,
+    },
+    /// An attempt to use the activation: it failed, unless the holder's new PIN follows.
+    #[n(23)]
+    FailActivation {
+        /// So many have.
+        #[n(0)]
+        failed: u8,
+    },
+    /// The issuer asks for another PIN before the next payment.
+    #[n(21)]
+    RequirePinChange,
+    /// The holder is to be reminded of the PIN's age.
+    #[n(22)]
+    RemindPinAge {
+        /// So many days before it is too old, at most.
+        #[n(0)]
+        days: u16,
+    },
     /// The issuer's staff blocked the card, or lifted the block.
     #[n(12)]
     SetBlock {
@@ -183,6 +218,9 @@ pub enum ReleasedBy {
     /// The bank's staff.
     #[n(1)]
     Staff,
+    /// The holder set a new PIN after a reset.
+    #[n(2)]
+    NewPin,
 }
 
 /// A restriction after wrong PINs.

@@ -4,6 +4,7 @@ use model::{ReasonCode, Timestamp};
 
 use crate::{
     card::{Block, CardRecord},
+    pin::PinStanding,
     policy::ProductPolicy,
     request::Request,
     state::{CardState, StepUp},
@@ -50,6 +51,14 @@ pub(crate) fn ladder(
 ) -> Result<(), ReasonCode> {
     if state.lock.is_some_and(|lock| !lock.has_expired(now)) {
         return Err(ReasonCode::CardLocked);
+    }
+    let with_pin = policy.pin_required || request.has_pin;
+    if with_pin && state.pin_standing() == PinStanding::ResetPending {
+        return Err(ReasonCode::PinResetPending);
+    }
+    let changes = request.kind == model::Kind::PinChange;
+    if with_pin && !changes && state.pin_change_is_due(&policy.pin, now) {
+        return Err(ReasonCode::PinChangeRequired);
     }
     if request.kind == model::Kind::Cash && !policy.cash {
         return Err(ReasonCode::NotPermittedToCard);

@@ -320,7 +320,7 @@ impl ForwardCase<'_> {
             Kind::SaleVoid | Kind::Refund => Kind::Sale,
             Kind::PreAuthVoid | Kind::Completion => Kind::PreAuth,
             Kind::CompletionVoid => Kind::Completion,
-            Kind::Balance | Kind::Sale | Kind::PreAuth | Kind::Cash => return None,
+            Kind::Balance | Kind::Sale | Kind::PreAuth | Kind::Cash | Kind::PinChange => return None,
         };
         let reference = self.request.original.as_ref()?;
         self.state.original(reference, &self.request.key.terminal, &[of])
@@ -361,7 +361,8 @@ impl ForwardCase<'_> {
             effects.extend(key.map(|key| Effect::Mark { key, status }));
         };
         match self.request.kind {
-            Kind::Balance | Kind::PreAuth => Movement::default(),
+            // A PIN change is never forwarded: the new PIN is its issuer's matter.
+            Kind::Balance | Kind::PreAuth | Kind::PinChange => Movement::default(),
             Kind::Sale | Kind::Cash => Movement::debit(amount, 1),
             Kind::Refund => Movement::credit(amount),
             Kind::SaleVoid => {

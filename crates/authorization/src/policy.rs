@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::Amount;
 use serde::{Deserialize, Serialize};
 
-use crate::{lock::Release, pin_try::PinTryLimit};
+use crate::{lock::Release, pin::PinPolicy, pin_try::PinTryLimit};
 
 /// All products of an issuer, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,6 +29,8 @@ pub struct ProductPolicy {
     pub completion_max_percent: u16,
     /// May the card withdraw cash?
     pub cash: bool,
+    /// What PINs must be like, how old they may get, and how a reset is used.
+    pub pin: PinPolicy,
 }
 
 /// A consequence that comes before the lock.
@@ -127,7 +129,9 @@ mod file {
 
     use serde::Deserialize;
 
-    use super::{Consequence, PinTryLimit, PolicyError, ProductPolicy, Release, Rung};
+    use model::PinRules;
+
+    use super::{Consequence, PinPolicy, PinTryLimit, PolicyError, ProductPolicy, Release, Rung};
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -150,6 +154,71 @@ mod file {
         lock: Vec<LockRule>,
         #[serde(default)]
         ladder: Vec<LadderRule>,
+        #[serde(default)]
+        pin: Pin,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Pin {
+        length: [u8; 2],
+        guessable: Guessable,
+        history: u8,
+        max_age_days: Option<u16>,
+        remind_days: Vec<u16>,
+        activation_h: u16,
+        activation_tries: u8,
+    }
+
+    #[derive(Deserialize, PartialEq)]
+    #[serde(rename_all = "snake_case")]
+    enum Guessable {
+        Refuse,
+        Allow,
+    }
+
+    impl Default for Pin {
+        fn default() -> Self {
+            Self {
+                length: [4, 12],
+                guessable: Guessable::Refuse,
+                history: 3,
+                max_age_days: None,
+                remind_days: vec![30, 7, 1],
+                activation_h: 24,
+                activation_tries: 8,
+            }
+        }
+    }
+
+    impl Pin {
+        fn check(self) -> Result<PinPolicy, &'static str> {
+            let [length_min, length_max] = self.length;
+            if !(4 <= length_min && length_min <= length_max && length_max <= 12) {
+                return Err("pin.length must be two numbers from 4 to 12, the smaller one first");
+            }
+            if !(1..=PinRules::HISTORY_MAX).contains(&self.history) {
+                return Err("pin.history must be 1 to 12: the present PIN is one of them");
+            }
+            if self.max_age_days == Some(0) {
+                return Err("pin.max_age_days must be at least 1");
+            }
+            if !(1..=168).contains(&self.activation_h) {
+                return Err("pin.activation_h must be 1 to 168");
+            }
+            if !(1..=20).contains(&self.activation_tries) {
+                return Err("pin.activation_tries must be 1 to 20");
+            }
+            let refuse_guessable = self.guessable == Guessable::Refuse;
+            let rules = PinRules { length_min, length_max, refuse_guessable, history: self.history };
+            Ok(PinPolicy {
+                rules,
+                max_age_days: self.max_age_days,
+                remind_days: self.remind_days,
+                activation_h: self.activation_h,
+                activation_tries: self.activation_tries,
+            })
+        }
     }
 
     #[derive(Deserialize)]
@@ -196,7 +265,9 @@ mod file {
                     "ladder.after must be at least 1 and below pin_try_limit, where the lock comes",
                 ));
             }
+            let pin = self.pin.check().map_err(wrong)?;
             Ok(ProductPolicy {
+                pin,
                 pin_try_limit,
                 pin_required: self.pin_required,
                 pick_up: self.pick_up,
@@ -241,6 +312,14 @@ mod tests {
         );
         refused("[product.x]\npin_try_limit = 3\nlock = []", "at least one [[lock]]");
         refused("[product.x]\npin_try_limit = 3\nlock = [{release = {next_day_in = 'Mars/X'}}]", "Mars/X");
+        let with_pin = |pin: &str| {
+            format!("[product.x]\npin_try_limit = 3\nlock = [{{release = 'by_staff'}}]\npin = {{{pin}}}")
+        };
+        refused(&with_pin("length = [3, 6]"), "pin.length");
+        refused(&with_pin("length = [6, 4]"), "pin.length");
+        refused(&with_pin("history = 0"), "pin.history");
+        refused(&with_pin("activation_h = 0"), "pin.activation_h");
+        refused(&with_pin("guessable = 'maybe'"), "maybe");
         refused("[product.x]\npin_try_limit = 3\nlok = 1\nlock = []", "lok");
         refused(
             "[product.x]\npin_try_limit = 3\nlock = [{release = 'by_staff'}]\nladder = [{after = 3, consequence = {step_up = {valid_s = 1}}}]",

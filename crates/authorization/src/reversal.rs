@@ -100,7 +100,7 @@ fn undo(state: &CardState, trace: &Trace) -> (Vec<Effect>, Movement, ReasonCode)
             effects.extend(undo_completion_void(state, target, trace.amount));
             Movement::debit(trace.amount, 1)
         }
-        Kind::Balance | Kind::Refund => Movement::default(),
+        Kind::Balance | Kind::Refund | Kind::PinChange => Movement::default(),
     };
     (effects, movement, ReasonCode::Reversed)
 }

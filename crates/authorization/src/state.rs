@@ -11,6 +11,7 @@ use crate::{
     effect::{Effect, RestoredTries, Restriction},
     forward::{Forward, Forwards, Stage},
     lock::Lock,
+    pin::PinState,
     pin_try::Counter,
     request::OriginalRef,
 };
@@ -69,6 +70,9 @@ pub struct CardState {
     /// The challenge for a second proof, and the wrong answers of a day. Behind a pointer, because most cards have none.
     #[n(15)]
     pub proofs: Option<Box<stepup::Proofs>>,
+    /// What became of the PIN since the card was registered. Behind a pointer, because most cards keep theirs.
+    #[n(12)]
+    pub pin: Option<Box<PinState>>,
 }
 
 /// A transaction that consumed a try.
@@ -195,6 +199,7 @@ impl CardState {
             forwards: None,
             charged: None,
             proofs: None,
+            pin: None,
         }
     }
 
@@ -234,6 +239,7 @@ impl CardState {
             forwards: None,
             charged: None,
             proofs: None,
+            pin: None,
         }
     }
 
@@ -341,6 +347,11 @@ impl CardState {
                 self.proofs.take_if(|proofs| proofs.is_empty());
             }
             Effect::SetBlock { block } => self.block = *block,
+            Effect::SetPin { .. }
+            | Effect::ResetPin { .. }
+            | Effect::FailActivation { .. }
+            | Effect::RequirePinChange
+            | Effect::RemindPinAge { .. } => self.apply_pin(effect),
             Effect::Forward { forward } => self.forwards.get_or_insert_default().push((**forward).clone()),
             Effect::Undo { key, undo } => {
                 self.change_forward(key, |forward| forward.stage = Stage::Undo(*undo))

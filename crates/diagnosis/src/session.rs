@@ -62,6 +62,8 @@ impl Outcome {
             | R::CardLocked
             | R::StepUpRequired
             | R::RestrictedAfterWrongPins
+            | R::PinResetPending
+            | R::PinChangeRequired
             | R::IssuerTriesExceeded => Self::Locked,
             R::PinBlockUnreadable => Self::Unreadable,
             R::IssuerKeyFault => Self::ZoneUnreadable,

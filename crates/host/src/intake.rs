@@ -40,6 +40,8 @@ pub(crate) struct Payment {
     pub(crate) pin_block: Option<EncryptedPinBlock>,
     /// The code of a second proof, as it was typed.
     pub(crate) code: Option<Secret<String>>,
+    /// The block of the new PIN, in a PIN change.
+    pub(crate) new_pin_block: Option<EncryptedPinBlock>,
 }
 
 /// Reads who sent it, from a whole message or from what could be read of one.
@@ -113,6 +115,10 @@ pub(crate) fn payment(
         Some(block) => Some(EncryptedPinBlock::new(block).ok_or(Unusable(52))?),
         None => None,
     };
+    let new_pin_block = match kind {
+        Kind::PinChange => Some(new_pin_block(profile, message)?),
+        _ => None,
+    };
     let request = Request {
         kind,
         key,
@@ -126,7 +132,31 @@ pub(crate) fn payment(
         overtaken: false,
         sandbox: None,
     };
-    Ok(Payment { request, pan, pin_block, code: second::typed(profile, message) })
+    Ok(Payment { request, pan, pin_block, code: second::typed(profile, message), new_pin_block })
+}
+
+/// The new PIN's block, under the same key and in the same format as the old one's in DE 52; without that one there is nothing
+/// to change from.
+fn new_pin_block(profile: &Profile, message: &Message<'_>) -> Result<EncryptedPinBlock, Unusable> {
+    let place = profile.new_pin.ok_or(Unusable(3))?;
+    let unusable = Unusable(place.field);
+    let old = message.raw(52).ok_or(Unusable(52))?;
+    let raw = message.raw(place.field).ok_or(unusable)?;
+    let block = if place.hex {
+        let text = message.text(place.field).ok_or(unusable)?.to_string();
+        hex_block(text.trim()).ok_or(unusable)?
+    } else {
+        raw.to_vec()
+    };
+    if block.len() != old.len() {
+        return Err(unusable);
+    }
+    EncryptedPinBlock::new(&block).ok_or(unusable)
+}
+
+fn hex_block(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 /// Reads a reversal. UnionPay terminals repeat the original's trace and batch; ISO messages point with DE 90 (1987) or

@@ -15,6 +15,7 @@ pub mod config;
 mod connection;
 mod forward;
 mod gate;
+pub mod holders;
 mod in_flight;
 mod intake;
 mod listener;
@@ -89,6 +90,7 @@ pub(crate) struct Shared {
     pub(crate) recent_keys: recent_keys::RecentKeys,
     pub(crate) signals: signal::Outbox,
     pub(crate) rules: Arc<rules::Rules>,
+    pub(crate) holders: OnceLock<Arc<dyn holders::Holders>>,
     pub(crate) refusals: stages::refuse::Throttle,
     pub(crate) throttles: throttle::Throttles,
     pub(crate) tally: throttle::causes::Tally,
@@ -157,6 +159,7 @@ impl Host {
             recent_keys: recent_keys::RecentKeys::default(),
             signals: signal::Outbox::new(start),
             rules: Arc::default(),
+            holders: OnceLock::new(),
             refusals: stages::refuse::Throttle::default(),
             asking: OnceLock::new(),
         });
@@ -224,6 +227,11 @@ impl Host {
     /// what was said before holds: a payment that needs one is refused, and only staff can let it through.
     pub fn ask_for_second_proofs(&self, asking: Arc<dyn second::Asking>) {
         let _ = self.shared.asking.set(asking);
+    }
+
+    /// Says who knows cardholders, so that no new PIN is made of their own numbers. The first one counts.
+    pub fn know_holders(&self, holders: Arc<dyn holders::Holders>) {
+        let _ = self.shared.holders.set(holders);
     }
 
     /// What happens beside the journal, for one [`signal::Keeper`]; `None` after the first call. While nobody takes it,

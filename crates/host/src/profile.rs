@@ -41,7 +41,19 @@ pub struct Profile {
     pub telemetry_field: Option<u8>,
     /// The data element in which terminals send the code of a second proof (rules P12).
     pub code_field: Option<u8>,
+    /// Where the new PIN block of a PIN change is.
+    pub new_pin: Option<NewPinField>,
     rows: Vec<Row>,
+}
+
+/// Where a new PIN block is, beside the old one in DE 52.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPinField {
+    /// The data element.
+    pub field: u8,
+    /// Is it written in hexadecimal digits?
+    pub hex: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -62,6 +74,7 @@ struct File {
     ksn_field: Option<u8>,
     telemetry_field: Option<u8>,
     code_field: Option<u8>,
+    new_pin: Option<NewPinField>,
     message: Vec<FileRow>,
 }
 
@@ -126,6 +139,7 @@ impl Profile {
             ksn_field: file.ksn_field,
             telemetry_field: file.telemetry_field,
             code_field: file.code_field,
+            new_pin: file.new_pin,
             rows,
         })
     }
@@ -166,7 +180,7 @@ impl TryFrom<FileRow> for Row {
 }
 
 fn task(name: &str) -> Option<Task> {
-    const KINDS: [Kind; 9] = [
+    const KINDS: [Kind; 10] = [
         Kind::Balance,
         Kind::Sale,
         Kind::SaleVoid,
@@ -176,6 +190,7 @@ fn task(name: &str) -> Option<Task> {
         Kind::Completion,
         Kind::CompletionVoid,
         Kind::Cash,
+        Kind::PinChange,
     ];
     let other = match name {
         "reversal" => Task::Reversal,
@@ -230,6 +245,9 @@ mod tests {
         check("unionpay", "0100", "030000", "06", "", pay(Kind::PreAuth));
         check("unionpay", "0100", "200000", "06", "", pay(Kind::PreAuthVoid));
         check("unionpay", "0200", "310000", "00", "", pay(Kind::Balance));
+        check("unionpay", "0600", "700000", "00", "", pay(Kind::PinChange));
+        check("iso87", "0601", "700000", "", "", pay(Kind::PinChange));
+        check("iso93", "1600", "700000", "", "", None);
         check("unionpay", "0400", "000000", "00", "", Some(Task::Reversal));
         check("unionpay", "0800", "", "", "003", Some(Task::SignIn(WorkKeyLayout::DoubleLength)));
         check("unionpay", "0800", "", "", "004", Some(Task::SignIn(WorkKeyLayout::DoubleLengthWithTrackKey)));

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use hsm::{
     ChangePin, CheckValue, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacKey, MacOutcome,
-    ModuleError, PinChangeRefused, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
+    ModuleError, PinChangeRefused, PinChanged, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
     payshield::{
         Command, Content,
         command::KeyType,
@@ -11,7 +11,7 @@ use hsm::{
         outcome,
     },
 };
-use model::{KeyBlock, KeyScheme, PinOutcome, PinReference, Unverifiable};
+use model::{KeyBlock, KeyScheme, PinOutcome, Unverifiable};
 use tokio::time::Instant;
 
 use crate::pool::Pool;
@@ -152,7 +152,7 @@ impl SecurityModule for Pool {
         outcome::of_translation(&command, reply)
     }
 
-    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinReference, PinChangeRefused> {
+    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinChanged, PinChangeRefused> {
         let fault = PinChangeRefused::Unverifiable;
         let until = self.deadline();
         let command = if module::needs_transfer(&request) {
@@ -164,7 +164,7 @@ impl SecurityModule for Pool {
             module::change_pin(&self.settings, &request).map_err(fault)?
         };
         let (command, reply) = self.run(command, until).await.map_err(|away| fault(away.into()))?;
-        outcome::of_change(&command, reply, request.verify.reference)
+        outcome::of_change(&command, reply, request.verify.card, request.verify.reference)
     }
 }
 

@@ -6,11 +6,13 @@
 
 pub mod module;
 pub mod payshield;
+pub mod pin_rules;
 pub mod soft;
 pub mod translation;
 
 pub use model::PinBlockFormat;
 pub use module::{
     ChangePin, CheckValue, Direction, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacKey, MacOutcome,
-    ModuleError, PinChangeRefused, PinKey, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
+    ModuleError, NewPinRules, PinChangeRefused, PinChanged, PinEntry, PinKey, SecurityModule, SetPin,
+    SetPinRefused, TranslatePin, VerifyPin, WorkKeyLayout,
 };

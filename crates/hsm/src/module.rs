@@ -8,8 +8,8 @@
 
 use async_trait::async_trait;
 use model::{
-    AdmittedKsn, CardId, KeyBlock, KeyScheme, Ksn, Pan, PinBlockFormat, PinOutcome, PinReference,
-    Unverifiable,
+    AdmittedKsn, CardId, HolderDigits, KeyBlock, KeyScheme, Ksn, NOBODY, Pan, PinBlockFormat, PinOutcome,
+    PinReference, PinRules, PinVerified, Unverifiable,
 };
 use zeroize::Zeroize;
 
@@ -81,11 +81,32 @@ pub trait SecurityModule: Send + Sync {
     async fn translate_pin(&self, request: TranslatePin<'_>) -> Result<EncryptedPinBlock, Unverifiable>;
 
     /// Verifies a cardholder's PIN and, only if it is right, makes the reference for the new one: both in one call, so
-    /// that nobody can compute references for PIN blocks at will (Berkman and Ostrovsky, 2007).
+    /// that nobody can compute references for PIN blocks at will (Berkman and Ostrovsky, 2007). The new PIN is held against
+    /// the issuer's rules in here, where it is clear; a device has its own table of excluded PINs instead.
     ///
     /// # Errors
     /// [`PinChangeRefused`].
-    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinReference, PinChangeRefused>;
+    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinChanged, PinChangeRefused>;
+
+    /// Begins the entry of a new PIN on the holder's own page: a fresh key for one PIN of one card, signed with the module's
+    /// long-term key. Only after the caller has made sure that a reset of this card is pending.
+    ///
+    /// # Errors
+    /// [`ModuleError::Unsupported`]: a payShield's host commands have no such channel.
+    async fn open_pin_entry(&self, card: &CardId) -> Result<PinEntry, ModuleError> {
+        let _ = card;
+        Err(ModuleError::Unsupported("PIN entry on the holder's page".to_owned()))
+    }
+
+    /// Takes the PIN that was entered and makes its reference. Each entry counts once, whatever comes of it, so that references
+    /// are made no faster than entries are begun.
+    ///
+    /// # Errors
+    /// [`SetPinRefused`].
+    async fn set_pin(&self, request: SetPin<'_>) -> Result<PinReference, SetPinRefused> {
+        let _ = request;
+        Err(SetPinRefused::Unreadable(Unverifiable::Unsupported))
+    }
 }
 
 /// Under which key a PIN block is.
@@ -165,6 +186,36 @@ pub struct ChangePin<'a> {
     pub verify: VerifyPin<'a>,
     /// The block of the new PIN, under the same key and in the same format.
     pub new_block: EncryptedPinBlock,
+    /// What the new PIN must be like.
+    pub rules: NewPinRules<'a>,
+}
+
+/// What a new PIN is held against. Bounded: the module looks at no more than [`PinRules::HISTORY_MAX`] earlier references.
+#[derive(Debug, Clone, Copy)]
+pub struct NewPinRules<'a> {
+    /// The product's rules.
+    pub rules: PinRules,
+    /// The holder's own numbers.
+    pub holder: &'a HolderDigits,
+    /// References of earlier PINs, the newest first; the present one need not be among them.
+    pub earlier: &'a [PinReference],
+}
+
+impl NewPinRules<'static> {
+    /// Whatever ISO 9564-1 allows, for anybody.
+    #[must_use]
+    pub fn any() -> Self {
+        Self { rules: PinRules::ANY, holder: &NOBODY, earlier: &[] }
+    }
+}
+
+/// A PIN was changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PinChanged {
+    /// The old PIN was right.
+    pub verified: PinVerified,
+    /// What the new one is compared with from now on.
+    pub reference: PinReference,
 }
 
 /// A PIN was not changed.
@@ -174,8 +225,51 @@ pub enum PinChangeRefused {
     Mismatch,
     /// Nothing was learnt about the old PIN, or the new block is none: nothing is counted.
     Unverifiable(Unverifiable),
-    /// The old PIN is right and the new one is not allowed: guessable, or of the wrong length.
+    /// The new PIN is not allowed: guessable, used before, or of the wrong length. One answer for every rule. It is no proof
+    /// that the old one is right: a device may look at the new one first.
     NewPinRefused,
+}
+
+/// What the holder's page needs to encrypt one PIN for the module. Nothing of it is secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinEntry {
+    /// Its name; the salt of the key's derivation.
+    pub id: [u8; 16],
+    /// Ephemeral public key: a point of P-256, uncompressed (SEC 1, 2.3.3).
+    pub key: Vec<u8>,
+    /// Ed25519 signature (RFC 8032) of context, id and key.
+    pub signature: Vec<u8>,
+    /// The long-term public key that signed.
+    pub signer: Vec<u8>,
+}
+
+/// A PIN that was entered on the holder's page.
+pub struct SetPin<'a> {
+    /// The card.
+    pub card: CardId,
+    /// Its number.
+    pub pan: &'a Pan,
+    /// Which entry.
+    pub entry: [u8; 16],
+    /// The page's ephemeral public key.
+    pub key: &'a [u8],
+    /// Nonce, cipher text and tag.
+    pub sealed: &'a [u8],
+    /// What the PIN must be like.
+    pub rules: NewPinRules<'a>,
+    /// A reference of the same kind and key as the one to be made.
+    pub like: &'a PinReference,
+}
+
+/// No reference was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetPinRefused {
+    /// No such entry: used, forgotten, another card's, or its cipher text is none. One answer for all.
+    NoSuchEntry,
+    /// The PIN is not allowed.
+    NewPinRefused,
+    /// The module's trouble.
+    Unreadable(Unverifiable),
 }
 
 /// DE 52 as it came: 8 bytes under TDES, 16 under AES and SM4. Wiped after use, prints as stars, never stored.

@@ -1,6 +1,7 @@
 //! What an entered PIN is compared with. The store keeps it, only the security module can use it.
 
 use minicbor::{Decode, Encode};
+use serde::Serialize;
 
 /// The reference that an issuer keeps for a card's PIN. Neither form reveals the PIN without the issuer's key.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
@@ -37,5 +38,37 @@ impl std::fmt::Debug for PinReference {
             Self::Ibm3624 { key, .. } => ("Ibm3624", key),
         };
         write!(f, "{kind} {{ key: {key:?}, *** }}")
+    }
+}
+
+/// A reference as the store keeps it in a card's journal: sealed under the store's key and bound to its card. Prints as stars,
+/// also where a state is shown to people.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct SealedReference(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>);
+
+impl SealedReference {
+    /// Takes what the store sealed.
+    #[must_use]
+    pub fn new(sealed: Vec<u8>) -> Self {
+        Self(sealed)
+    }
+
+    /// What the store sealed.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SealedReference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SealedReference(***)")
+    }
+}
+
+impl Serialize for SealedReference {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str("***")
     }
 }

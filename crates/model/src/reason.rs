@@ -54,6 +54,12 @@ reasons! {
     RestrictedAfterWrongPins = 14 "restricted-after-wrong-pins" Lock,
     /// The product asks for a PIN and none was sent.
     PinMissing = 15 "pin-missing" Warn,
+    /// The old PIN is right and the new one is not allowed: too short, too long, guessable, or used before. The PIN stays.
+    NewPinRefused = 16 "new-pin-refused" Warn,
+    /// The PIN was reset and the holder has not set a new one yet; the PIN was not looked at.
+    PinResetPending = 17 "pin-reset-pending" Lock,
+    /// The PIN must be changed first: it is too old, or the issuer asks for it; the PIN was not looked at.
+    PinChangeRequired = 18 "pin-change-required" Warn,
 
     /// The decrypted block is no PIN block: keys out of step, wrong PAN, or bad software. Not counted.
     PinBlockUnreadable = 20 "pin-block-unreadable" Sys,

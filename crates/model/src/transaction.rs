@@ -34,13 +34,16 @@ pub enum Kind {
     /// Cash withdrawal; refused first by a cash restriction.
     #[n(8)]
     Cash,
+    /// The holder changes the PIN at a terminal, 修改密码: the old and the new PIN block in one message.
+    #[n(9)]
+    PinChange,
 }
 
 impl Kind {
     /// Does this kind move money or hold it, so that an amount must be present?
     #[must_use]
     pub fn needs_amount(self) -> bool {
-        !matches!(self, Self::Balance)
+        !matches!(self, Self::Balance | Self::PinChange)
     }
 
     /// Does this kind point at an earlier transaction that must exist?
@@ -49,17 +52,18 @@ impl Kind {
         matches!(self, Self::SaleVoid | Self::PreAuthVoid | Self::Completion | Self::CompletionVoid)
     }
 
-    /// May a terminal reverse it (docs/reference/rules.md R9)? Balance and refund: never.
+    /// May a terminal reverse it (docs/reference/rules.md R9)? Balance and refund: never. Nor a change of the PIN: a terminal
+    /// without an answer asks again, and gets the answer that was stored.
     #[must_use]
     pub fn reversible(self) -> bool {
-        !matches!(self, Self::Balance | Self::Refund)
+        !matches!(self, Self::Balance | Self::Refund | Self::PinChange)
     }
 
     /// Must the holder's PIN be verified, where the product asks for one? Voids, refunds and completions rest on
     /// an original whose PIN was verified.
     #[must_use]
     pub fn asks_for_pin(self) -> bool {
-        matches!(self, Self::Balance | Self::Sale | Self::PreAuth | Self::Cash)
+        matches!(self, Self::Balance | Self::Sale | Self::PreAuth | Self::Cash | Self::PinChange)
     }
 
     /// The fixed name, as in the API and the journal's views.
@@ -75,6 +79,7 @@ impl Kind {
             Self::Completion => "completion",
             Self::CompletionVoid => "completion-void",
             Self::Cash => "cash",
+            Self::PinChange => "pin-change",
         }
     }
 }

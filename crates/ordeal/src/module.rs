@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use hsm::{
     ChangePin, CheckValue, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacKey, MacOutcome,
-    ModuleError, PinChangeRefused, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
+    ModuleError, PinChangeRefused, PinChanged, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
     soft::KeyAttributes,
 };
-use model::{KeyBlock, KeyScheme, PinOutcome, PinReference, Unverifiable};
+use model::{KeyBlock, KeyScheme, PinOutcome, Unverifiable};
 use paycrypto::{
     kcv::{KcvMethod, check_value},
     key::{TdesKey, adjust_parity},
@@ -106,8 +106,11 @@ impl SecurityModule for Module {
         self.run.kit.soft.translate_pin(request).await
     }
 
-    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinReference, PinChangeRefused> {
-        self.run.kit.soft.change_pin(request).await
+    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinChanged, PinChangeRefused> {
+        match self.reach().await {
+            Ok(()) => self.run.kit.soft.change_pin(request).await,
+            Err(error) => Err(PinChangeRefused::Unverifiable(Unverifiable::from(&error))),
+        }
     }
 
     async fn generate_work_keys(

@@ -158,8 +158,10 @@ impl PanForPin {
         Account12(account)
     }
 
-    /// All digits, check digit included, as values 0 to 9.
-    pub(crate) fn digits(&self) -> &[u8] {
+    /// All digits, check digit included, as values 0 to 9: for the blocks of this crate, and for the check that a new PIN is no
+    /// part of the number.
+    #[must_use]
+    pub fn expose_digits(&self) -> &[u8] {
         &self.digits[..self.length]
     }
 }

@@ -183,7 +183,7 @@ pub fn format_4_pin_field(pin: &Pin, random: &[u8; 8]) -> Zeroizing<[u8; 16]> {
 /// account number with its check digit, zeros to 16 bytes.
 #[must_use]
 pub fn format_4_pan_field(pan: &PanForPin) -> [u8; 16] {
-    let digits = pan.digits();
+    let digits = pan.expose_digits();
     let mut nibbles = [0u8; 32];
     nibbles[0] = digits.len().saturating_sub(12) as u8; // 0 to 7
     for (nibble, digit) in nibbles[1..].iter_mut().zip(digits) {

@@ -9,6 +9,7 @@ mod config;
 mod confirming;
 mod describe;
 mod health;
+mod holders;
 mod keys;
 mod log;
 mod messages;

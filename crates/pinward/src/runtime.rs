@@ -19,7 +19,7 @@ use crate::{
     confirming,
     describe::Describer,
     health::Health,
-    messages, people,
+    holders, messages, people,
     ruling::{self, Keeping, Reading, Ruling, Telling, Workbench},
     seed, shared_keys,
     storage::Storage,
@@ -86,7 +86,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let parts = host::Parts {
         references_start: archive.progress().await.map(|p| p.journal).unwrap_or(0),
         store: store.clone(),
-        module,
+        module: Arc::clone(&module),
         products: products.clone(),
         clock: Arc::new(host::SystemClock),
         settings: config.host.clone(),
@@ -95,7 +95,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
     health.also_ask(host.watch_upstream());
     let page = config.alarms.console_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let confirmations = confirming::open(&storage, store.clone(), &sms, page).await?;
+    let confirmations = confirming::open(&storage, store.clone(), &sms, page.clone()).await?;
     host.ask_for_second_proofs(Arc::new(confirming::Holders(confirmations.clone())));
     let (ruling, telling, workbench) = rules_at_work(config, &storage, &host, &alarms, since).await?;
     let signals = host.signals().map(|inbox| Keeper::start(inbox, book(&config.data)));
@@ -105,12 +105,14 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     watching::alarming::start(&watch, alarms.clone(), storage.engine());
     let cases = casework::open(storage.book());
     let casework = casework::start(Arc::clone(&cases), alarms.clone());
+    let telephones = holders::Telephones { messages: sms.clone(), zone: time_zone(config)? };
     let door = Door::new(Arc::clone(&watch), known, Arc::clone(&archive), store.clone());
     let state = web::WebState {
         archive,
         store: Some(store),
         office: Some(office),
         cases,
+        holder: Some(holders::desk(&host, &storage, module, &products, telephones, page)),
         sandbox_staff: people::shown(&employees),
         products,
         describer: Arc::new(Describer),
@@ -141,6 +143,10 @@ async fn open_module(config: &Config) -> anyhow::Result<Arc<dyn SecurityModule>>
     Ok(module)
 }
 
+fn time_zone(config: &Config) -> anyhow::Result<jiff::tz::TimeZone> {
+    Ok(jiff::tz::TimeZone::get(&config.host.time_zone)?)
+}
+
 /// Puts what people published to work, with everything that tells of it.
 async fn rules_at_work(
     config: &Config,
@@ -149,7 +155,7 @@ async fn rules_at_work(
     alarms: &alarm::AlarmService,
     since: model::Timestamp,
 ) -> anyhow::Result<(Ruling, Arc<Telling>, Workbench)> {
-    let zone = jiff::tz::TimeZone::get(&config.host.time_zone)?;
+    let zone = time_zone(config)?;
     let reading = || Reading { listeners: config.listener.clone(), zone: zone.clone() };
     let keeping = Keeping::start(storage.book());
     let telling = Arc::new(Telling::new(host.rules(), alarms.clone(), keeping, zone.clone(), since));

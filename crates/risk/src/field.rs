@@ -124,6 +124,7 @@ const KINDS: &[&str] = &[
     "completion",
     "completion-void",
     "cash",
+    "pin-change",
 ];
 const PINS: &[&str] = &["verified", "mismatch", "unverifiable", "not-present"];
 const PIN_FAULTS: &[&str] =
@@ -291,6 +292,7 @@ mod tests {
             Kind::Completion,
             Kind::CompletionVoid,
             Kind::Cash,
+            Kind::PinChange,
         ] {
             assert!(KINDS.contains(&kind.name()), "{}", kind.name());
         }

@@ -166,6 +166,7 @@ impl Bulk {
             stan: Stan::new(1).map_err(|_| TerminalError::NothingToDo("trace number 1"))?,
             ksn: None,
             pin_block: Some(self.pin_block(card, card.pin.reveal())?),
+            new_pin_block: None,
             original: None,
         });
         let mut body = Vec::with_capacity(256);
@@ -234,6 +235,7 @@ impl Bulk {
             stan,
             ksn: None,
             pin_block: Some(Vec::new()),
+            new_pin_block: None,
             original: None,
         });
         let mut own = stan;

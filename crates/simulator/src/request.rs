@@ -84,6 +84,8 @@ pub(crate) struct Financial<'a> {
     /// The transaction's key, with DUKPT.
     pub(crate) ksn: Option<Ksn>,
     pub(crate) pin_block: Option<Vec<u8>>,
+    /// Of the new PIN, in a PIN change.
+    pub(crate) new_pin_block: Option<Vec<u8>>,
     pub(crate) original: Option<&'a Approved>,
 }
 
@@ -109,6 +111,7 @@ fn iso87_coding(kind: Kind) -> Coding {
         Kind::Completion => Coding(0x0220, "000000", "06", ""),
         Kind::CompletionVoid => Coding(0x0200, "020000", "06", ""),
         Kind::Cash => Coding(0x0200, "010000", "00", ""),
+        Kind::PinChange => Coding(0x0600, "700000", "00", ""),
     }
 }
 
@@ -125,6 +128,8 @@ fn union_pay_coding(kind: Kind) -> Coding {
         Kind::CompletionVoid => Coding(0x0200, "200000", "06", "21"),
         // Not in T1: POS terminals give no cash. DE 3 01 is ISO 8583's.
         Kind::Cash => Coding(0x0200, "010000", "00", "22"),
+        // Nor does any public source have a PIN change: an administrative message, which no till takes for a payment.
+        Kind::PinChange => Coding(0x0600, "700000", "00", "01"),
     }
 }
 
@@ -238,6 +243,12 @@ impl Setting {
         if let Some(block) = &what.pin_block {
             message.set(26, PIN_CAPTURE).set_bytes(52, block).set(53, security_control(self.scheme));
         }
+        if let Some(block) = &what.new_pin_block {
+            match self.family {
+                Family::UnionPay => message.set_bytes(62, block),
+                Family::Iso87 => message.set(125, &hex_digits(block)),
+            };
+        }
         self.name_key(&mut message, what.ksn);
         match self.family {
             Family::UnionPay => self.union_pay_private(&mut message, what),
@@ -342,6 +353,10 @@ fn entry_mode(what: &Financial<'_>) -> &'static str {
         (true, true) => "011",
         (true, false) => "012",
     }
+}
+
+fn hex_digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 fn reference(message: &mut MessageBuilder, original: &Approved) {

@@ -188,6 +188,10 @@ impl<'a> Stage<'a> {
             Verb::PreAuth { card: at, amount, pin } => {
                 pay(terminal, Kind::PreAuth, card(at)?, *amount, pin).await?
             }
+            Verb::ChangePin { card: at, pin, new } => {
+                let card = card(at)?;
+                terminal.change_pin(card, pin.typed(card).reveal(), new.typed(card).reveal()).await?
+            }
         };
         let claimed = card_of(&act.verb).and_then(|at| self.cards[at].as_ref());
         if let Some(claimed) = claimed.filter(|_| is_locked(&outcome)) {
@@ -261,7 +265,8 @@ fn card_of(verb: &Verb) -> Option<usize> {
         Verb::Balance { card, .. }
         | Verb::Sale { card, .. }
         | Verb::PreAuth { card, .. }
-        | Verb::Refund { card, .. } => Some(*card),
+        | Verb::Refund { card, .. }
+        | Verb::ChangePin { card, .. } => Some(*card),
         Verb::SignIn
         | Verb::SignOut
         | Verb::Echo

@@ -15,10 +15,10 @@
 
 use std::time::Duration;
 
-use model::{Amount, KeyScheme, ResponseCode, TerminalId};
+use model::{Amount, KeyScheme, ResponseCode, Secret, TerminalId};
 
-use crate::fault::Faults;
 use crate::words::Language;
+use crate::{fault::Faults, sandbox::Card};
 
 /// The stories that come with the program, by name.
 const BUILTIN: [(&str, &str); 10] = [
@@ -126,6 +126,7 @@ pub enum Verb {
     Sale { card: usize, amount: Amount, pin: PinChoice },
     PreAuth { card: usize, amount: Amount, pin: PinChoice },
     Refund { card: usize, amount: Amount },
+    ChangePin { card: usize, pin: PinChoice, new: PinChoice },
 }
 
 /// Which PIN is typed.
@@ -139,6 +140,19 @@ pub enum PinChoice {
     Digits(String),
     /// None: the cardholder presses Enter.
     None,
+}
+
+impl PinChoice {
+    /// What fingers type. "Right" is the PIN that the card was issued with, whatever became of it.
+    #[must_use]
+    pub fn typed(&self, card: &Card) -> Secret<String> {
+        Secret::new(match self {
+            PinChoice::Right => card.pin.reveal().clone(),
+            PinChoice::Wrong => card.wrong_pin().reveal().clone(),
+            PinChoice::Digits(digits) => digits.clone(),
+            PinChoice::None => String::new(),
+        })
+    }
 }
 
 impl std::fmt::Debug for PinChoice {
@@ -366,6 +380,13 @@ impl Story {
                 let (card, amount) = (self.card(words)?, words.amount()?);
                 Verb::PreAuth { card, amount, pin: words.pin()? }
             }
+            "change-pin" => {
+                let (card, pin) = (self.card(words)?, words.pin()?);
+                match words.next("'new' and digits")? {
+                    "new" => Verb::ChangePin { card, pin, new: words.digits("new")? },
+                    other => return Err(format!("expected 'new' and digits instead of '{other}'")),
+                }
+            }
             "refund" => Verb::Refund { card: self.card(words)?, amount: words.amount()? },
             other => return Err(format!("unknown word '{other}'")),
         })
@@ -456,15 +477,17 @@ impl<'a> Words<'a> {
     fn pin(&mut self) -> Result<PinChoice, String> {
         match self.next("'pin …' or 'no-pin'")? {
             "no-pin" => Ok(PinChoice::None),
-            "pin" => match self.next("right, wrong or digits after 'pin'")? {
-                "right" => Ok(PinChoice::Right),
-                "wrong" => Ok(PinChoice::Wrong),
-                digits if digits.bytes().all(|b| b.is_ascii_digit()) => {
-                    Ok(PinChoice::Digits(digits.to_owned()))
-                }
-                _ => Err("expected right, wrong or digits after 'pin'".to_owned()),
-            },
+            "pin" => self.digits("pin"),
             other => Err(format!("expected 'pin …' or 'no-pin' instead of '{other}'")),
+        }
+    }
+
+    fn digits(&mut self, word: &str) -> Result<PinChoice, String> {
+        match self.next("right, wrong or digits")? {
+            "right" => Ok(PinChoice::Right),
+            "wrong" => Ok(PinChoice::Wrong),
+            digits if digits.bytes().all(|b| b.is_ascii_digit()) => Ok(PinChoice::Digits(digits.to_owned())),
+            _ => Err(format!("expected right, wrong or digits after '{word}'")),
         }
     }
 

@@ -286,6 +286,23 @@ impl Terminal {
         }
     }
 
+    /// PIN change: the holder types the present PIN and a new one. A keypad that misbehaves does so with both.
+    ///
+    /// # Errors
+    /// [`TerminalError`].
+    pub async fn change_pin(&mut self, card: &Card, old: &str, new: &str) -> Result<Outcome, TerminalError> {
+        self.able_to_pay()?;
+        let (old, new) = (self.habits.keypad.enter(old), self.habits.keypad.enter(new));
+        let entered = Entered::at(&card.pan, old.reveal()).and_then(|old| old.with_new(new.reveal()));
+        let kind = Kind::PinChange;
+        match entered {
+            Ok(entered) => {
+                self.financial(kind, &card.pan, card.expiry, Amount::ZERO, Some(&entered), None).await
+            }
+            Err(why) => Ok(self.not_sent(kind, card, Amount::ZERO, why)),
+        }
+    }
+
     /// Voids an approved transaction (撤销), or the last one that is open.
     ///
     /// # Errors
@@ -403,18 +420,21 @@ impl Terminal {
             self.able_to_pay()?;
         }
         let keys = self.line.keys.payment(&mut self.memory, self.faults.replayed_ksn)?;
-        let pin_block = entered.map(|entered| match self.faults.wrong_tpk {
-            true => keys.pin.another().block(&entered.pin, &entered.pan),
-            false => keys.pin.block(&entered.pin, &entered.pan),
-        });
-        let pin_block = pin_block.transpose()?;
+        let block = |pin: &Pin, pan: &PanForPin| match self.faults.wrong_tpk {
+            true => keys.pin.another().block(pin, pan),
+            false => keys.pin.block(pin, pan),
+        };
+        let pin_block = entered.map(|entered| block(&entered.pin, &entered.pan)).transpose()?;
+        let new_pin = entered.and_then(|entered| entered.new_pin.as_ref().map(|pin| (pin, &entered.pan)));
+        let new_pin_block = new_pin.map(|(pin, pan)| block(pin, pan)).transpose()?;
         self.financial_messages = self.financial_messages.wrapping_add(1);
         let setting = self.setting();
         let stan = self.memory.take_stan()?;
         if let (Some(diary), Some(entered)) = (&mut self.diary, entered) {
             diary.pin_entry_ms.get_or_insert(device::usual_typing_ms(entered.digits, stan.get()));
         }
-        let what = Financial { kind, pan, expiry, amount, stan, ksn: keys.ksn, pin_block, original };
+        let what =
+            Financial { kind, pan, expiry, amount, stan, ksn: keys.ksn, pin_block, new_pin_block, original };
         if kind.reversible() {
             self.memory.owe(Some(setting.owed(&what)))?;
         }
@@ -467,7 +487,7 @@ impl Terminal {
             Kind::Sale | Kind::Completion | Kind::Cash => totals.debit(what.amount),
             Kind::SaleVoid | Kind::CompletionVoid => totals.undo_debit(what.amount),
             Kind::Refund => totals.credit(what.amount),
-            Kind::Balance | Kind::PreAuth | Kind::PreAuthVoid => {}
+            Kind::Balance | Kind::PreAuth | Kind::PreAuthVoid | Kind::PinChange => {}
         }
         if totals != self.memory.totals() {
             self.memory.set_totals(totals)?;
@@ -532,6 +552,8 @@ pub(crate) struct Entered {
     pub(crate) pin: Pin,
     pub(crate) pan: PanForPin,
     digits: usize,
+    /// In a PIN change.
+    new_pin: Option<Pin>,
 }
 
 impl Entered {
@@ -541,7 +563,13 @@ impl Entered {
             .map_err(|_| format!("{} digits arrived; a PIN has 4 to 12", digits.len()))?;
         let pan = PanForPin::new(pan.reveal())
             .map_err(|_| "the card number is too short for a PIN block".to_owned())?;
-        Ok(Entered { pin, pan, digits: digits.len() })
+        Ok(Entered { pin, pan, digits: digits.len(), new_pin: None })
+    }
+
+    fn with_new(self, digits: &str) -> Result<Entered, String> {
+        let new = Pin::from_ascii(digits.as_bytes())
+            .map_err(|_| format!("{} digits arrived; a PIN has 4 to 12", digits.len()))?;
+        Ok(Entered { new_pin: Some(new), ..self })
     }
 }
 
@@ -555,6 +583,7 @@ fn void_of(kind: Kind) -> Option<Kind> {
         | Kind::Refund
         | Kind::PreAuthVoid
         | Kind::CompletionVoid
-        | Kind::Cash => None,
+        | Kind::Cash
+        | Kind::PinChange => None,
     }
 }

@@ -92,9 +92,17 @@ mod tests {
 
     #[test]
     fn every_kind_and_the_important_codes_have_words() {
-        for what in
-            ["sale", "balance", "sale-void", "pre-auth", "completion", "refund", "reversal", "sign-in"]
-        {
+        for what in [
+            "sale",
+            "balance",
+            "sale-void",
+            "pre-auth",
+            "completion",
+            "refund",
+            "pin-change",
+            "reversal",
+            "sign-in",
+        ] {
             assert_ne!(Language::Zh.kind(what), what);
         }
         let code = |code: &str| Answer::Code(code.parse().unwrap());

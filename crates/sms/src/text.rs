@@ -46,6 +46,8 @@ pub enum Kind {
     IdentityCode,
     /// The link with which a holder sets a new PIN.
     PinActivation,
+    /// The link to the page that says how the card is.
+    CardPage,
     /// The PIN was changed.
     PinChanged,
     /// The PIN is locked.
@@ -58,11 +60,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::StepUpCode,
         Self::StepUpLink,
         Self::IdentityCode,
         Self::PinActivation,
+        Self::CardPage,
         Self::PinChanged,
         Self::PinLocked,
         Self::PinUnlocked,
@@ -77,6 +80,7 @@ impl Kind {
             Self::StepUpLink => "step-up-link",
             Self::IdentityCode => "identity-code",
             Self::PinActivation => "pin-activation",
+            Self::CardPage => "card-page",
             Self::PinChanged => "pin-changed",
             Self::PinLocked => "pin-locked",
             Self::PinUnlocked => "pin-unlocked",

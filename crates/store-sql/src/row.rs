@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use authorization::{CardRecord, terminal::TerminalRecord};
 use minicbor::{Decode, Encode};
-use model::{CardId, Pan, PinReference};
+use model::{CardId, Pan, PinReference, SealedReference};
 use store::{Registration, StoreError};
 
 use crate::seal::{Purpose, Sealer};
@@ -71,6 +71,18 @@ impl CardRow {
             reference: reference.map(Arc::new),
         })
     }
+}
+
+/// Seals a reference for a card's journal, as its row in the register has one.
+pub(crate) fn seal_reference(
+    sealer: &Sealer,
+    id: &CardId,
+    reference: &PinReference,
+) -> Result<SealedReference, StoreError> {
+    let sealed = sealer.seal(Purpose::Reference, &id.0, &encode(reference)?);
+    sealed
+        .map(SealedReference::new)
+        .map_err(|_| StoreError::Away("no randomness to seal a PIN reference".to_owned()))
 }
 
 pub(crate) fn open_reference(

@@ -8,7 +8,7 @@ use authorization::{
     settlement::Totals,
     terminal::{TerminalRecord, TerminalState},
 };
-use model::{BatchNumber, CardId, Pan, PinReference, TerminalId, Timestamp, TransactionKey};
+use model::{BatchNumber, CardId, Pan, PinReference, SealedReference, TerminalId, Timestamp, TransactionKey};
 
 use crate::journal::Entry;
 
@@ -69,6 +69,18 @@ pub trait Engine: Send + Sync {
 
     /// The card's id: a keyed hash of its number.
     fn card_id(&self, pan: &Pan) -> CardId;
+
+    /// Seals a PIN reference for the card's journal, bound to the card: as the register keeps it.
+    ///
+    /// # Errors
+    /// [`StoreError`], when there is no randomness.
+    fn seal_reference(&self, card: &CardId, reference: &PinReference) -> Result<SealedReference, StoreError>;
+
+    /// Opens what [`seal_reference`](Self::seal_reference) made for the same card, for the security module.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`]: damaged, moved from another card, or another store's.
+    fn open_reference(&self, card: &CardId, sealed: &SealedReference) -> Result<PinReference, StoreError>;
 
     /// A keyed digest of message contents: tells a repeat from another message under the same key.
     fn digest(&self, contents: &[&[u8]]) -> u64;

@@ -230,6 +230,12 @@ pub struct DeskAction {
 impl DeskAction {
     /// The fixed name of giving back tries that a fault had consumed.
     pub const RESTORE_TRIES: &'static str = "restore-tries";
+    /// The fixed name of resetting a PIN.
+    pub const RESET_PIN: &'static str = "reset-pin";
+    /// The fixed name of an attempt to set a new PIN that failed.
+    pub const FAIL_ACTIVATION: &'static str = "fail-activation";
+    /// The fixed name of the new PIN that the holder set after a reset.
+    pub const SET_PIN: &'static str = "set-pin";
 
     /// The fixed name of a cardholder's answer to a challenge.
     pub const ANSWER_STEP_UP: &'static str = "answer-step-up";

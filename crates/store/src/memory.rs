@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use authorization::{CardState, Role, settlement::Totals, terminal::TerminalState};
-use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
+use model::{BatchNumber, CardId, Pan, PinReference, SealedReference, TerminalId, Timestamp, TransactionKey};
 
 use crate::{
     engine::{AppendError, Card, Engine, Outstanding, Registration, StoreError, Terminal},
@@ -59,6 +59,16 @@ impl Engine for MemoryEngine {
 
     fn digest(&self, contents: &[&[u8]]) -> u64 {
         contents.iter().fold(3, |hash, part| fnv(fnv(hash, part), &[0xff]))
+    }
+
+    /// Not sealed: nothing is kept.
+    fn seal_reference(&self, _: &CardId, reference: &PinReference) -> Result<SealedReference, StoreError> {
+        let bytes = minicbor::to_vec(reference).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        Ok(SealedReference::new(bytes))
+    }
+
+    fn open_reference(&self, _: &CardId, sealed: &SealedReference) -> Result<PinReference, StoreError> {
+        minicbor::decode(sealed.as_bytes()).map_err(|e| StoreError::Corrupt(e.to_string()))
     }
 
     async fn card(&self, id: &CardId) -> Result<Option<Arc<Card>>, StoreError> {

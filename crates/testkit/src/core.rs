@@ -1,20 +1,21 @@
 //! The pure world: decisions over the memory store, without a message, a key or a socket. Faults on the wire become
 //! what they mean: a request that never arrives decides nothing, a wrong key makes the PIN unverifiable.
 
-use std::{convert::Infallible, sync::Arc};
+mod reversing;
+
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc};
 
 use anyhow::{Context, bail};
 use async_trait::async_trait;
 use authorization::{
-    Outcome, PinEvidence, PinVerdict, ProductPolicy, Products, Profile, Role,
+    Outcome, PinChangeOutcome, PinEvidence, PinVerdict, ProductPolicy, Products, Profile, Role,
     decide::{Case, References, decide},
     request::{OriginalRef, Request, ReversalRequest},
-    reversal::decide_reversal,
     settlement::Totals,
 };
 use model::{
-    Amount, BatchNumber, CardId, Currency, Kind, Pan, PinOutcome, PinVerified, ReasonCode, Stan, Timestamp,
-    TransactionKey, Unverifiable,
+    Amount, BatchNumber, CardId, Currency, Kind, Pan, PinOutcome, PinVerified, ReasonCode, SealedReference,
+    Stan, Timestamp, TransactionKey, Unverifiable,
 };
 use simulator::{
     Faults,
@@ -26,6 +27,7 @@ use store::{
     memory::MemoryEngine,
 };
 
+use self::reversing::Reversing;
 use crate::{
     CardFacts, Happened,
     scenario::{Directive, Scenario, Step},
@@ -65,6 +67,8 @@ struct World {
     profile: Profile,
     terminals: Vec<Till>,
     cards: Vec<CardId>,
+    /// PINs that cards changed to.
+    pins: BTreeMap<CardId, String>,
     now: Timestamp,
     module_up: bool,
     /// Was the module asked in this line?
@@ -82,7 +86,7 @@ struct Till {
     /// Open approvals: kind, amount, key, card, approval code.
     open: Vec<Open>,
     totals: Totals,
-    last: Option<(Request, Pin, CardId)>,
+    last: Option<(Request, Entered, CardId)>,
 }
 
 #[derive(Clone)]
@@ -100,6 +104,13 @@ struct Open {
     amount: Amount,
     key: TransactionKey,
     card: CardId,
+}
+
+/// What was typed: the PIN, and in a PIN change the digits of the new one.
+#[derive(Clone)]
+struct Entered {
+    pin: Pin,
+    new: Option<String>,
 }
 
 /// What the security module would find.
@@ -148,6 +159,7 @@ impl World {
             profile: Profile::builtin("unionpay").context("built-in profile")?,
             terminals,
             cards,
+            pins: BTreeMap::new(),
             now: START,
             module_up: true,
             asked: false,
@@ -186,19 +198,19 @@ impl World {
                 card
             }
             Verb::Repeat => {
-                let (request, pin, card) =
+                let (request, entered, card) =
                     self.terminals[act.terminal].last.clone().context("nothing to repeat")?;
-                let (first, _) = self.decide(&request, pin, card).await?;
+                let (first, _) = self.decide(&request, &entered, card).await?;
                 happened.answer = first;
                 happened.same_bytes = Some(true);
                 Some(card)
             }
             verb => {
                 happened.reversed = self.reverse_owed(act.terminal).await?;
-                let Some((request, pin, card)) = money(self, verb)? else {
+                let Some((request, entered, card)) = money(self, verb)? else {
                     bail!("nothing open for {verb:?}")
                 };
-                self.pay(act.terminal, request, pin, card, &act.faults, &mut happened).await?;
+                self.pay(act.terminal, request, entered, card, &act.faults, &mut happened).await?;
                 Some(card)
             }
         };
@@ -211,16 +223,17 @@ impl World {
     }
 
     /// The request that a verb makes, and what its PIN is worth.
-    fn money(&self, terminal: usize, verb: &Verb) -> anyhow::Result<Option<(Request, Pin, CardId)>> {
+    fn money(&self, terminal: usize, verb: &Verb) -> anyhow::Result<Option<(Request, Entered, CardId)>> {
         let till = &self.terminals[terminal];
         let open = |kinds: &[Kind]| till.open.iter().rev().find(|o| kinds.contains(&o.kind)).cloned();
         let plain = |kind, card: usize, amount, pin: &PinChoice| {
-            Some((kind, self.cards[card], amount, worth(pin), None))
+            Some((kind, self.cards[card], amount, self.worth(&self.cards[card], pin), None))
         };
         let parts = match verb {
             Verb::Balance { card, pin } => plain(Kind::Balance, *card, Amount::ZERO, pin),
             Verb::Sale { card, amount, pin } => plain(Kind::Sale, *card, *amount, pin),
             Verb::PreAuth { card, amount, pin } => plain(Kind::PreAuth, *card, *amount, pin),
+            Verb::ChangePin { card, pin, .. } => plain(Kind::PinChange, *card, Amount::ZERO, pin),
             Verb::Refund { card, amount } => {
                 Some((Kind::Refund, self.cards[*card], *amount, Pin::None, None))
             }
@@ -254,14 +267,29 @@ impl World {
             overtaken: false,
             sandbox: None,
         };
-        Ok(Some((request, pin, card)))
+        let new = match verb {
+            Verb::ChangePin { new: PinChoice::Digits(digits), .. } => Some(digits.clone()),
+            Verb::ChangePin { .. } => Some(String::new()),
+            _ => None,
+        };
+        Ok(Some((request, Entered { pin, new }, card)))
+    }
+
+    /// "Right" is the PIN that the card was issued with; once it was changed, only the digits are right.
+    fn worth(&self, card: &CardId, pin: &PinChoice) -> Pin {
+        match (pin, self.pins.get(card)) {
+            (PinChoice::None, _) => Pin::None,
+            (PinChoice::Right, None) => Pin::Right,
+            (PinChoice::Digits(digits), Some(changed)) if digits == changed => Pin::Right,
+            (PinChoice::Right | PinChoice::Wrong | PinChoice::Digits(_), _) => Pin::Wrong,
+        }
     }
 
     async fn pay(
         &mut self,
         terminal: usize,
         request: Request,
-        pin: Pin,
+        entered: Entered,
         card: CardId,
         faults: &Faults,
         happened: &mut Happened,
@@ -270,7 +298,7 @@ impl World {
         let lost = faults.drop_request || faults.truncated_frame;
         if lost || faults.drop_reply {
             if !lost {
-                self.decide(&request, pin, card).await?;
+                self.decide(&request, &entered, card).await?;
             }
             if request.kind.reversible() {
                 let owed = Owed { original: request.key, amount: request.amount, card, arrived: !lost };
@@ -287,16 +315,17 @@ impl World {
             happened.answer = self.profile.code(ReasonCode::MacInvalid, false).to_string();
             return Ok(());
         }
-        let pin = if faults.wrong_tpk && pin != Pin::None { Pin::Garbled } else { pin };
-        let (answer, journal_seq) = self.decide(&request, pin, card).await?;
+        let garbled = faults.wrong_tpk && entered.pin != Pin::None;
+        let entered = if garbled { Entered { pin: Pin::Garbled, ..entered } } else { entered };
+        let (answer, journal_seq) = self.decide(&request, &entered, card).await?;
         if faults.duplicate {
-            let (again, seq_again) = self.decide(&request, pin, card).await?;
+            let (again, seq_again) = self.decide(&request, &entered, card).await?;
             happened.same_bytes = Some(answer == again && journal_seq == seq_again);
         }
         if answer == "00" {
             self.book(terminal, &request, card);
         }
-        self.terminals[terminal].last = Some((request, pin, card));
+        self.terminals[terminal].last = Some((request, entered, card));
         happened.answer = answer;
         Ok(())
     }
@@ -331,7 +360,12 @@ impl World {
         }
     }
 
-    async fn decide(&mut self, request: &Request, pin: Pin, card: CardId) -> anyhow::Result<(String, u64)> {
+    async fn decide(
+        &mut self,
+        request: &Request,
+        entered: &Entered,
+        card: CardId,
+    ) -> anyhow::Result<(String, u64)> {
         self.serial += 1;
         let mut work = Paying {
             request: request.clone(),
@@ -339,7 +373,7 @@ impl World {
             profile: &self.profile,
             references: references(self.serial)?,
             now: self.now,
-            pin,
+            entered,
             module_up: self.module_up,
             outcome: None,
         };
@@ -347,6 +381,10 @@ impl World {
         self.asked |= work.outcome.is_some();
         let entry = self.engine.entry(journaled.journal_seq()).await?.context("entry")?;
         let Event::Transaction(transaction) = entry.event else { bail!("no transaction") };
+        let new = entered.new.clone().filter(|_| transaction.reason == ReasonCode::Approved);
+        if let Some(new) = new {
+            self.pins.insert(card, new);
+        }
         Ok((transaction.code.to_string(), journaled.journal_seq()))
     }
 
@@ -397,14 +435,6 @@ pub(crate) fn facts(card: &Card, products: &Products, now: Timestamp) -> anyhow:
     })
 }
 
-fn worth(pin: &PinChoice) -> Pin {
-    match pin {
-        PinChoice::Right => Pin::Right,
-        PinChoice::None => Pin::None,
-        PinChoice::Wrong | PinChoice::Digits(_) => Pin::Wrong,
-    }
-}
-
 fn references(serial: u64) -> anyhow::Result<References> {
     Ok(References { rrn: format!("{serial:012}").parse()?, approval: format!("{serial:06}").parse()? })
 }
@@ -415,9 +445,15 @@ struct Paying<'a> {
     profile: &'a Profile,
     references: References,
     now: Timestamp,
-    pin: Pin,
+    entered: &'a Entered,
     module_up: bool,
-    outcome: Option<PinOutcome>,
+    outcome: Option<Said>,
+}
+
+/// What the security module said.
+enum Said {
+    Asked(PinOutcome),
+    Changed(PinChangeOutcome),
 }
 
 impl Paying<'_> {
@@ -435,8 +471,24 @@ impl Paying<'_> {
         }
     }
 
-    fn ask(&self, card: CardId) -> PinOutcome {
-        match self.pin {
+    fn ask(&self, card: &Card, policy: &ProductPolicy) -> Said {
+        let asked = self.about_pin(card.id);
+        let Some(new) = &self.entered.new else { return Said::Asked(asked) };
+        let digits: Vec<u8> = new.bytes().map(|byte| byte.wrapping_sub(b'0')).collect();
+        let allowed = hsm::pin_rules::allows(&policy.pin.rules, &digits, &[], &model::NOBODY);
+        Said::Changed(match asked {
+            PinOutcome::Verified(verified) if allowed => PinChangeOutcome::Changed {
+                verified,
+                reference: SealedReference::new(vec![1]),
+                retired: SealedReference::new(vec![0]),
+            },
+            PinOutcome::Verified(_) => PinChangeOutcome::NewPinRefused,
+            other => PinChangeOutcome::Unchanged(other),
+        })
+    }
+
+    fn about_pin(&self, card: CardId) -> PinOutcome {
+        match self.entered.pin {
             _ if !self.module_up => PinOutcome::Unverifiable(Unverifiable::ModuleUnavailable),
             Pin::Right => PinOutcome::Verified(PinVerified::attest(card)),
             Pin::Wrong => PinOutcome::Mismatch,
@@ -457,16 +509,20 @@ impl CardWork for Paying<'_> {
         if self.outcome.is_none()
             && decide(&self.case(card, policy), PinEvidence::NotAsked) == Outcome::NeedsPin
         {
-            self.outcome = Some(self.ask(card.id));
+            self.outcome = Some(self.ask(card, policy));
         }
-        let evidence = self.outcome.as_ref().map_or(PinEvidence::NotAsked, PinEvidence::Asked);
+        let evidence = match &self.outcome {
+            None => PinEvidence::NotAsked,
+            Some(Said::Asked(outcome)) => PinEvidence::Asked(outcome),
+            Some(Said::Changed(outcome)) => PinEvidence::Changed(outcome),
+        };
         let decision = match decide(&self.case(card, policy), evidence) {
             Outcome::Repeat { journal_seq } => return Ok(WorkStep::Repeat(journal_seq)),
             Outcome::Decided(decision) => decision,
             Outcome::NeedsPin => unreachable!("the module was asked"),
         };
         if decision.pin == PinVerdict::Verified {
-            assert!(matches!(self.pin, Pin::Right), "only a right PIN is verified");
+            assert!(matches!(self.entered.pin, Pin::Right), "only a right PIN is verified");
         }
         let code = decision.forced.unwrap_or_else(|| self.profile.code(decision.reason, policy.pick_up));
         let after = card.state.with_effects(self.now, &decision.effects);
@@ -485,50 +541,6 @@ impl CardWork for Paying<'_> {
             tries_left: after.tries.left(policy.pin_try_limit),
             tries_limit: policy.pin_try_limit.get(),
             locked: after.lock.map(|lock| LockedUntil(lock.until)),
-            effects: decision.effects,
-            movement: decision.movement,
-            original: decision.original,
-            forwarded: None,
-            rules: None,
-        };
-        Ok(append(card, self.now, transaction))
-    }
-}
-
-struct Reversing<'a> {
-    request: ReversalRequest,
-    profile: &'a Profile,
-    products: &'a Products,
-    references: References,
-    now: Timestamp,
-}
-
-#[async_trait]
-impl CardWork for Reversing<'_> {
-    type Error = Infallible;
-
-    async fn decide(&mut self, card: &Card) -> Result<WorkStep, Infallible> {
-        let decision = match decide_reversal(&card.state, &self.request, self.references.rrn, self.now) {
-            Outcome::Repeat { journal_seq } => return Ok(WorkStep::Repeat(journal_seq)),
-            Outcome::Decided(decision) => decision,
-            Outcome::NeedsPin => unreachable!("a reversal asks for no PIN"),
-        };
-        let limit = self.products.get(&card.record.product).map(|p| p.pin_try_limit);
-        let transaction = Transaction {
-            role: Role::Reversal,
-            key: self.request.key,
-            pan: card.record.pan.clone(),
-            merchant: "898510154110283".parse().unwrap_or_else(|_| unreachable!("15 characters")),
-            amount: self.request.amount,
-            currency: Currency::CNY,
-            rrn: self.references.rrn,
-            approval: None,
-            reason: decision.reason,
-            code: self.profile.code(decision.reason, false),
-            pin: decision.pin,
-            tries_left: limit.map_or(0, |l| card.state.tries.left(l)),
-            tries_limit: limit.map_or(0, |l| l.get()),
-            locked: None,
             effects: decision.effects,
             movement: decision.movement,
             original: decision.original,

@@ -19,12 +19,11 @@ use authorization::{
 };
 use hsm::{
     ChangePin, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacKey, MacOutcome, ModuleError,
-    PinChangeRefused, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
+    PinChangeRefused, PinChanged, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
     soft::{Configuration, KeyAttributes, KeyPolicy, MasterKey, ReferenceMethod, SoftModule},
 };
 use model::{
-    Amount, Currency, Expiry, KeyBlock, KeyScheme, Pan, PinOutcome, PinReference, Secret, Timestamp,
-    Unverifiable,
+    Amount, Currency, Expiry, KeyBlock, KeyScheme, Pan, PinOutcome, Secret, Timestamp, Unverifiable,
 };
 use paycrypto::{key::TdesKey, key_block::KeyUsage};
 use risk::RuleSet;
@@ -187,6 +186,10 @@ impl World {
             }
             Verb::PreAuth { card, amount, pin } => {
                 pay(terminal, model::Kind::PreAuth, &self.sandbox.cards[*card], *amount, pin).await.map(Some)
+            }
+            Verb::ChangePin { card, pin, new } => {
+                let card = &self.sandbox.cards[*card];
+                terminal.change_pin(card, pin.typed(card).reveal(), new.typed(card).reveal()).await.map(Some)
             }
         }?;
         let log = self.terminals[act.terminal].take_log();
@@ -443,8 +446,13 @@ impl SecurityModule for Switched {
         self.soft.translate_pin(request).await
     }
 
-    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinReference, PinChangeRefused> {
-        self.soft.change_pin(request).await
+    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinChanged, PinChangeRefused> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.up.load(Ordering::SeqCst) {
+            self.soft.change_pin(request).await
+        } else {
+            Err(PinChangeRefused::Unverifiable(Unverifiable::ModuleUnavailable))
+        }
     }
 
     async fn check(&self) -> Result<(), ModuleError> {

@@ -130,6 +130,18 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<holder::NotReset> for Failure {
+    fn from(error: holder::NotReset) -> Self {
+        match error {
+            holder::NotReset::NoCard => Self::NotFound,
+            holder::NotReset::Away(why) => Self::StoreAway(why),
+            holder::NotReset::NoContact | holder::NotReset::OnHold { .. } | holder::NotReset::Unsupported => {
+                Self::Conflict(error.to_string())
+            }
+        }
+    }
+}
+
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         match refused {

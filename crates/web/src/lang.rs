@@ -21,6 +21,7 @@ static EN: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/en/office.ftl"),
             include_str!("../locales/en/messages.ftl"),
             include_str!("../locales/en/desk.ftl"),
+            include_str!("../locales/en/holder.ftl"),
         ],
     )
 });
@@ -37,6 +38,7 @@ static ZH: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/zh-CN/office.ftl"),
             include_str!("../locales/zh-CN/messages.ftl"),
             include_str!("../locales/zh-CN/desk.ftl"),
+            include_str!("../locales/zh-CN/holder.ftl"),
         ],
     )
 });

@@ -49,6 +49,20 @@ pub(crate) enum Action {
         /// What.
         what: desk::Action,
     },
+    /// The PIN of a card is reset: the holder sets a new one by a link.
+    ResetPin {
+        /// Which.
+        card: CardId,
+        /// Its masked number, for people.
+        pan: String,
+    },
+    /// The holder is sent the link to the card's page.
+    SendPage {
+        /// Which.
+        card: CardId,
+        /// Its masked number, for people.
+        pan: String,
+    },
     /// Gives back the tries that an incident cost its cards.
     RestoreTries {
         /// The incident.
@@ -90,6 +104,8 @@ impl Action {
                 }
                 desk::Action::Unblock => Permission::UnblockCard,
             },
+            Self::ResetPin { .. } => Permission::ResetPin,
+            Self::SendPage { .. } => Permission::ViewCards,
             Self::RestoreTries { .. } => Permission::RestoreTries,
             Self::PublishRules { .. } | Self::RestoreRule { .. } => Permission::PublishRules,
         }
@@ -98,7 +114,10 @@ impl Action {
     /// To what.
     fn object(&self) -> (&'static str, String) {
         match self {
-            Self::Card { card, .. } | Self::ForCase { card, .. } => ("card", card.to_string()),
+            Self::Card { card, .. }
+            | Self::ForCase { card, .. }
+            | Self::ResetPin { card, .. }
+            | Self::SendPage { card, .. } => ("card", card.to_string()),
             Self::RestoreTries { incident } => ("incident", incident.to_string()),
             Self::PublishRules { digest, .. } => ("rules", digest.clone()),
             Self::RestoreRule { rule } => ("rule", rule.clone()),
@@ -111,6 +130,8 @@ impl Action {
             Self::Card { what, .. } | Self::ForCase { what, .. } => {
                 format!("card.{}", DeskAction::name(*what))
             }
+            Self::ResetPin { .. } => "card.reset-pin".to_owned(),
+            Self::SendPage { .. } => "card.send-page".to_owned(),
             Self::RestoreTries { .. } => "incident.restore-tries".to_owned(),
             Self::PublishRules { .. } => "rules.publish".to_owned(),
             Self::RestoreRule { .. } => "rules.restore-rule".to_owned(),
@@ -127,6 +148,12 @@ impl Action {
             Self::ForCase { case, level, pan, what, .. } => {
                 format!("{} {pan} (case {case}, identity proven to {level})", DeskAction::name(*what))
             }
+            Self::ResetPin { pan, .. } => {
+                format!(
+                    "reset the PIN of {pan}: the old one is worth nothing, and the holder gets a link to set another (outside a case: nobody proved who they are)"
+                )
+            }
+            Self::SendPage { pan, .. } => format!("send the holder of {pan} the link to the card's page"),
             Self::RestoreTries { incident } => {
                 format!("restore the tries that incident {incident} cost, on every card that waits for them")
             }
@@ -173,13 +200,22 @@ impl Action {
                     Self::PublishRules { digest, .. } => {
                         state.web.rules.publish(digest, maker, checker, at).await
                     }
-                    Self::Card { .. } | Self::ForCase { .. } | Self::RestoreTries { .. } => Ok(()),
+                    Self::Card { .. }
+                    | Self::ForCase { .. }
+                    | Self::ResetPin { .. }
+                    | Self::SendPage { .. }
+                    | Self::RestoreTries { .. } => Ok(()),
                 };
                 done.map(|()| self.consequence()).map_err(|not_done| match not_done {
                     NotDone::Refused(Refusal::UnknownVersion) => Failure::NotFound,
                     NotDone::Refused(refusal) => Failure::Conflict(refusal.to_string()),
                     NotDone::Store(error) => error.into(),
                 })
+            }
+            Self::ResetPin { card, .. } => reset_pin(state, card, &actor, why).await,
+            Self::SendPage { card, .. } => {
+                let desk = state.web.holder.as_ref().ok_or_else(shows_only)?;
+                Ok(format!("link sent to {}", desk.send_page(card).await?))
             }
             Self::Card { card, what, .. } => {
                 on_card(state, card, *what, actor, why).await?;
@@ -201,6 +237,17 @@ impl Action {
     }
 }
 
+async fn reset_pin(state: &Shared, card: &CardId, actor: &str, why: &str) -> Result<String, Failure> {
+    let desk = state.web.holder.as_ref().ok_or_else(shows_only)?;
+    let reset = desk.reset_pin(card, actor, why).await?;
+    let sent = reset.not_sent.map_or_else(String::new, |why| format!(", but {why}"));
+    Ok(format!("PIN reset, link for {}{sent}", reset.to))
+}
+
+fn shows_only() -> Failure {
+    Failure::Conflict("this console only shows".to_owned())
+}
+
 /// The card's own journal says who did it and why.
 async fn on_card(
     state: &Shared,
@@ -209,8 +256,7 @@ async fn on_card(
     actor: String,
     why: &str,
 ) -> Result<(), Failure> {
-    let store =
-        state.web.store.as_ref().ok_or_else(|| Failure::Conflict("this console only shows".to_owned()))?;
+    let store = state.web.store.as_ref().ok_or_else(shows_only)?;
     let mut work = DeskWork { action: what, actor, why: why.to_owned(), now: now() };
     match store.with_card(card, &mut work).await {
         Ok(_) => Ok(()),
@@ -221,21 +267,28 @@ async fn on_card(
     }
 }
 
-/// Whoever answers callers unlocks in a case only; a supervisor may ask for it outside one, and whoever approves sees that.
+/// Whoever answers callers unlocks in a case only, and resets nothing outside one; a supervisor may ask for it, and whoever
+/// approves sees that.
 fn needs_case(action: &Action, by: &Actor) -> bool {
-    matches!(action, Action::Card { what: desk::Action::Unlock, .. })
+    matches!(action, Action::Card { what: desk::Action::Unlock, .. } | Action::ResetPin { .. })
         && !by.0.roles.contains(&staff::Role::Supervisor)
 }
 
 /// Does an action, or keeps it until a second person has decided.
 pub(crate) async fn ask(state: &Shared, by: &Actor, action: Action, why: &str) -> Result<Asked, Failure> {
+    if let (Action::ResetPin { card, .. }, Some(desk)) = (&action, &state.web.holder) {
+        // Nobody waits for a second person in vain.
+        if let Some(until) = desk.held_until(card).await? {
+            return Err(holder::NotReset::OnHold { until }.into());
+        }
+    }
     let why = why.trim();
     if why.is_empty() || why.chars().count() > WHY_MAX {
         return Err(Failure::not_understood("why", "a reason in a sentence, at most 500 characters"));
     }
     if by.is_signed_in() && needs_case(&action, by) {
         return Err(Failure::Conflict(
-            "an early unlock is asked for in a case, after the caller proved who they are: open one at /caller".to_owned(),
+            "an early unlock is asked for in a case, after the caller proved who they are: open one at /caller; a reset is asked for by a supervisor".to_owned(),
         ));
     }
     if let Some(office) = &state.web.office {

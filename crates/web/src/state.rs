@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use authorization::Products;
 use confirmation::Confirmations;
+use holder::HolderDesk;
 use office::{CaseDesk, Office};
 use serde::Serialize;
 use sms::{Contacts, Outbox, SmsService};
@@ -22,6 +23,8 @@ pub struct WebState {
     pub office: Option<Arc<Office>>,
     /// The desk's cases.
     pub cases: Arc<CaseDesk>,
+    /// The cardholder's side; without it no link leads anywhere.
+    pub holder: Option<Arc<HolderDesk>>,
     /// Sandbox: the staff that stand in its file, for the sign-in page.
     pub sandbox_staff: Vec<SandboxStaff>,
     /// The policies of the card products.

@@ -1,8 +1,8 @@
 //! A card, its policy and its journal, for the other tests.
 
 use authorization::{
-    CardRecord, CardState, Decision, Effect, Outcome, PinEvidence, ProductPolicy, Products, RiskVerdict,
-    Second, Verdict,
+    CardRecord, CardState, Decision, Effect, Outcome, PinChangeOutcome, PinEvidence, ProductPolicy, Products,
+    RiskVerdict, Second, Verdict,
     decide::{Case, References, decide},
     request::{OriginalRef, Request, ReversalRequest},
     reversal::decide_reversal,
@@ -35,7 +35,7 @@ pub(crate) struct Told {
 
 pub(crate) struct Bench {
     products: Products,
-    record: CardRecord,
+    pub(crate) record: CardRecord,
     pub(crate) state: CardState,
     pub(crate) now: Timestamp,
     /// Effects of the last decision.
@@ -130,6 +130,41 @@ impl Bench {
         let pin_asked = first == Outcome::NeedsPin;
         let second = if pin_asked { decide(&case, PinEvidence::Asked(&outcome)) } else { first };
         self.settle(second, pin_asked)
+    }
+
+    pub(crate) fn case<'c>(
+        &'c self,
+        policy: &'c ProductPolicy,
+        record: &'c CardRecord,
+        request: &'c Request,
+    ) -> Case<'c> {
+        Case {
+            card: CARD,
+            policy,
+            record,
+            state: &self.state,
+            request,
+            references: references(request.key.stan.get()),
+            risk: self.risk,
+            second: self.second,
+            now: self.now,
+        }
+    }
+
+    /// A PIN change; what the security module would say is given.
+    pub(crate) fn change(&mut self, stan: u32, outcome: &PinChangeOutcome) -> Told {
+        let (policy, record, state) = (self.policy().clone(), self.record.clone(), self.state.clone());
+        let request = Self::request(Kind::PinChange, stan, 0);
+        let case = Case { state: &state, ..self.case(&policy, &record, &request) };
+        let first = decide(&case, PinEvidence::NotAsked);
+        let pin_asked = first == Outcome::NeedsPin;
+        let second = if pin_asked { decide(&case, PinEvidence::Changed(outcome)) } else { first };
+        self.settle(second, pin_asked)
+    }
+
+    /// Effects of something else than a payment, journalled.
+    pub(crate) fn act(&mut self, effects: Vec<Effect>) {
+        self.state.apply(self.state.seq + 1, self.answers.len() as u64, self.now, &effects);
     }
 
     pub(crate) fn reverse(&mut self, stan: u32, minor: i64) -> Told {

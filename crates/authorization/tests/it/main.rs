@@ -4,6 +4,7 @@ mod bench;
 mod boundary;
 mod counter;
 mod money;
+mod pins;
 mod restoring;
 mod rules;
 mod second;

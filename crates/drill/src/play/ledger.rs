@@ -8,9 +8,10 @@ use std::{
 
 use async_trait::async_trait;
 use authorization::{CardState, settlement::Totals};
-use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
+use model::{BatchNumber, CardId, Pan, PinReference, SealedReference, TerminalId, Timestamp, TransactionKey};
 use store::{
-    Card, Engine, Entry, Event, Outstanding, Registration, StoreError, Subject, Terminal, engine::AppendError,
+    Card, Engine, Entry, Event, Outstanding, Registration, StoreError, Subject, Terminal,
+    engine::AppendError, memory::MemoryEngine,
 };
 
 /// Entries that are kept for repeats.
@@ -131,6 +132,14 @@ impl Engine for Ledger {
 
     fn digest(&self, contents: &[&[u8]]) -> u64 {
         contents.iter().fold(3, |hash, part| fnv(fnv(hash, part), &[0xff]))
+    }
+
+    fn seal_reference(&self, card: &CardId, reference: &PinReference) -> Result<SealedReference, StoreError> {
+        MemoryEngine::default().seal_reference(card, reference)
+    }
+
+    fn open_reference(&self, card: &CardId, sealed: &SealedReference) -> Result<PinReference, StoreError> {
+        MemoryEngine::default().open_reference(card, sealed)
     }
 
     async fn card(&self, id: &CardId) -> Result<Option<Arc<Card>>, StoreError> {

@@ -9,9 +9,9 @@ use std::sync::{
 use async_trait::async_trait;
 use hsm::{
     ChangePin, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacKey, MacOutcome, ModuleError,
-    PinChangeRefused, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
+    PinChangeRefused, PinChanged, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
 };
-use model::{KeyBlock, KeyScheme, PinOutcome, PinReference, Unverifiable};
+use model::{KeyBlock, KeyScheme, PinOutcome, Unverifiable};
 
 use super::kit::Kit;
 
@@ -90,7 +90,10 @@ impl SecurityModule for Module {
         self.kit.soft.translate_pin(TranslatePin { zone_key, ..request }).await
     }
 
-    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinReference, PinChangeRefused> {
+    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinChanged, PinChangeRefused> {
+        if self.happens(&self.failing) {
+            return Err(PinChangeRefused::Unverifiable(Unverifiable::Key));
+        }
         self.kit.soft.change_pin(request).await
     }
 

@@ -3,6 +3,7 @@
 //! 1. [`terminal`]      known, not suspended, at its merchant, signed in, in the right batch?
 //! 2. [`authenticate`]  is the MAC right, and under which keys? ([`key_set`]: it moved to others)
 //! 3. [`payment`]       card, duplicate, lock, PIN, funds: one decision, appended to the card's journal
+//!    [`pin`]      what the security module says, to a PIN and to a new one
 //!    [`risk`]          what the rules say about it, before it is appended
 //!    [`forward`]       the same for a card of another issuer, whom it asks
 //! 4. [`reversal`]      undo, or remember that there was nothing to undo yet
@@ -14,6 +15,7 @@ pub(crate) mod forward;
 pub(crate) mod key_set;
 pub(crate) mod notice;
 pub(crate) mod payment;
+pub(crate) mod pin;
 pub(crate) mod refuse;
 pub(crate) mod reversal;
 pub(crate) mod risk;

@@ -1,9 +1,6 @@
 //! The payment itself: card, duplicate, lock, PIN, funds; one decision, appended before its answer leaves.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use authorization::{
@@ -11,8 +8,7 @@ use authorization::{
     card::FOREIGN,
     decide::{Case, References, decide},
 };
-use hsm::{EncryptedPinBlock, PinKey, VerifyPin};
-use model::{CardId, Kind, MaskedPan, PinOutcome, ReasonCode, ResponseCode, Unverifiable};
+use model::{CardId, Kind, MaskedPan, ReasonCode, ResponseCode};
 use store::{
     Card, CardWork, Step, StoreError, WorkError,
     journal::{LockedUntil, Transaction},
@@ -21,8 +17,8 @@ use tracing::{error, info};
 
 use super::{
     Answered, Work, again,
-    authenticate::{self, Keys, Under},
-    count, forward, key_set,
+    authenticate::{self, Keys},
+    count, forward, pin,
     refuse::refuse,
     risk, silence, terminal,
 };
@@ -75,6 +71,10 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
     }
     match forward::route_of(work, &card, &payment.pan).await {
         Ok(None) => decided_here(work, payment, keys, &terminal, card).await,
+        // Another issuer's PIN is its own matter.
+        Ok(Some(_)) if kind == Kind::PinChange => {
+            refuse(work, Some(&terminal), ReasonCode::NotSupported).await
+        }
         Ok(Some(route)) => {
             // What the issuer does is the issuer's: the levers of our own cards do not move it.
             (payment.request.sandbox, *delivery) = (None, Delivery::Normal);
@@ -180,7 +180,7 @@ struct Deciding<'a> {
     second: Bringing<'a>,
     /// The card's number, for people.
     shown: Option<MaskedPan>,
-    pin: Option<PinOutcome>,
+    pin: Option<pin::Said>,
     rounds: u32,
     /// It was decided before.
     repeated: bool,
@@ -204,8 +204,10 @@ impl CardWork for Deciding<'_> {
         let policy = shared.products.get(product).ok_or_else(|| Failure::NoPolicy(product.clone()))?;
         let rules = shared.rules.are_on();
         self.second.prepare(card.id, &card.state, rules, self.work.now).await;
-        if self.pin.is_none() && self.outcome(card, policy, RiskVerdict::Pass) == Outcome::NeedsPin {
-            self.pin = Some(self.ask_module(card).await);
+        if let Some(said) = &mut self.pin {
+            said.forget_if_stale(card);
+        } else if self.outcome(card, policy, RiskVerdict::Pass) == Outcome::NeedsPin {
+            self.pin = Some(pin::ask(self.work, &mut self.payment, &self.keys, card).await);
         }
         match self.outcome(card, policy, RiskVerdict::Pass) {
             Outcome::Repeat { journal_seq } => {
@@ -278,21 +280,7 @@ impl Deciding<'_> {
             second: self.second.ready,
             now: self.work.now,
         };
-        decide(&case, self.pin.as_ref().map_or(PinEvidence::NotAsked, PinEvidence::Asked))
-    }
-
-    /// Asks about the PIN. Whatever goes wrong on the way is "unverifiable", never "wrong".
-    async fn ask_module(&mut self, card: &Card) -> PinOutcome {
-        let Some(reference) = card.reference.as_deref() else {
-            return PinOutcome::Unverifiable(Unverifiable::NoReference);
-        };
-        let Some(block) = self.payment.pin_block.take() else {
-            return PinOutcome::Unverifiable(Unverifiable::PinBlockFormat);
-        };
-        let started = Instant::now();
-        let outcome = self.verify(card, block, reference).await;
-        self.work.shared.metrics.pin_verified(started.elapsed());
-        outcome
+        decide(&case, self.pin.as_ref().map_or(PinEvidence::NotAsked, pin::Said::evidence))
     }
 
     async fn entry(
@@ -351,33 +339,5 @@ impl Deciding<'_> {
     fn code(&self, policy: &ProductPolicy, decision: &Decision<'_>) -> ResponseCode {
         let of_reason = || self.work.link.profile.codes.code(decision.reason, policy.pick_up);
         decision.forced.unwrap_or_else(of_reason)
-    }
-
-    /// A key of this one transaction is used for one PIN and never again.
-    async fn verify(
-        &self,
-        card: &Card,
-        block: EncryptedPinBlock,
-        reference: &model::PinReference,
-    ) -> PinOutcome {
-        let (work, payment) = (self.work, &self.payment);
-        let admitted;
-        let key = match &self.keys.under {
-            Under::Work { tpk, .. } => PinKey::Key(tpk),
-            Under::Derived { bdk, ksn } => {
-                match key_set::use_ksn(work, *ksn, payment.request.key).await {
-                    Ok(proof) => admitted = proof,
-                    Err(cause) => return PinOutcome::Unverifiable(cause),
-                }
-                PinKey::Derived { bdk, ksn: &admitted }
-            }
-        };
-        let request =
-            VerifyPin { card: card.id, pan: &payment.pan, key, block, format: self.keys.format, reference };
-        let patience = Duration::from_millis(work.shared.settings.module_timeout_ms);
-        match tokio::time::timeout(patience, work.shared.module.verify_pin(request)).await {
-            Ok(outcome) => outcome,
-            Err(_) => PinOutcome::Unverifiable(Unverifiable::ModuleUnavailable),
-        }
     }
 }

@@ -18,10 +18,10 @@ use authorization::{
 use host::{Host, ListenerConfig, ManualClock, Parts, Settings};
 use hsm::{
     ChangePin, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacKey, MacOutcome, ModuleError,
-    PinChangeRefused, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
+    PinChangeRefused, PinChanged, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
     soft::{Configuration, KeyAttributes, KeyPolicy, MasterKey, ReferenceMethod, SoftModule},
 };
-use model::{Amount, Currency, KeyBlock, KeyScheme, Pan, PinOutcome, PinReference, Timestamp, Unverifiable};
+use model::{Amount, Currency, KeyBlock, KeyScheme, Pan, PinOutcome, Timestamp, Unverifiable};
 use paycrypto::key_block::KeyUsage;
 use store::{Engine, Entry, Event, Registration, Store, memory::MemoryEngine};
 
@@ -286,7 +286,7 @@ impl SecurityModule for Switched {
         self.soft.translate_pin(request).await
     }
 
-    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinReference, PinChangeRefused> {
+    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinChanged, PinChangeRefused> {
         self.up().await;
         self.soft.change_pin(request).await
     }

@@ -1,8 +1,8 @@
 //! Every verb, with right and wrong input, compared with our own cryptography.
 
 use hsm::{
-    ChangePin, Direction, EncryptedPinBlock, MacAlgorithm, MacKey, MacOutcome, ModuleError, PinChangeRefused,
-    SecurityModule, TranslatePin, WorkKeyLayout,
+    ChangePin, Direction, EncryptedPinBlock, MacAlgorithm, MacKey, MacOutcome, ModuleError, NewPinRules,
+    PinChangeRefused, SecurityModule, TranslatePin, WorkKeyLayout,
 };
 use model::{KeyBlock, KeyScheme, PinBlockFormat, PinOutcome, PinReference, PinVerified, Unverifiable};
 use paycrypto::{
@@ -169,11 +169,11 @@ async fn pins_are_changed_only_after_the_old_one() {
     let change = async |under: Under, old: &str, new: EncryptedPinBlock, reference: &PinReference| {
         let ksn = under.admitted();
         let verify = verification(under, &world.keys, &ksn, &pan, under.block(old), reference);
-        world.pool.change_pin(ChangePin { verify, new_block: new }).await
+        world.pool.change_pin(ChangePin { verify, new_block: new, rules: NewPinRules::any() }).await
     };
     for reference in [&world.pvv, &world.offset] {
         for under in Under::ALL {
-            let changed = change(under, PIN, under.block("8260"), reference).await.unwrap();
+            let changed = change(under, PIN, under.block("8260"), reference).await.unwrap().reference;
             assert_eq!(verify(&world, under, under.block("8260"), &changed).await, right(), "{under:?}");
             assert_eq!(verify(&world, under, under.block(PIN), &changed).await, PinOutcome::Mismatch);
             let refused = change(under, WRONG, under.block("8260"), reference).await;

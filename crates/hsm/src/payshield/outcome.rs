@@ -8,7 +8,7 @@ use super::{
     error::Meaning,
     reply::{Content, Reply},
 };
-use crate::module::{EncryptedPinBlock, MacOutcome, ModuleError, PinChangeRefused};
+use crate::module::{EncryptedPinBlock, MacOutcome, ModuleError, PinChangeRefused, PinChanged};
 
 /// What a reply to a command means.
 #[must_use]
@@ -45,8 +45,10 @@ pub fn of_translation(command: &Encoded, reply: Reply) -> Result<EncryptedPinBlo
 pub fn of_change(
     command: &Encoded,
     reply: Reply,
+    card: CardId,
     before: &PinReference,
-) -> Result<PinReference, PinChangeRefused> {
+) -> Result<PinChanged, PinChangeRefused> {
+    let changed = |reference| Ok(PinChanged { verified: PinVerified::attest(card), reference });
     let away = Err(PinChangeRefused::Unverifiable(Unverifiable::ModuleUnavailable));
     match (command.proves(), meaning(command, &reply), reply.content) {
         (Proves::Pin, Meaning::Done, content) => match (before, content) {
@@ -54,13 +56,13 @@ pub fn of_change(
                 Err(PinChangeRefused::NewPinRefused)
             }
             (PinReference::Pvv { key, pvki, .. }, Content::Pvv(pvv)) => {
-                Ok(PinReference::Pvv { key: key.clone(), pvki: *pvki, pvv })
+                changed(PinReference::Pvv { key: key.clone(), pvki: *pvki, pvv })
             }
             (PinReference::Ibm3624 { offset: old, .. }, Content::Offset(new)) if *old == new => {
                 Err(PinChangeRefused::NewPinRefused)
             }
             (PinReference::Ibm3624 { key, offset: old }, Content::Offset(new)) if old.len() == new.len() => {
-                Ok(PinReference::Ibm3624 { key: key.clone(), offset: new })
+                changed(PinReference::Ibm3624 { key: key.clone(), offset: new })
             }
             _ => away,
         },

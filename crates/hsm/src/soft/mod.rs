@@ -14,6 +14,7 @@ mod macs;
 mod master_key;
 mod opened_key;
 mod pin_blocks;
+mod pin_entry;
 mod references;
 mod seal;
 mod test_keys;
@@ -23,11 +24,13 @@ mod work_keys;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{KeyBlock, KeyScheme, Pan, PinOutcome, PinReference, PinVerified, Unverifiable};
+use model::{
+    CardId, KeyBlock, KeyScheme, Pan, PinOutcome, PinReference, PinRules, PinVerified, Unverifiable,
+};
 use paycrypto::{
     key::adjust_parity,
     key_block::Algorithm,
-    pin::{Account12, PanForPin},
+    pin::{Account12, PanForPin, Pin},
     pin_verify::Verdict,
 };
 use subtle::ConstantTimeEq;
@@ -43,8 +46,10 @@ pub use test_keys::ReferenceMethod;
 use crate::{
     module::{
         ChangePin, EncryptedPinBlock, GeneratedWorkKeys, MacAlgorithm, MacKey, MacOutcome, ModuleError,
-        PinChangeRefused, SecurityModule, TranslatePin, VerifyPin, WorkKeyLayout,
+        NewPinRules, PinChangeRefused, PinChanged, PinEntry, SecurityModule, SetPin, SetPinRefused,
+        TranslatePin, VerifyPin, WorkKeyLayout,
     },
+    pin_rules,
     translation::{PanOfTranslation, allows},
 };
 use cache::Opened;
@@ -66,6 +71,7 @@ pub struct SoftModule {
     configuration: Configuration,
     keys: cache::KeyCache,
     integrity: IntegrityCounters,
+    entries: pin_entry::Entries,
 }
 
 impl SoftModule {
@@ -78,6 +84,7 @@ impl SoftModule {
             configuration,
             keys: cache::KeyCache::default(),
             integrity: IntegrityCounters::default(),
+            entries: pin_entry::Entries::default(),
         }
     }
 
@@ -111,7 +118,7 @@ impl SoftModule {
         Ok(out)
     }
 
-    fn change(&self, request: &ChangePin<'_>) -> Result<PinReference, PinChangeRefused> {
+    fn change(&self, request: &ChangePin<'_>) -> Result<PinChanged, PinChangeRefused> {
         let fault = PinChangeRefused::Unverifiable;
         let old = &request.verify;
         let pan = PanOfPin::new(old.pan).map_err(|e| fault(Unverifiable::from(&e)))?;
@@ -123,11 +130,24 @@ impl SoftModule {
             return Err(PinChangeRefused::Mismatch);
         }
         self.uniform(after.fault).map_err(fault)?;
-        if bool::from(before.pin.ct_eq(&after.pin)) {
+        let same = bool::from(before.pin.ct_eq(&after.pin));
+        if same | !self.allows(&request.rules, &after.pin, &pan) {
             return Err(PinChangeRefused::NewPinRefused);
         }
+        let verified = PinVerified::attest(old.card);
         let method = ReferenceMethod::of(old.reference);
-        self.make_reference(&method, &after.pin, &pan.account).map_err(|e| fault(Unverifiable::from(&e)))
+        let made = self.make_reference(&method, &after.pin, &pan.account);
+        made.map(|reference| PinChanged { verified, reference }).map_err(|e| fault(Unverifiable::from(&e)))
+    }
+
+    /// Is it a PIN that the issuer's rules allow, and none of the earlier ones? A reference whose key is gone says nothing.
+    fn allows(&self, by: &NewPinRules<'_>, pin: &Pin, pan: &PanOfPin) -> bool {
+        let earlier = by.earlier.iter().take(usize::from(PinRules::HISTORY_MAX));
+        let used = earlier.fold(false, |used, reference| {
+            used | matches!(self.compare(reference, pin, &pan.account), Ok(Verdict::Right))
+        });
+        let allowed = pin_rules::allows(&by.rules, pin.expose_digits(), pan.whole.expose_digits(), by.holder);
+        allowed & !used
     }
 
     /// Counts why a block was none, and says outwards only that.
@@ -207,8 +227,16 @@ impl SecurityModule for SoftModule {
         self.translate(&request)
     }
 
-    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinReference, PinChangeRefused> {
+    async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinChanged, PinChangeRefused> {
         self.change(&request)
+    }
+
+    async fn open_pin_entry(&self, card: &CardId) -> Result<PinEntry, ModuleError> {
+        self.begin_entry(card)
+    }
+
+    async fn set_pin(&self, request: SetPin<'_>) -> Result<PinReference, SetPinRefused> {
+        self.end_entry(&request)
     }
 }
 

@@ -5,8 +5,8 @@
 use std::collections::HashSet;
 
 use hsm::{
-    ChangePin, EncryptedPinBlock, PinBlockFormat, PinChangeRefused, PinKey, SecurityModule, TranslatePin,
-    VerifyPin,
+    ChangePin, EncryptedPinBlock, NewPinRules, PinBlockFormat, PinChangeRefused, PinKey, SecurityModule,
+    TranslatePin, VerifyPin,
     soft::{Configuration, KeyAttributes, KeyPolicy},
 };
 use model::{Pan, PinOutcome, PinReference, Unverifiable};
@@ -141,7 +141,8 @@ async fn references_are_not_computed_for_unknown_pins() {
                 reference: &reference,
             };
             let new_block = block(&KEY, PinBlockFormat::Iso0, PAN, "9999");
-            let refused = bench.module.change_pin(ChangePin { verify, new_block }).await;
+            let refused =
+                bench.module.change_pin(ChangePin { verify, new_block, rules: NewPinRules::any() }).await;
             assert_eq!(refused, Err(PinChangeRefused::Mismatch), "counted like any wrong PIN");
         }
     }
@@ -172,7 +173,7 @@ async fn assert_verify_only_keys_make_nothing() {
         reference: &reference,
     };
     let new_block = block(&KEY, PinBlockFormat::Iso0, PAN, "9999");
-    let refused = bench.module.change_pin(ChangePin { verify, new_block }).await;
+    let refused = bench.module.change_pin(ChangePin { verify, new_block, rules: NewPinRules::any() }).await;
     assert_eq!(refused, Err(PinChangeRefused::Unverifiable(Unverifiable::Key)));
 }
 

@@ -4,4 +4,5 @@ mod attacks;
 mod bench;
 mod keys;
 mod macs;
+mod pin_entry;
 mod pins;

@@ -1,7 +1,9 @@
 //! Verification, translation and change of PINs, for every format, cipher and key scheme.
 
-use hsm::{ChangePin, PinBlockFormat, PinChangeRefused, PinKey, SecurityModule, TranslatePin, VerifyPin};
-use model::{AdmittedKsn, PinOutcome, Unverifiable};
+use hsm::{
+    ChangePin, NewPinRules, PinBlockFormat, PinChangeRefused, PinKey, SecurityModule, TranslatePin, VerifyPin,
+};
+use model::{AdmittedKsn, HolderDigits, PersonalDigits, PinOutcome, PinRules, Unverifiable};
 use paycrypto::key_block::{Algorithm, KeyUsage};
 
 use crate::bench::{
@@ -205,12 +207,17 @@ async fn a_pin_changes_only_for_whoever_knows_the_old_one() {
                 format,
                 reference: &reference,
             };
-            bench.module.change_pin(ChangePin { verify, new_block: block(&KEY, format, PAN, new) })
+            bench.module.change_pin(ChangePin {
+                verify,
+                new_block: block(&KEY, format, PAN, new),
+                rules: NewPinRules::any(),
+            })
         };
         assert_eq!(change("1235", "9876").await, Err(PinChangeRefused::Mismatch));
         assert_eq!(change("1234", "1234").await, Err(PinChangeRefused::NewPinRefused));
         let changed = change("1234", "9876").await.unwrap();
-        assert_eq!(changed, bench.reference(&method, "9876"));
+        assert_eq!(changed.verified.card(), CARD);
+        assert_eq!(changed.reference, bench.reference(&method, "9876"));
         let garbled = VerifyPin {
             card: CARD,
             pan: &bench.pan,
@@ -220,7 +227,39 @@ async fn a_pin_changes_only_for_whoever_knows_the_old_one() {
             reference: &reference,
         };
         let new_block = block(&OTHER_KEY, format, PAN, "9876");
-        let refused = bench.module.change_pin(ChangePin { verify: garbled, new_block }).await;
+        let refused = bench
+            .module
+            .change_pin(ChangePin { verify: garbled, new_block, rules: NewPinRules::any() })
+            .await;
         assert_eq!(refused, Err(PinChangeRefused::Unverifiable(Unverifiable::PinBlockFormat)));
+    }
+}
+
+#[tokio::test]
+async fn a_guessable_or_used_pin_is_refused_inside_the_module() {
+    let bench = bench();
+    let format = PinBlockFormat::Iso0;
+    let tpk = bench.tpk(format);
+    let holder = HolderDigits { birth_date: PersonalDigits::of("19870326"), ..HolderDigits::default() };
+    for method in [pvv(), ibm()] {
+        let reference = bench.reference(&method, "7294");
+        let earlier = [bench.reference(&method, "8068"), bench.reference(&method, "4071")];
+        let rules = PinRules { length_min: 4, length_max: 6, refuse_guessable: true, history: 3 };
+        let change = |new: &str| {
+            let verify = VerifyPin {
+                card: CARD,
+                pan: &bench.pan,
+                key: PinKey::Key(&tpk),
+                block: block(&KEY, format, PAN, "7294"),
+                format,
+                reference: &reference,
+            };
+            let rules = NewPinRules { rules, holder: &holder, earlier: &earlier };
+            bench.module.change_pin(ChangePin { verify, new_block: block(&KEY, format, PAN, new), rules })
+        };
+        for refused in ["1234", "1122", "2580", "8726", "2603", "8068", "4071", "7294", "7392815"] {
+            assert_eq!(change(refused).await, Err(PinChangeRefused::NewPinRefused), "{method:?}: {refused}");
+        }
+        assert!(change("739281").await.is_ok());
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use authorization::settlement::Totals;
-use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
+use model::{BatchNumber, CardId, Pan, PinReference, SealedReference, TerminalId, Timestamp, TransactionKey};
 use store::{
     AppendError, Card, Engine, Entry, Outstanding, Registration, StoreError, Subject, Terminal,
     memory::MemoryEngine,
@@ -165,6 +165,14 @@ impl Engine for OnDatabase {
 
     fn digest(&self, contents: &[&[u8]]) -> u64 {
         self.database.tables.digest(contents)
+    }
+
+    fn seal_reference(&self, card: &CardId, reference: &PinReference) -> Result<SealedReference, StoreError> {
+        self.database.tables.seal_reference(card, reference)
+    }
+
+    fn open_reference(&self, card: &CardId, sealed: &SealedReference) -> Result<PinReference, StoreError> {
+        self.database.tables.open_reference(card, sealed)
     }
 
     async fn card(&self, id: &CardId) -> Result<Option<Arc<Card>>, StoreError> {

@@ -9,7 +9,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use authorization::settlement::Totals;
-use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
+use model::{BatchNumber, CardId, Pan, PinReference, SealedReference, TerminalId, Timestamp, TransactionKey};
 use store::{
     AppendError, Card, Engine, Entry, Outstanding, Registration, StoreError, Terminal, memory::MemoryEngine,
 };
@@ -158,6 +158,14 @@ impl Engine for GroupCommit {
 
     fn digest(&self, contents: &[&[u8]]) -> u64 {
         self.core.states.digest(contents)
+    }
+
+    fn seal_reference(&self, card: &CardId, reference: &PinReference) -> Result<SealedReference, StoreError> {
+        self.core.states.seal_reference(card, reference)
+    }
+
+    fn open_reference(&self, card: &CardId, sealed: &SealedReference) -> Result<PinReference, StoreError> {
+        self.core.states.open_reference(card, sealed)
     }
 
     async fn card(&self, id: &CardId) -> Result<Option<Arc<Card>>, StoreError> {

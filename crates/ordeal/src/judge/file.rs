@@ -40,6 +40,7 @@ impl Default for CardFile {
             forwards: None,
             charged: None,
             proofs: None,
+            pin: None,
         };
         Self {
             model: CardModel::new(OPENING.0),

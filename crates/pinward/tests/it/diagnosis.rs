@@ -79,7 +79,8 @@ pub(crate) fn console(data: &Path) -> String {
 /// Asks the API; the body of the answer.
 pub(crate) fn api(data: &Path, method: &str, path: &str, body: &Value) -> Value {
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    let (status, answer) = ask(data, method, path, "", &body);
+    let kind = if body.is_empty() { "" } else { "application/json" };
+    let (status, answer) = ask(data, method, path, kind, &body);
     assert!(status == 200 || status == 201, "{method} {path}: {status} {answer}");
     serde_json::from_str(&answer).unwrap()
 }

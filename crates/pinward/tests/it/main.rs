@@ -6,6 +6,7 @@ mod database;
 mod diagnosis;
 mod drill;
 mod fleet;
+mod forgotten_pin;
 mod hosts;
 mod key;
 mod killed;

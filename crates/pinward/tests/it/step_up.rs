@@ -65,7 +65,7 @@ impl Till {
 }
 
 /// The id under which the console knows a card that has paid here: of the few that did, no two have the same masked number.
-fn card_id(data: &Path, card: &Card) -> String {
+pub(crate) fn card_id(data: &Path, card: &Card) -> String {
     let masked = card.pan.masked().to_string();
     let began = Instant::now();
     loop {

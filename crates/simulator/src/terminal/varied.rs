@@ -81,6 +81,7 @@ impl Terminal {
             stan,
             ksn: keys.ksn,
             pin_block,
+            new_pin_block: None,
             original: None,
         };
         let mut message = setting.financial(&financial);

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use authorization::settlement::Totals;
-use model::{BatchNumber, CardId, Pan, TerminalId, Timestamp, TransactionKey};
+use model::{BatchNumber, CardId, Pan, PinReference, SealedReference, TerminalId, Timestamp, TransactionKey};
 use store::{
     AppendError, Archive, Card, Engine, Entry, Event, Outstanding, Registration, StoreError, Subject,
     Terminal,
@@ -136,6 +136,14 @@ impl Engine for PostgresEngine {
 
     fn digest(&self, contents: &[&[u8]]) -> u64 {
         self.core.sealer.digest(contents)
+    }
+
+    fn seal_reference(&self, card: &CardId, reference: &PinReference) -> Result<SealedReference, StoreError> {
+        crate::row::seal_reference(&self.core.sealer, card, reference)
+    }
+
+    fn open_reference(&self, card: &CardId, sealed: &SealedReference) -> Result<PinReference, StoreError> {
+        crate::row::open_reference(&self.core.sealer, card, sealed.as_bytes())
     }
 
     async fn card(&self, id: &CardId) -> Result<Option<Arc<Card>>, StoreError> {

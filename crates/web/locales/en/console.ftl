@@ -155,6 +155,7 @@ kind-pre-auth-void = Void of a pre-authorization
 kind-completion = Completion
 kind-completion-void = Void of a completion
 kind-cash = Cash withdrawal
+kind-pin-change = PIN change
 kind-reversal = Reversal
 kind-sign-in = Sign-in
 kind-sign-out = Sign-out

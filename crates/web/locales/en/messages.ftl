@@ -14,6 +14,7 @@ message-step-up-code = Code for a payment
 message-step-up-link = Link to confirm a payment
 message-identity-code = Code for the service line
 message-pin-activation = Link to set a PIN
+message-card-page = Link to the card's page
 message-pin-changed = PIN was changed
 message-pin-locked = PIN is locked
 message-pin-unlocked = PIN is unlocked

@@ -154,6 +154,7 @@ kind-pre-auth-void = 预授权撤销
 kind-completion = 预授权完成
 kind-completion-void = 预授权完成撤销
 kind-cash = 取现
+kind-pin-change = 修改密码
 kind-reversal = 冲正
 kind-sign-in = 签到
 kind-sign-out = 签退

@@ -14,6 +14,7 @@ message-step-up-code = 支付验证码
 message-step-up-link = 支付确认链接
 message-identity-code = 客服身份核验码
 message-pin-activation = 设置密码的链接
+message-card-page = 查看卡状态的链接
 message-pin-changed = 密码已变更
 message-pin-locked = 密码已锁定
 message-pin-unlocked = 密码已解锁

@@ -121,3 +121,70 @@ pub(crate) async fn act(
     let action = Action::Card { card: card.id, pan: card.record.pan.to_string(), what: wanted.action };
     Ok(perform::ask(&state, &actor, action, &wanted.why).await?.into())
 }
+
+/// Why something is done.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CardReason {
+    /// In a sentence.
+    #[schema(min_length = 1, max_length = 500)]
+    why: String,
+}
+
+/// Asks for a reset of the card's PIN: the old one is worth nothing, and the holder gets a one-time link to set another.
+#[utoipa::path(
+    post,
+    path = "/api/v1/cards/{id}/reset-pin",
+    tag = "cards",
+    params(("id" = String, Path, description = "The card's id, 32 hexadecimal digits; never its number.")),
+    request_body = CardReason,
+    responses(
+        (status = 200, description = "Done.", body = Answered),
+        (status = 202, description = "It waits for a second person.", body = Answered),
+        (status = 401, description = "Not signed in.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not a role that may.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such card.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Nobody knows where the holder is reached, or the contact was changed a short time ago.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The body is not understood.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store is away, or the message was not taken.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn reset_pin(
+    State(state): State<Shared>,
+    Path(id): Path<String>,
+    actor: Actor,
+    ApiJson(reason): ApiJson<CardReason>,
+) -> Result<(StatusCode, Json<Answered>), Failure> {
+    let card = service::card(&state, &id).await?;
+    let action = Action::ResetPin { card: card.id, pan: card.record.pan.to_string() };
+    Ok(perform::ask(&state, &actor, action, &reason.why).await?.into())
+}
+
+/// Sends the holder the short-lived link to the card's own page.
+#[utoipa::path(
+    post,
+    path = "/api/v1/cards/{id}/page",
+    tag = "cards",
+    params(("id" = String, Path, description = "The card's id, 32 hexadecimal digits; never its number.")),
+    request_body = CardReason,
+    responses(
+        (status = 200, description = "Done.", body = Answered),
+        (status = 202, description = "It waits for a second person.", body = Answered),
+        (status = 401, description = "Not signed in.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not a role that may.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such card.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Nobody knows where the holder is reached, or the contact was changed a short time ago.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The body is not understood.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store is away, or the message was not taken.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn send_page(
+    State(state): State<Shared>,
+    Path(id): Path<String>,
+    actor: Actor,
+    ApiJson(reason): ApiJson<CardReason>,
+) -> Result<(StatusCode, Json<Answered>), Failure> {
+    let card = service::card(&state, &id).await?;
+    let action = Action::SendPage { card: card.id, pan: card.record.pan.to_string() };
+    Ok(perform::ask(&state, &actor, action, &reason.why).await?.into())
+}

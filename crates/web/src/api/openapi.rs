@@ -58,6 +58,8 @@ use crate::{error::Problem, router::Shared};
         cards::list,
         cards::one,
         cards::act,
+        cards::reset_pin,
+        cards::send_page,
         cases::list,
         cases::one,
         cases::open,

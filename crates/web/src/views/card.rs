@@ -31,6 +31,7 @@ pub(crate) async fn page(
         }
         (ladder(&visit, &card, policy))
         @if state.web.store.is_some() { (actions(&visit, &card)) }
+        @if state.web.holder.is_some() { (holder_actions(&visit, &card)) }
         (recent(&visit, &card, &attempts))
     }))
 }
@@ -66,6 +67,24 @@ fn actions(visit: &Visit, card: &CardView) -> Markup {
     }
 }
 
+/// A reset, by two people; and the page that tells the holder how the card is.
+fn holder_actions(visit: &Visit, card: &CardView) -> Markup {
+    let say = visit.say;
+    html! {
+        section class="card" aria-labelledby="holder-title" {
+            h2 id="holder-title" { (say.t("card-holder")) }
+            p class="quiet" { (say.t("card-holder-words")) }
+            form method="post" action=(format!("/cards/{}/reset-pin", card.id)) {
+                p { label for="holder-why" { (say.t("why-label")) } " " input id="holder-why" name="why" required maxlength="500"; }
+                div class="buttons" {
+                    button class="button" type="submit" { (say.t("card-reset-pin")) }
+                    button class="button" type="submit" formaction=(format!("/cards/{}/page", card.id)) { (say.t("card-send-page")) }
+                }
+            }
+        }
+    }
+}
+
 /// Can this card pay: the strictest thing that stands in its way, or that nothing does.
 pub(crate) fn standing(visit: &Visit, card: &CardView) -> Markup {
     let say = visit.say;
@@ -75,6 +94,7 @@ pub(crate) fn standing(visit: &Visit, card: &CardView) -> Markup {
         @if let Some(block) = state.block {
             (parts::chip(Family::Bad, &block_words(visit, block_name(block)))) " "
         }
+        @if is_reset(card) { (parts::chip(Family::Lock, &say.t("pin-reset-pending"))) " " }
         @if let Some(lock) = state.lock.filter(|lock| !lock.has_expired(now)) {
             (parts::chip(Family::Lock, &say.t("locked"))) " "
             @match lock.until {
@@ -89,9 +109,14 @@ pub(crate) fn standing(visit: &Visit, card: &CardView) -> Markup {
     }
 }
 
+fn is_reset(card: &CardView) -> bool {
+    card.state.pin_standing() == authorization::PinStanding::ResetPending
+}
+
 fn free(card: &CardView, now: model::Timestamp) -> bool {
     let s = &card.state;
     s.block.is_none()
+        && !is_reset(card)
         && s.lock.is_none_or(|lock| lock.has_expired(now))
         && !matches!(s.step_up, Some(StepUp::Required { .. }))
         && s.restriction.is_none_or(|r| r.until <= now)

@@ -33,6 +33,7 @@ fn known(visit: &Visit, effect: &Value, currency: Currency) -> Option<String> {
             None => say.t("effect-lock-staff"),
         },
         "unlock" if body.get("by")?.as_str()? == "time" => say.t("effect-unlock-time"),
+        "unlock" if body.get("by")?.as_str()? == "new-pin" => say.t("effect-unlock-new-pin"),
         "unlock" => say.t("effect-unlock-staff"),
         "require-step-up" => say.t("effect-require-step-up"),
         "step-up-passed" => say.with("effect-step-up-passed", [("until", at(body.get("until")?)?.into())]),
@@ -63,7 +64,26 @@ fn known(visit: &Visit, effect: &Value, currency: Currency) -> Option<String> {
             Some(block) => say.with("effect-block", [("block", block_words(visit, block).into())]),
             None => say.t("effect-unblock"),
         },
-        _ => return of_desk_or_terminal(visit, name, body),
+        _ => return of_pin(visit, name, body).or_else(|| of_desk_or_terminal(visit, name, body)),
+    };
+    Some(text.into_owned())
+}
+
+/// What became of the card's PIN.
+fn of_pin(visit: &Visit, name: &str, body: &Value) -> Option<String> {
+    let say = visit.say;
+    let text = match name {
+        "set-pin" => say.t("effect-set-pin"),
+        "reset-pin" => {
+            let until = Timestamp(body.get("reset")?.get("until")?.as_i64()?);
+            say.with("effect-reset-pin", [("until", visit.clock.full(until).into())])
+        }
+        "fail-activation" => {
+            say.with("effect-fail-activation", [("failed", body.get("failed")?.as_i64()?.into())])
+        }
+        "require-pin-change" => say.t("effect-require-pin-change"),
+        "remind-pin-age" => say.with("effect-remind-pin-age", [("days", body.get("days")?.as_i64()?.into())]),
+        _ => return None,
     };
     Some(text.into_owned())
 }

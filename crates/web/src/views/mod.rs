@@ -46,5 +46,6 @@ pub(crate) mod confirm;
 pub(crate) mod docs;
 pub(crate) mod effects;
 pub(crate) mod error;
+pub(crate) mod holder;
 pub(crate) mod sign_in;
 pub(crate) mod terminals;

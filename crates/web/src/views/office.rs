@@ -151,10 +151,38 @@ pub(crate) async fn act_on_card(
 ) -> Result<Redirect, Failure> {
     let card = service::card(&state, &id).await?;
     let action = Action::Card { card: card.id, pan: card.record.pan.to_string(), what: form.action };
-    match perform::ask(&state, &actor, action, &form.why).await? {
-        Asked::Done(_) => Ok(Redirect::to(&format!("/cards/{id}"))),
-        Asked::Waits(proposal) => Ok(Redirect::to(&format!("/proposals#{proposal}"))),
-    }
+    go_on(&id, perform::ask(&state, &actor, action, &form.why).await?)
+}
+
+/// `POST /cards/{id}/reset-pin`.
+pub(crate) async fn reset_pin(
+    State(state): State<Shared>,
+    Path(id): Path<String>,
+    actor: Actor,
+    Form(form): Form<Why>,
+) -> Result<Redirect, Failure> {
+    let card = service::card(&state, &id).await?;
+    let action = Action::ResetPin { card: card.id, pan: card.record.pan.to_string() };
+    go_on(&id, perform::ask(&state, &actor, action, &form.why).await?)
+}
+
+/// `POST /cards/{id}/page`.
+pub(crate) async fn send_page(
+    State(state): State<Shared>,
+    Path(id): Path<String>,
+    actor: Actor,
+    Form(form): Form<Why>,
+) -> Result<Redirect, Failure> {
+    let card = service::card(&state, &id).await?;
+    let action = Action::SendPage { card: card.id, pan: card.record.pan.to_string() };
+    go_on(&id, perform::ask(&state, &actor, action, &form.why).await?)
+}
+
+fn go_on(card: &str, asked: Asked) -> Result<Redirect, Failure> {
+    Ok(match asked {
+        Asked::Done(_) => Redirect::to(&format!("/cards/{card}")),
+        Asked::Waits(proposal) => Redirect::to(&format!("/proposals#{proposal}")),
+    })
 }
 
 /// Which part of the log.

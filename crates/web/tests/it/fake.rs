@@ -33,6 +33,8 @@ use web::{Check, DescribedField, HealthCheck, MessageDescriber, WebState, Zone};
 pub(crate) mod alarms;
 #[path = "fake/cases.rs"]
 pub(crate) mod cases;
+#[path = "fake/pins.rs"]
+mod pins;
 #[path = "fake/second.rs"]
 mod second;
 
@@ -43,7 +45,7 @@ pub(crate) const HERO_RRN: &str = "632610004417";
 
 pub(crate) struct FakeArchive {
     rows: Vec<TransactionRow>,
-    cards: Vec<CardView>,
+    pub(crate) cards: Vec<CardView>,
     news: broadcast::Sender<Arc<TransactionRow>>,
     pub(crate) away: AtomicBool,
     now: Timestamp,
@@ -318,7 +320,7 @@ fn every_effect(at: Timestamp) -> Vec<serde_json::Value> {
         json!({"suspend": {"suspended": true}}),
     ];
     let of_proofs = json_of(&second::effects(at));
-    [json_of(&hero_effects(at)), json_of(&of_cards), of_proofs, others.to_vec()].concat()
+    [json_of(&hero_effects(at)), json_of(&of_cards), of_proofs, pins::effects(), others.to_vec()].concat()
 }
 
 fn standing(n: usize, now: Timestamp, product: &str) -> Vec<Effect> {
@@ -653,6 +655,7 @@ pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
         archive,
         store: None,
         office: None,
+        holder: None,
         sandbox_staff: Vec::new(),
         products: Products::builtin(),
         describer: Arc::new(FakeDescriber),

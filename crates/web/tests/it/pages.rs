@@ -13,6 +13,7 @@ fn pages() -> Vec<String> {
                 "/assets",
                 "/set-up",
                 "/confirm",
+                "/holder",
                 "/audit/export",
                 "/livez",
                 "/readyz",

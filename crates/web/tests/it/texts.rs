@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FILES: [&str; 8] = ["console", "pages", "rules", "errors", "alarms", "office", "messages", "desk"];
+const FILES: [&str; 9] =
+    ["console", "pages", "rules", "errors", "alarms", "office", "messages", "desk", "holder"];
 
 /// Keys that are put together from data, by their beginning.
 const FROM_DATA: [&str; 21] = [
@@ -136,6 +137,7 @@ fn every_kind_of_transaction_has_a_name() {
         model::Kind::Completion,
         model::Kind::CompletionVoid,
         model::Kind::Cash,
+        model::Kind::PinChange,
     ] {
         assert!(texts.contains_key(&format!("kind-{}", kind.name())), "{}", kind.name());
     }

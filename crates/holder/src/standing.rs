@@ -1,0 +1,106 @@
+//! What a card's page says to its holder: is the PIN locked, until when, why, and what to do. Nothing that helps somebody who found
+//! the telephone: no number, no amount, no shop, no tries left.
+
+use authorization::state::StepUp;
+use model::{CardId, Timestamp};
+
+use crate::{
+    Closed, HolderDesk, NotReset, NotSent,
+    link::{self, Purpose, Token},
+    reset::tail_of,
+};
+
+/// How a card stands, for its holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Its last four digits.
+    pub tail: String,
+    /// What is wrong, if something is.
+    pub wrong: Option<Wrong>,
+    /// When wrong PINs were entered that count now.
+    pub wrong_pins: Vec<Timestamp>,
+    /// Days until the PIN must be changed, where that is soon.
+    pub pin_days_left: Option<i64>,
+}
+
+/// What keeps a card from paying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// Lost, stolen, or blocked by the bank.
+    Blocked,
+    /// Too many wrong PINs; until then, or until staff act.
+    Locked {
+        /// When it ends by itself.
+        until: Option<Timestamp>,
+    },
+    /// The PIN was reset and not set anew yet.
+    ResetPending,
+    /// The PIN must be changed.
+    MustChange,
+    /// A second proof of identity is wanted.
+    StepUp,
+    /// Smaller amounts only, until then.
+    Restricted {
+        /// When it ends.
+        until: Timestamp,
+    },
+}
+
+impl HolderDesk {
+    /// Sends the holder the link to the card's page.
+    ///
+    /// # Errors
+    /// [`NotReset`], as for a reset; there is no hold: the page shows nothing that could be used.
+    pub async fn send_page(&self, card: &CardId) -> Result<String, NotReset> {
+        let away = |error: &dyn std::fmt::Display| NotReset::Away(error.to_string());
+        let contact =
+            self.parts.reach.contact(card).await.map_err(|e| away(&e))?.ok_or(NotReset::NoContact)?;
+        let known = self.card(card).await.map_err(|_| NotReset::NoCard)?;
+        let minutes = self.parts.settings.page_min;
+        let now = self.now();
+        let until = now.plus_s(i64::from(minutes) * 60);
+        let issued = link::issue(&*self.parts.book, *card, Purpose::Page, until, now).await;
+        let address = self.address_of("/holder", &issued.map_err(|e| away(&e))?);
+        let sent = self.parts.reach.page(card, &tail_of(&known), &address, minutes).await;
+        sent.map_err(|NotSent(why)| NotReset::Away(why))?;
+        Ok(contact.masked)
+    }
+
+    /// What the page of a link says.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    pub async fn standing(&self, token: &str) -> Result<Standing, Closed> {
+        let token = Token::sent(token).ok_or(Closed::Neutral)?;
+        let found = link::find(&*self.parts.book, &token, Purpose::Page).await?;
+        let now = self.now();
+        let link = found.filter(|link| link.is_of(&token) && link.until > now).ok_or(Closed::Neutral)?;
+        let card = self.card(&link.card).await?;
+        let policy = self.policy(&card)?;
+        let state = &card.state;
+        let most = policy.remind_days.iter().copied().max().map_or(0, i64::from);
+        let wrong_pins = state.charged().iter().map(|charged| charged.at).collect();
+        Ok(Standing {
+            tail: tail_of(&card),
+            wrong: self.wrong(&card),
+            wrong_pins,
+            pin_days_left: state.pin_days_left(policy, now).filter(|left| (1..=most).contains(left)),
+        })
+    }
+
+    fn wrong(&self, card: &store::Card) -> Option<Wrong> {
+        let (state, now) = (&card.state, self.now());
+        let lock = state.lock.filter(|lock| !lock.has_expired(now));
+        let reset = state.pin.as_deref().is_some_and(|pin| pin.reset.is_some());
+        let due = self.policy(card).is_ok_and(|policy| state.pin_change_is_due(policy, now));
+        let restriction = state.restriction.filter(|restriction| restriction.until > now);
+        match state.step_up {
+            _ if state.block.is_some() => Some(Wrong::Blocked),
+            _ if reset => Some(Wrong::ResetPending),
+            _ if lock.is_some() => Some(Wrong::Locked { until: lock.and_then(|lock| lock.until) }),
+            _ if due => Some(Wrong::MustChange),
+            Some(StepUp::Required { .. }) => Some(Wrong::StepUp),
+            _ => restriction.map(|restriction| Wrong::Restricted { until: restriction.until }),
+        }
+    }
+}

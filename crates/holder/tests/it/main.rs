@@ -1,0 +1,301 @@
+//! A forgotten PIN from the reset to the new one, over the memory engine and the soft module; and whoever tries to get in between.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicI64, Ordering::SeqCst},
+};
+
+use async_trait::async_trait;
+use authorization::{CardRecord, PinStanding, Products};
+use holder::{
+    Closed, Contact, Entered, HolderDesk, NotReset, NotSent, Parts, Reach, Settings, Trouble, Wrong,
+};
+use hsm::{
+    SecurityModule,
+    soft::{Configuration, KeyAttributes, KeyPolicy, MasterKey, ReferenceMethod, SoftModule},
+};
+use model::{Amount, CardId, Currency, HolderDigits, Pan, PersonalDigits, Timestamp};
+use paycrypto::key_block::KeyUsage;
+use ring::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
+    agreement::{ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral},
+    hkdf::{HKDF_SHA256, Salt},
+    rand::SystemRandom,
+};
+use store::{Engine, MemoryBook, Registration, Store, StoreError, memory::MemoryEngine};
+
+const PAN: &str = "9100019990473186";
+const OTHER_PAN: &str = "9100019990473269";
+const START: i64 = 1_795_000_000_000;
+const HOUR_MS: i64 = 3_600_000;
+/// A key of NIST's examples (SP 800-67), for tests only.
+const PVK: [u8; 16] = *b"\x01\x23\x45\x67\x89\xAB\xCD\xEF\xFE\xDC\xBA\x98\x76\x54\x32\x10";
+
+#[derive(Default)]
+struct Telephone {
+    changed: Mutex<Option<Timestamp>>,
+    links: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Reach for Telephone {
+    async fn contact(&self, _: &CardId) -> Result<Option<Contact>, StoreError> {
+        let changed = *self.changed.lock().unwrap();
+        let since = changed.unwrap_or(Timestamp(0));
+        Ok(Some(Contact { masked: "138****8427".to_owned(), since, changed: changed.is_some() }))
+    }
+
+    async fn digits(&self, _: &CardId) -> HolderDigits {
+        HolderDigits { birth_date: PersonalDigits::of("19870326"), ..HolderDigits::default() }
+    }
+
+    async fn activation(&self, _: &CardId, tail: &str, link: &str, _: u32) -> Result<(), NotSent> {
+        assert_eq!(tail, "3186");
+        self.links.lock().unwrap().push(link.to_owned());
+        Ok(())
+    }
+
+    async fn page(&self, card: &CardId, tail: &str, link: &str, minutes: u32) -> Result<(), NotSent> {
+        self.activation(card, tail, link, minutes).await
+    }
+
+    async fn changed(&self, _: &CardId, _: &str) -> Result<(), NotSent> {
+        Ok(())
+    }
+}
+
+struct World {
+    desk: Arc<HolderDesk>,
+    engine: Arc<MemoryEngine>,
+    telephone: Arc<Telephone>,
+    now: Arc<AtomicI64>,
+    card: CardId,
+}
+
+impl World {
+    async fn new() -> Self {
+        let opener = || MasterKey::new(&[7; 32]);
+        let maker = SoftModule::new(opener(), KeyPolicy::Sandbox, Configuration::default());
+        let pvk = maker.import_test_key(KeyAttributes::tdes(KeyUsage::PinVerificationVisaPvv), &PVK).unwrap();
+        let module =
+            SoftModule::new(opener(), KeyPolicy::Sandbox, Configuration::default().with_pvk("pvk", pvk));
+        let engine = Arc::new(MemoryEngine::default());
+        let method = ReferenceMethod::Pvv { key: "pvk".to_owned(), pvki: 1 };
+        let mut ids = Vec::new();
+        for number in [PAN, OTHER_PAN] {
+            let pan: Pan = number.parse().unwrap();
+            ids.push(engine.card_id(&pan));
+            let reference = Some(module.test_reference(&method, &pan, "402817").unwrap());
+            let record = CardRecord {
+                pan: pan.masked(),
+                expiry: "9912".parse().unwrap(),
+                product: "debit-standard".to_owned(),
+                currency: Currency::CNY,
+                opening_balance: Amount(1_000_000),
+            };
+            engine.register(vec![Registration::Card { pan, record, reference }]).await.unwrap();
+        }
+        let (telephone, now) = (Arc::new(Telephone::default()), Arc::new(AtomicI64::new(START)));
+        let clock = Arc::clone(&now);
+        let desk = Arc::new(HolderDesk::new(Parts {
+            store: Store::new(Arc::clone(&engine) as Arc<dyn Engine>),
+            book: Arc::new(MemoryBook::default()),
+            module: Arc::new(module) as Arc<dyn SecurityModule>,
+            products: Products::builtin(),
+            reach: Arc::clone(&telephone) as Arc<dyn Reach>,
+            clock: Arc::new(move || Timestamp(clock.load(SeqCst))),
+            settings: Settings { address: "http://127.0.0.1".to_owned(), ..Settings::default() },
+        }));
+        Self { desk, engine, telephone, now, card: ids[0] }
+    }
+
+    /// Resets the PIN and takes the token out of the message.
+    async fn reset(&self) -> String {
+        self.desk.reset_pin(&self.card, "lin, approved by wang", "forgotten").await.unwrap();
+        self.token()
+    }
+
+    fn token(&self) -> String {
+        let link = self.telephone.links.lock().unwrap().last().cloned().unwrap();
+        link.split('#').next().unwrap().rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// Opens the page and types.
+    async fn enter(&self, token: &str, tail: &str, pin: &str) -> Result<(), Trouble> {
+        let form = self.desk.open(token).await.map_err(Trouble::Closed)?;
+        self.desk.set_pin(token, &typed(&form.entry, tail, pin)).await
+    }
+
+    async fn state(&self) -> authorization::CardState {
+        self.engine.card(&self.card).await.unwrap().unwrap().state.clone()
+    }
+
+    async fn failed(&self) -> u8 {
+        self.state().await.pin.and_then(|pin| pin.reset).map_or(0, |reset| reset.failed)
+    }
+
+    fn hours(&self, hours: i64) {
+        self.now.fetch_add(hours * HOUR_MS, SeqCst);
+    }
+}
+
+/// What the page makes of digits, by another hand.
+fn typed(entry: &hsm::PinEntry, tail: &str, pin: &str) -> Entered {
+    let private = EphemeralPrivateKey::generate(&ECDH_P256, &SystemRandom::new()).unwrap();
+    let key = private.compute_public_key().unwrap().as_ref().to_vec();
+    let info = [&b"pinward pin entry v1"[..], &entry.key, &key];
+    let cipher = agree_ephemeral(private, &UnparsedPublicKey::new(&ECDH_P256, &entry.key), |shared| {
+        let derived = Salt::new(HKDF_SHA256, &entry.id).extract(shared);
+        LessSafeKey::new(UnboundKey::from(derived.expand(&info, &AES_256_GCM).unwrap()))
+    });
+    let mut text = hex::decode(format!("4{:X}{pin:A<14}0123456789ABCDEF", pin.len())).unwrap();
+    let nonce = Nonce::assume_unique_for_key([1; 12]);
+    cipher.unwrap().seal_in_place_append_tag(nonce, Aad::from(entry.id), &mut text).unwrap();
+    let sealed = hex::encode([&[1; 12][..], &text].concat());
+    Entered { tail: tail.to_owned(), entry: hex::encode(entry.id), key: hex::encode(key), sealed }
+}
+
+#[track_caller]
+fn is_neutral<T: std::fmt::Debug>(result: Result<T, Trouble>) {
+    assert!(matches!(result, Err(Trouble::Closed(Closed::Neutral))), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_forgotten_pin_is_reset_and_set_anew_by_its_holder() {
+    let world = World::new().await;
+    let token = world.reset().await;
+    assert_eq!(world.state().await.pin_standing(), PinStanding::ResetPending);
+    world.enter(&token, "3186", "738295").await.unwrap();
+    let state = world.state().await;
+    assert!(matches!(state.pin_standing(), PinStanding::Set(_)));
+    let printed = format!("{:?}", world.engine.journal());
+    assert!(
+        !printed.contains("738295") && !printed.contains(&token),
+        "nothing of PIN or token is journalled"
+    );
+}
+
+#[tokio::test]
+async fn an_activation_is_used_once() {
+    let world = World::new().await;
+    let token = world.reset().await;
+    let first = world.desk.open(&token).await.unwrap();
+    world.desk.set_pin(&token, &typed(&first.entry, "3186", "738295")).await.unwrap();
+    let before = world.state().await;
+    is_neutral(world.enter(&token, "3186", "906174").await);
+    assert_eq!(world.state().await, before);
+}
+
+#[tokio::test]
+async fn an_expired_activation_and_one_that_was_replaced_lead_nowhere() {
+    let world = World::new().await;
+    let first = world.reset().await;
+    world.hours(24);
+    is_neutral(world.enter(&first, "3186", "738295").await);
+    let second = world.reset().await;
+    is_neutral(world.enter(&first, "3186", "738295").await);
+    assert_eq!(world.failed().await, 0, "an old link is no guess");
+    world.enter(&second, "3186", "738295").await.unwrap();
+}
+
+#[tokio::test]
+async fn the_digits_of_another_card_are_counted_and_the_last_attempt_closes_the_page() {
+    let world = World::new().await;
+    let token = world.reset().await;
+    for attempt in 1..8 {
+        let wrong = world.enter(&token, "3269", "738295").await;
+        assert!(matches!(wrong, Err(Trouble::Digits)), "{wrong:?}");
+        assert_eq!(world.failed().await, attempt);
+    }
+    is_neutral(world.enter(&token, "3269", "738295").await);
+    is_neutral(world.enter(&token, "3186", "738295").await);
+    assert_eq!(world.state().await.pin_standing(), PinStanding::ResetPending);
+}
+
+/// None is looked at before it is counted, so together they are no more than the activation allows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn attempts_that_come_at_once_are_no_more_than_those_that_come_one_by_one() {
+    let world = World::new().await;
+    let token = world.reset().await;
+    let form = world.desk.open(&token).await.unwrap();
+    let made = typed(&form.entry, "", "738295");
+    let mut tasks = tokio::task::JoinSet::new();
+    for tail in 0..40 {
+        let (desk, token) = (Arc::clone(&world.desk), token.clone());
+        let entered = Entered { tail: format!("{tail:04}"), ..made.clone() };
+        tasks.spawn(async move { desk.set_pin(&token, &entered).await });
+    }
+    let outcomes = tasks.join_all().await;
+    let told = outcomes.iter().filter(|outcome| matches!(outcome, Err(Trouble::Digits))).count();
+    assert!(told < 8, "{told} were told that their digits are wrong");
+    assert_eq!(world.failed().await, 8);
+    is_neutral(world.desk.set_pin(&token, &Entered { tail: "3186".to_owned(), ..made }).await);
+    assert_eq!(world.state().await.pin_standing(), PinStanding::ResetPending);
+}
+
+#[tokio::test]
+async fn a_guessed_token_is_counted_and_the_answer_is_the_same_as_for_no_card() {
+    let world = World::new().await;
+    let token = world.reset().await;
+    let mut guessed = token.clone();
+    guessed.replace_range(47.., if token.ends_with('0') { "1" } else { "0" });
+    is_neutral(world.enter(&guessed, "3186", "738295").await);
+    assert_eq!(world.failed().await, 1);
+    for nothing in ["", "zz", &"0".repeat(48), &"0".repeat(5000)] {
+        is_neutral(world.enter(nothing, "3186", "738295").await);
+    }
+    assert_eq!(world.failed().await, 1);
+}
+
+#[tokio::test]
+async fn a_guessable_pin_the_old_one_and_the_holders_birthday_are_refused_and_counted() {
+    let world = World::new().await;
+    let token = world.reset().await;
+    for (attempt, pin) in ["123456", "402817", "870326", "318690"].into_iter().enumerate() {
+        let allowed = pin == "318690";
+        let result = world.enter(&token, "3186", pin).await;
+        assert_eq!(result.is_ok(), allowed, "{pin}: {result:?}");
+        if !allowed {
+            assert!(matches!(result, Err(Trouble::Refused)));
+            assert_eq!(usize::from(world.failed().await), attempt + 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_another_page_encrypted_is_not_taken() {
+    let world = World::new().await;
+    let token = world.reset().await;
+    let old = world.desk.open(&token).await.unwrap();
+    let new = world.desk.open(&token).await.unwrap();
+    let stale = world.desk.set_pin(&token, &typed(&old.entry, "3186", "738295")).await;
+    assert!(matches!(stale, Err(Trouble::Unreadable)), "{stale:?}");
+    world.desk.set_pin(&token, &typed(&new.entry, "3186", "738295")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_contact_that_was_changed_gets_no_reset_while_the_hold_lasts() {
+    let world = World::new().await;
+    *world.telephone.changed.lock().unwrap() = Some(Timestamp(START));
+    world.hours(23);
+    let held = world.desk.reset_pin(&world.card, "lin", "forgotten").await;
+    assert!(matches!(held, Err(NotReset::OnHold { .. })), "{held:?}");
+    assert_eq!(world.state().await.pin_standing(), PinStanding::Registered);
+    assert!(world.telephone.links.lock().unwrap().is_empty());
+    world.hours(1);
+    world.reset().await;
+}
+
+#[tokio::test]
+async fn a_cards_page_says_what_is_wrong_and_nothing_that_helps_a_thief() {
+    let world = World::new().await;
+    assert_eq!(world.desk.send_page(&world.card).await.unwrap(), "138****8427");
+    let page = world.token();
+    assert_eq!(world.desk.standing(&page).await.unwrap().wrong, None);
+    let token = world.reset().await;
+    assert_eq!(world.desk.standing(&page).await.unwrap().wrong, Some(Wrong::ResetPending));
+    assert!(matches!(world.desk.standing(&token).await, Err(Closed::Neutral)), "each link for its purpose");
+    is_neutral(world.enter(&page, "3186", "738295").await);
+    world.hours(1);
+    assert!(matches!(world.desk.standing(&page).await, Err(Closed::Neutral)));
+}
