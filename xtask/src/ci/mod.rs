@@ -66,6 +66,9 @@ struct Step {
     /// Only with `--long`.
     #[serde(default)]
     long: bool,
+    /// What it builds of ours is built by clippy.
+    #[serde(default)]
+    clippy: bool,
     /// Runs against a sandbox that is started for it.
     #[serde(default)]
     sandbox: bool,
@@ -180,6 +183,7 @@ impl<'a> Bench<'a> {
             false => None,
         };
         let command = fill(&step.run, &names)?;
+        let command = if step.clippy { under_clippy(command) } else { command };
         let ended = process::run(&command, self.root, log, Duration::from_secs(step.limit_s));
         drop(sandbox);
         ended
@@ -220,6 +224,17 @@ fn relevant(log: &str) -> Vec<&str> {
         return lines[first.min(end)..].to_vec();
     }
     [&lines[first..until], &["…"], &lines[end..]].concat()
+}
+
+/// A command under which cargo lets clippy build our own packages, to whom a warning is an error. The variables are those that
+/// `cargo clippy` sets; what it builds then is code like any other, and runs.
+fn under_clippy(command: Vec<String>) -> Vec<String> {
+    const ENV: [&str; 3] = [
+        "env",
+        "RUSTC_WORKSPACE_WRAPPER=clippy-driver",
+        "CLIPPY_ARGS=--deny__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
+    ];
+    ENV.into_iter().map(str::to_owned).chain(command).collect()
 }
 
 /// Puts names into the places that a command line has for them.
