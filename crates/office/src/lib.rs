@@ -14,6 +14,7 @@
 mod accounts;
 mod audit_log;
 mod cases;
+mod passkeys;
 mod proposals;
 mod sessions;
 mod state;
@@ -31,6 +32,7 @@ use tokio::sync::Mutex;
 pub use accounts::{Enrolment, NewAccount};
 pub use audit_log::{Export, Noted};
 pub use cases::{CaseDesk, CaseError};
+pub use passkeys::NewPasskey;
 pub use proposals::{Proposed, Request};
 pub use sessions::SignedIn;
 pub use state::Office as State;
@@ -45,6 +47,7 @@ pub struct Office {
     permissions: Permissions,
     policy: SessionPolicy,
     signer: audit::Signer,
+    challenges: passkey::ceremony::ChallengeKey,
     state: Mutex<state::Office>,
     /// Secrets of one-time codes between the first and the second page of a set-up.
     enrolling: Mutex<Vec<accounts::Enrolling>>,
@@ -65,6 +68,12 @@ pub enum OfficeError {
     /// The password is too easy.
     #[error("the password is {0}")]
     Weak(#[from] Weak),
+    /// They signed in too long ago for this.
+    #[error("sign in again first")]
+    NotFresh,
+    /// The passkey is not one that could be registered.
+    #[error("the passkey was not registered: {0}")]
+    NotRegistered(passkey::Refused),
     /// The one-time code is wrong.
     #[error("the code is wrong")]
     WrongCode,
@@ -103,12 +112,14 @@ impl Office {
     /// [`OfficeError::Store`].
     pub async fn open(book: Arc<dyn Book>, clock: Clock, policy: SessionPolicy) -> Result<Self, OfficeError> {
         let signer = audit_log::signer(book.as_ref(), clock()).await?;
+        let challenges = passkeys::key(book.as_ref(), clock()).await?;
         let office = Self {
             book,
             clock,
             permissions: Permissions::builtin().clone(),
             policy,
             signer,
+            challenges,
             state: Mutex::default(),
             enrolling: Mutex::default(),
         };

@@ -45,7 +45,7 @@ impl Office {
             _ => None,
         };
         let (Some(account), Some(step)) = (counted, step) else {
-            self.note_failure(name).await?;
+            self.note_failure(name, "password", None).await?;
             return Err(OfficeError::NotSignedIn);
         };
         // Whoever was first with this code has moved the account on: the second finds another number there.
@@ -56,11 +56,11 @@ impl Office {
                 other => Err(other),
             };
         }
-        self.begin(&account, device).await
+        self.begin(&account, device, "password").await
     }
 
     /// Counts a guess, if one may be made now.
-    async fn count_guess(&self, name: &str) -> Result<Option<Account>, OfficeError> {
+    pub(crate) async fn count_guess(&self, name: &str) -> Result<Option<Account>, OfficeError> {
         for _ in 0..RACES_MAX {
             let account = match self.account(name).await {
                 Err(OfficeError::Unknown(_)) => return Ok(None),
@@ -86,7 +86,12 @@ impl Office {
         Ok(totp::accept(&secret, code, self.now(), account.step))
     }
 
-    async fn note_failure(&self, name: &str) -> Result<(), OfficeError> {
+    pub(crate) async fn note_failure(
+        &self,
+        name: &str,
+        by: &str,
+        why: Option<&str>,
+    ) -> Result<(), OfficeError> {
         let who = Actor {
             name: "nobody".to_owned(),
             person: String::new(),
@@ -96,11 +101,17 @@ impl Office {
         };
         // A name that is no account may be a password in the wrong field.
         let known = self.state.lock().await.accounts.contains_key(name);
-        let noted = Noted::refused("session.begin");
+        let noted = Noted::refused("session.begin").with("by", by);
+        let noted = why.into_iter().fold(noted, Noted::refused_because);
         self.note(&who, if known { noted.about("staff", name) } else { noted }).await
     }
 
-    async fn begin(&self, account: &Account, device: &str) -> Result<SignedIn, OfficeError> {
+    pub(crate) async fn begin(
+        &self,
+        account: &Account,
+        device: &str,
+        by: &str,
+    ) -> Result<SignedIn, OfficeError> {
         let token = Token::new(random()?);
         let device = match device {
             PROGRAM => format!("{PROGRAM}{}", token.hash().public()),
@@ -118,7 +129,8 @@ impl Office {
         self.make_room(account).await?;
         self.append_session(&SessionFact::Begun { session }).await?;
         let actor = self.actor_of(account, token.hash().public(), &device);
-        self.note(&actor, Noted::done("session.begin").about("staff", &account.name)).await?;
+        let noted = Noted::done("session.begin").about("staff", &account.name).with("by", by);
+        self.note(&actor, noted).await?;
         Ok(SignedIn { token, actor })
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use office::{Clock, NewAccount, Office, OfficeError};
+use passkey::RelyingParty;
 use serde::{Deserialize, Serialize};
 use staff::{Actor, Role, SessionPolicy, totp};
 use store::Book;
@@ -62,6 +63,11 @@ pub(crate) fn operator(name: &str) -> Actor {
 pub(crate) async fn open_office(book: Arc<dyn Book>) -> anyhow::Result<Office> {
     let clock: Clock = Arc::new(|| model::Timestamp(jiff::Timestamp::now().as_millisecond()));
     Office::open(book, clock, SessionPolicy::default()).await.context("cannot open the office")
+}
+
+/// By what name passkeys know the console that is reached at this address; without a name there are no passkeys.
+pub(crate) fn relying_party(address: &str) -> Option<RelyingParty> {
+    RelyingParty::of_address(address).inspect_err(|why| tracing::warn!(%why, "no passkeys")).ok()
 }
 
 /// Opens the accounts of a sandbox that are not there yet.

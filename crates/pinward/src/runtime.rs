@@ -95,6 +95,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
     health.also_ask(host.watch_upstream());
     let page = config.alarms.console_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let relying_party = people::relying_party(&page);
     let confirmations = confirming::open(&storage, store.clone(), &sms, page.clone()).await?;
     host.ask_for_second_proofs(Arc::new(confirming::Holders(confirmations.clone())));
     let (ruling, telling, workbench) = rules_at_work(config, &storage, &host, &alarms, since).await?;
@@ -111,6 +112,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         archive,
         store: Some(store),
         office: Some(office),
+        relying_party,
         cases,
         holder: Some(holders::desk(&host, &storage, module, &products, telephones, page)),
         sandbox_staff: people::shown(&employees),

@@ -2,6 +2,7 @@
 //! whoever has it chooses password and second factor.
 
 use model::Timestamp;
+use passkey::{Credential, CredentialId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -20,6 +21,10 @@ const WAIT_MAX_S: i64 = 3_600;
 pub const LINK_S: i64 = 15 * 60;
 /// The longest user name.
 pub const NAME_MAX: usize = 64;
+/// Passkeys that one account may have.
+pub const PASSKEYS_MAX: usize = 10;
+/// The longest name of a passkey, in characters.
+pub const LABEL_MAX: usize = 64;
 
 /// What became of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,24 +66,24 @@ pub enum AccountFact {
     },
     /// A passkey was added.
     PasskeyAdded {
-        /// Its credential id.
-        id: String,
         /// What its owner calls it.
         label: String,
-        /// Its public part, as the WebAuthn library keeps it.
-        credential: String,
+        /// Its public part.
+        credential: Credential,
+        /// The challenge that it answered.
+        answered: UsedChallenge,
     },
-    /// A passkey was used, and counts on.
+    /// Signed in with a passkey: it counts on, and its challenge is used up.
     PasskeyUsed {
-        /// Its credential id.
-        id: String,
         /// Its public part after that.
-        credential: String,
+        credential: Credential,
+        /// The challenge that it answered.
+        answered: UsedChallenge,
     },
     /// A passkey was taken away.
     PasskeyRemoved {
-        /// Its credential id.
-        id: String,
+        /// Its name.
+        id: CredentialId,
     },
     /// Other roles.
     RolesChanged {
@@ -101,12 +106,23 @@ pub enum AccountFact {
 /// A passkey.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passkey {
-    /// Its credential id.
-    pub id: String,
     /// What its owner calls it.
     pub label: String,
     /// Its public part.
-    pub credential: String,
+    pub credential: Credential,
+    /// Since when.
+    pub added: Timestamp,
+    /// When it was used last.
+    pub used: Option<Timestamp>,
+}
+
+/// A challenge that a passkey answered. It is remembered for as long as it would be good, so that it is answered once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedChallenge {
+    /// Names it.
+    pub name: String,
+    /// It could be answered until then.
+    pub until: Timestamp,
 }
 
 /// An account.
@@ -132,6 +148,8 @@ pub struct Account {
     pub step: Option<i64>,
     /// Passkeys.
     pub passkeys: Vec<Passkey>,
+    /// Challenges that passkeys answered a short time ago.
+    pub answered: Vec<UsedChallenge>,
     /// Wrong proofs since the last right one.
     pub failures: u32,
     /// When the last one was.
@@ -175,6 +193,7 @@ impl Account {
             totp_sealed: None,
             step: None,
             passkeys: Vec::new(),
+            answered: Vec::new(),
             failures: 0,
             failed: None,
             signed_in: None,
@@ -196,17 +215,21 @@ impl Account {
                 self.failures = 0;
             }
             AccountFact::PasswordChanged { password } => self.password = Some(password.clone()),
-            AccountFact::PasskeyAdded { id, label, credential } => self.passkeys.push(Passkey {
-                id: id.clone(),
-                label: label.clone(),
-                credential: credential.clone(),
-            }),
-            AccountFact::PasskeyUsed { id, credential } => {
-                if let Some(key) = self.passkeys.iter_mut().find(|key| key.id == *id) {
-                    key.credential.clone_from(credential);
-                }
+            AccountFact::PasskeyAdded { label, credential, answered } => {
+                let (label, credential) = (label.clone(), credential.clone());
+                self.passkeys.push(Passkey { label, credential, added: at, used: None });
+                self.remember(at, answered);
             }
-            AccountFact::PasskeyRemoved { id } => self.passkeys.retain(|key| key.id != *id),
+            AccountFact::PasskeyUsed { credential, answered } => {
+                if let Some(key) = self.passkeys.iter_mut().find(|key| key.credential.id == credential.id) {
+                    key.credential.clone_from(credential);
+                    key.used = Some(at);
+                }
+                self.remember(at, answered);
+                self.failures = 0;
+                self.signed_in = Some(at);
+            }
+            AccountFact::PasskeyRemoved { id } => self.passkeys.retain(|key| key.credential.id != *id),
             AccountFact::RolesChanged { roles } => self.roles.clone_from(roles),
             AccountFact::Closed => self.closed = true,
             AccountFact::Reopened => self.closed = false,
@@ -220,6 +243,23 @@ impl Account {
                 self.step = step.or(self.step);
             }
         }
+    }
+
+    fn remember(&mut self, at: Timestamp, answered: &UsedChallenge) {
+        self.answered.retain(|earlier| at < earlier.until);
+        self.answered.push(answered.clone());
+    }
+
+    /// Its passkey of this name.
+    #[must_use]
+    pub fn passkey(&self, id: &CredentialId) -> Option<&Passkey> {
+        self.passkeys.iter().find(|key| key.credential.id == *id)
+    }
+
+    /// Was this challenge answered already?
+    #[must_use]
+    pub fn has_answered(&self, challenge: &str) -> bool {
+        self.answered.iter().any(|answered| answered.name == challenge)
     }
 
     fn renew(&mut self, link: &TokenHash, until: Timestamp) {

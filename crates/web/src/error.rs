@@ -164,6 +164,8 @@ impl From<OfficeError> for Failure {
             OfficeError::NotApproved(_) | OfficeError::Conflict(_) => Self::Conflict(error.to_string()),
             OfficeError::BadLink | OfficeError::Unknown(_) => Self::NotFound,
             OfficeError::Weak(_) => Self::not_understood("password", &error.to_string()),
+            OfficeError::NotFresh => Self::Forbidden(error.to_string()),
+            OfficeError::NotRegistered(_) => Self::not_understood("passkey", &error.to_string()),
             OfficeError::WrongCode => Self::not_understood("totp", &error.to_string()),
             OfficeError::Invalid(why) => Self::not_understood("request", why),
             OfficeError::Store(error) => error.into(),

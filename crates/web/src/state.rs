@@ -21,6 +21,8 @@ pub struct WebState {
     pub store: Option<Store>,
     /// Who works here; without it nobody signs in.
     pub office: Option<Arc<Office>>,
+    /// By what name passkeys know this console; without one there are none.
+    pub relying_party: Option<passkey::RelyingParty>,
     /// The desk's cases.
     pub cases: Arc<CaseDesk>,
     /// The cardholder's side; without it no link leads anywhere.

@@ -1,6 +1,7 @@
 //! The office over a book in memory: signing in, being two, and the log of it, against whoever would like to get round it.
 
 mod cases;
+mod passkeys;
 
 use std::sync::{
     Arc,

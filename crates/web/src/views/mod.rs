@@ -47,5 +47,6 @@ pub(crate) mod docs;
 pub(crate) mod effects;
 pub(crate) mod error;
 pub(crate) mod holder;
+pub(crate) mod passkeys;
 pub(crate) mod sign_in;
 pub(crate) mod terminals;

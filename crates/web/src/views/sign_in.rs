@@ -12,7 +12,10 @@ use office::{Enrolment, OfficeError};
 use serde::Deserialize;
 use staff::{Token, password};
 
-use super::layout::{Frame, Nav};
+use super::{
+    layout::{Frame, Nav},
+    passkeys::{self, Place},
+};
 use crate::{
     actor::{Actor, Sent, session_cookie},
     error::Failure,
@@ -29,6 +32,10 @@ pub(crate) struct Next {
 }
 
 impl Next {
+    pub(crate) fn to(next: String) -> Self {
+        Self { next }
+    }
+
     /// An address of this console; everything else leads to the overview.
     fn address(&self) -> &str {
         let own = self.next.starts_with('/')
@@ -49,31 +56,40 @@ pub(crate) struct Words {
 }
 
 /// `GET /sign-in`.
-pub(crate) async fn page(State(state): State<Shared>, visit: Visit, Query(next): Query<Next>) -> Markup {
-    form(&state, &visit, &next, "", false)
+pub(crate) async fn page(
+    State(state): State<Shared>,
+    visit: Visit,
+    (place, sent): (Place, Sent),
+    Query(next): Query<Next>,
+) -> Result<Markup, Failure> {
+    form(&state, &visit, (&place, &sent), &next, ("", None))
 }
 
 /// `POST /sign-in`.
 pub(crate) async fn sign_in(
     State(state): State<Shared>,
     visit: Visit,
-    sent: Sent,
+    (place, sent): (Place, Sent),
     Form(words): Form<Words>,
 ) -> Result<Response, Failure> {
     let next = Next { next: words.next.clone() };
     let Some(office) = &state.web.office else { return Ok(Redirect::to(next.address()).into_response()) };
     match office.sign_in(words.username.trim(), &words.password, words.totp.trim(), &sent.device).await {
-        Ok(signed_in) => {
-            let mut answer = Redirect::to(next.address()).into_response();
-            set_cookie(&mut answer, &session_cookie(Some(&signed_in.token)));
-            Ok(answer)
-        }
+        Ok(signed_in) => Ok(welcome(&signed_in.token, &next)),
         Err(OfficeError::NotSignedIn) => {
-            let page = form(&state, &visit, &next, words.username.trim(), true);
+            let wrong = (words.username.trim(), Some("sign-in-wrong"));
+            let page = form(&state, &visit, (&place, &sent), &next, wrong)?;
             Ok((StatusCode::UNAUTHORIZED, page).into_response())
         }
         Err(other) => Err(other.into()),
     }
+}
+
+/// The answer to whoever has just signed in.
+pub(crate) fn welcome(token: &Token, next: &Next) -> Response {
+    let mut answer = Redirect::to(next.address()).into_response();
+    set_cookie(&mut answer, &session_cookie(Some(token)));
+    answer
 }
 
 /// `POST /sign-out`.
@@ -92,13 +108,22 @@ fn set_cookie(answer: &mut Response, cookie: &str) {
     }
 }
 
-fn form(state: &Shared, visit: &Visit, next: &Next, username: &str, wrong: bool) -> Markup {
+/// The form, with the user name that was typed and what was wrong.
+pub(crate) fn form(
+    state: &Shared,
+    visit: &Visit,
+    (place, sent): (&Place, &Sent),
+    next: &Next,
+    (username, problem): (&str, Option<&'static str>),
+) -> Result<Markup, Failure> {
     let say = visit.say;
     let title = say.t("sign-in-title");
-    Frame::new(visit, Nav::Nowhere, &title).page(html! {
+    let wrong = problem.is_some();
+    let by_passkey = passkeys::sign_in_section(state, visit, (place, sent), next.address())?;
+    Ok(Frame::new(visit, Nav::Nowhere, &title).page(html! {
         section class="card narrow" aria-labelledby="sign-in" {
             h2 id="sign-in" { (say.t("sign-in-title")) }
-            @if wrong { p class="problem" role="alert" id="wrong" { (say.t("sign-in-wrong")) } }
+            @if let Some(key) = problem { p class="problem" role="alert" id="wrong" { (say.t(key)) } }
             form method="post" action="/sign-in" class="rows" {
                 input type="hidden" name="next" value=(next.address());
                 (field("username", &say.t("sign-in-username"), "text", "username", username, wrong))
@@ -107,8 +132,9 @@ fn form(state: &Shared, visit: &Visit, next: &Next, username: &str, wrong: bool)
                 div class="buttons" { button class="button primary" type="submit" { (say.t("sign-in-do")) } }
             }
         }
+        (by_passkey)
         @if visit.sandbox && !state.web.sandbox_staff.is_empty() { (sandbox_staff(visit, &state.web.sandbox_staff)) }
-    })
+    }))
 }
 
 fn field(name: &str, label: &str, kind: &str, complete: &str, value: &str, wrong: bool) -> Markup {
@@ -254,13 +280,34 @@ fn set_up_markup(visit: &Visit, link: &str, enrolment: &Enrolment, wrong: Option
     })
 }
 
-/// `GET /account`: who one is, and the way out.
-pub(crate) async fn account(State(state): State<Shared>, visit: Visit, actor: Actor) -> Markup {
+/// `GET /account`: who one is, by what one proves it, and the way out.
+pub(crate) async fn account(
+    State(state): State<Shared>,
+    visit: Visit,
+    (place, actor): (Place, Actor),
+) -> Result<Markup, Failure> {
+    account_page(&state, &visit, &place, &actor, None).await
+}
+
+/// The page, and what was wrong with a passkey.
+pub(crate) async fn account_page(
+    state: &Shared,
+    visit: &Visit,
+    place: &Place,
+    actor: &Actor,
+    wrong: Option<&'static str>,
+) -> Result<Markup, Failure> {
     let say = visit.say;
     let title = say.t("account-title");
     let table = state.web.office.as_ref().map_or(staff::Permissions::builtin(), |o| o.permissions());
     let zh = visit.lang() == handbook::Lang::Zh;
-    Frame::new(&visit, Nav::Nowhere, &title).page(html! {
+    let passkeys = match &state.web.office {
+        Some(office) if actor.is_signed_in() => {
+            passkeys::own_section(office, visit, place, actor, wrong).await?
+        }
+        _ => html! {},
+    };
+    Ok(Frame::new(visit, Nav::Nowhere, &title).page(html! {
         section class="card" aria-labelledby="who" {
             h2 id="who" { (actor.name()) }
             @if actor.is_signed_in() {
@@ -271,6 +318,7 @@ pub(crate) async fn account(State(state): State<Shared>, visit: Visit, actor: Ac
                 p { a class="button" href="/sign-in" { (say.t("sign-in-do")) } }
             }
         }
+        (passkeys)
         section class="card" aria-labelledby="may" {
             h2 id="may" { (say.t("account-may")) }
             ul {
@@ -280,7 +328,7 @@ pub(crate) async fn account(State(state): State<Shared>, visit: Visit, actor: Ac
                 }
             }
         }
-    })
+    }))
 }
 
 #[cfg(test)]

@@ -655,6 +655,7 @@ pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
         archive,
         store: None,
         office: None,
+        relying_party: passkey::RelyingParty::of_address("http://127.0.0.1:8080").ok(),
         holder: None,
         sandbox_staff: Vec::new(),
         products: Products::builtin(),

@@ -12,6 +12,7 @@ mod holder;
 mod incidents;
 mod live;
 mod pages;
+mod passkeys;
 mod rules;
 mod staff;
 mod texts;

@@ -19,13 +19,13 @@ use tower::ServiceExt;
 
 use crate::{archive, fake};
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 const SECRET: [u8; totp::SECRET_LEN] = [5; totp::SECRET_LEN];
 
 pub(crate) struct World {
     pub(crate) console: Router,
     office: Arc<Office>,
-    now: Arc<AtomicI64>,
+    pub(crate) now: Arc<AtomicI64>,
 }
 
 impl World {
@@ -58,7 +58,7 @@ impl World {
         self.office.set_up_with(&link, PASSWORD, &SECRET).await.unwrap();
     }
 
-    fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let now = self.now.fetch_add(31_000, Ordering::SeqCst) + 31_000;
         totp::code(&SECRET, totp::step(Timestamp(now)))
     }
@@ -91,12 +91,12 @@ impl World {
 }
 
 const JSON: (&str, &str) = ("content-type", "application/json");
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+pub(crate) const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 pub(crate) struct Said {
     pub(crate) status: StatusCode,
     cookies: Vec<String>,
-    location: String,
+    pub(crate) location: String,
     pub(crate) text: String,
 }
 
@@ -105,7 +105,7 @@ impl Said {
         serde_json::from_str(&self.text).unwrap()
     }
 
-    fn cookie(&self, name: &str) -> Option<String> {
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         self.cookies.iter().find(|c| c.starts_with(name)).map(|c| c.split(';').next().unwrap().to_owned())
     }
 }
