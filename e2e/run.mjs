@@ -383,7 +383,7 @@ const holder = async (browser, lang, theme, number) => {
     throw new Error(`no ${kind} in the outbox`);
   };
   const type = async (tail, pin) => {
-    await page.fill("#tail", tail);
+    if (tail !== undefined) await page.fill("#tail", tail);
     await page.fill("#pin", pin);
     await page.fill("#again", pin);
     await Promise.all([page.waitForResponse((r) => r.request().method() === "POST"), page.locator("#pin-form button").click()]);
@@ -417,6 +417,19 @@ const holder = async (browser, lang, theme, number) => {
     return (await page.locator("[role=status]").count()) === 1;
   });
   await clean("done");
+  await step("the card's own page changes the PIN, behind the present one", async () => {
+    await page.goto(await link("page", "card-page"), { waitUntil: "load" });
+    await page.click("#change");
+    await page.locator("#pin-form button:enabled").waitFor();
+    await page.fill("#present", "111222");
+    await type(undefined, "629417");
+    const refused = (await page.locator("#wrong").count()) === 1;
+    await clean("change");
+    await page.locator("#pin-form button:enabled").waitFor();
+    await page.fill("#present", "738295");
+    await type(undefined, "629417");
+    return refused && (await page.locator("[role=status]").count()) === 1;
+  });
   await step("the link is dead", async () => (await page.goto(activation.split("#")[0], { waitUntil: "load" })).status() === 404);
   expect(`${say}: no error in the page`, errors.length === 0, errors.join("; "));
   await context.close();

@@ -255,11 +255,53 @@ pub(crate) fn unremembered<'e>(reason: ReasonCode) -> Decision<'e> {
 }
 
 /// A lock whose time has come ends with the next request that meets it; so do holds that ran out.
-fn release_in_time(state: &CardState, now: Timestamp) -> Vec<Effect> {
+pub(crate) fn release_in_time(state: &CardState, now: Timestamp) -> Vec<Effect> {
     match state.lock {
         Some(lock) if lock.has_expired(now) => vec![Effect::Unlock { by: ReleasedBy::Time }],
         _ => Vec::new(),
     }
+}
+
+/// Counts one proven mismatch, wherever the PIN was entered: the counter, and a lock or the rungs of the ladder that it reaches.
+pub(crate) fn count_mismatch(
+    policy: &ProductPolicy,
+    state: &CardState,
+    effects: &mut Vec<Effect>,
+    now: Timestamp,
+) -> ReasonCode {
+    let limit = policy.pin_try_limit;
+    let counter = counter_after(state, effects).after_mismatch(limit);
+    effects.push(Effect::CountTry { counter });
+    if counter.is_exhausted(limit) {
+        let in_a_row = state.locks_in_a_row.saturating_add(1);
+        // The zone was checked when the policy was loaded; should it vanish, the lock waits for staff.
+        let until = policy.release(in_a_row).until(now).unwrap_or(None);
+        effects.push(Effect::Lock { lock: Lock { since: now, until }, in_a_row });
+        ReasonCode::PinTriesExceeded
+    } else {
+        effects.extend(consequences(policy, counter.used(), now));
+        ReasonCode::WrongPin
+    }
+}
+
+/// The rungs of the ladder that this many wrong PINs reach.
+fn consequences(policy: &ProductPolicy, wrong: u8, now: Timestamp) -> impl Iterator<Item = Effect> {
+    policy.rungs.iter().filter(move |rung| rung.after == wrong).map(move |rung| match &rung.consequence {
+        Consequence::StepUp { valid_s } => Effect::RequireStepUp { valid_s: *valid_s },
+        Consequence::Restrict { max_amount, no_cash, for_h } => Effect::Restrict {
+            restriction: Restriction {
+                max_amount: *max_amount,
+                no_cash: *no_cash,
+                until: now.plus_s(i64::from(*for_h) * 3600),
+            },
+        },
+    })
+}
+
+/// The counter as the effects so far leave it.
+pub(crate) fn counter_after(state: &CardState, effects: &[Effect]) -> crate::pin_try::Counter {
+    let released = effects.iter().any(|e| matches!(e, Effect::Unlock { .. }));
+    if released { crate::pin_try::Counter::default() } else { state.tries }
 }
 
 /// What the transaction does when nothing speaks against it.
@@ -275,7 +317,7 @@ impl Case<'_> {
     fn right_pin(&self, effects: &mut Vec<Effect>, proof: &Proof) {
         effects.extend(proof.used());
         let answered = proof.is_given() && self.state.step_up.is_some();
-        if answered || self.counter_after(effects).used() > 0 || self.state.locks_in_a_row > 0 {
+        if answered || counter_after(self.state, effects).used() > 0 || self.state.locks_in_a_row > 0 {
             effects.push(Effect::ResetTries);
         }
     }
@@ -321,34 +363,8 @@ impl Case<'_> {
 
     /// One proven mismatch: counted once per transaction key, because this request is remembered in the same entry.
     fn count_mismatch<'e>(&self, mut effects: Vec<Effect>) -> Decision<'e> {
-        let limit = self.policy.pin_try_limit;
-        let counter = self.counter_after(&effects).after_mismatch(limit);
-        effects.push(Effect::CountTry { counter });
-        let reason = if counter.is_exhausted(limit) {
-            let in_a_row = self.state.locks_in_a_row.saturating_add(1);
-            // The zone was checked when the policy was loaded; should it vanish, the lock waits for staff.
-            let until = self.policy.release(in_a_row).until(self.now).unwrap_or(None);
-            effects.push(Effect::Lock { lock: Lock { since: self.now, until }, in_a_row });
-            ReasonCode::PinTriesExceeded
-        } else {
-            effects.extend(self.consequences(counter.used()));
-            ReasonCode::WrongPin
-        };
+        let reason = count_mismatch(self.policy, self.state, &mut effects, self.now);
         self.remember(effects, Verdict::Declined(reason), reason, PinVerdict::Mismatch, Posting::none())
-    }
-
-    /// The rungs of the ladder that this many wrong PINs reach.
-    fn consequences(&self, wrong: u8) -> impl Iterator<Item = Effect> {
-        self.policy.rungs.iter().filter(move |rung| rung.after == wrong).map(|rung| match &rung.consequence {
-            Consequence::StepUp { valid_s } => Effect::RequireStepUp { valid_s: *valid_s },
-            Consequence::Restrict { max_amount, no_cash, for_h } => Effect::Restrict {
-                restriction: Restriction {
-                    max_amount: *max_amount,
-                    no_cash: *no_cash,
-                    until: self.now.plus_s(i64::from(*for_h) * 3600),
-                },
-            },
-        })
     }
 
     /// Kinds that ask for no PIN, and products that need none.
@@ -359,12 +375,6 @@ impl Case<'_> {
             self.posting()
         };
         self.conclude(effects, evidence, posting)
-    }
-
-    /// The counter as the effects so far leave it.
-    fn counter_after(&self, effects: &[Effect]) -> crate::pin_try::Counter {
-        let released = effects.iter().any(|e| matches!(e, Effect::Unlock { .. }));
-        if released { crate::pin_try::Counter::default() } else { self.state.tries }
     }
 
     /// Money, holds and originals, unless a rule refuses it.

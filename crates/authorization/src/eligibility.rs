@@ -17,15 +17,7 @@ pub(crate) fn card(
     request: &Request,
     now: Timestamp,
 ) -> Result<(), ReasonCode> {
-    match state.block {
-        Some(Block::Lost) => return Err(ReasonCode::LostCard),
-        Some(Block::Stolen) => return Err(ReasonCode::StolenCard),
-        Some(Block::Staff | Block::Rule) => return Err(ReasonCode::BlockedCard),
-        None => {}
-    }
-    if is_expired(record, now) {
-        return Err(ReasonCode::ExpiredCard);
-    }
+    unblocked(record, state, now)?;
     if request.expiry.is_some_and(|e| e != record.expiry) {
         return Err(ReasonCode::ExpiryMismatch);
     }
@@ -36,6 +28,17 @@ pub(crate) fn card(
         return Err(ReasonCode::WrongCurrency);
     }
     Ok(())
+}
+
+/// Neither blocked nor past its last month.
+pub(crate) fn unblocked(record: &CardRecord, state: &CardState, now: Timestamp) -> Result<(), ReasonCode> {
+    match state.block {
+        Some(Block::Lost) => Err(ReasonCode::LostCard),
+        Some(Block::Stolen) => Err(ReasonCode::StolenCard),
+        Some(Block::Staff | Block::Rule) => Err(ReasonCode::BlockedCard),
+        None if is_expired(record, now) => Err(ReasonCode::ExpiredCard),
+        None => Ok(()),
+    }
 }
 
 /// The product and the ladder, for kinds that ask for a PIN. The lock comes first: a locked card answers the same
@@ -72,8 +75,12 @@ pub(crate) fn ladder(
             return Err(ReasonCode::RestrictedAfterWrongPins);
         }
     }
+    if released || proven { Ok(()) } else { second_proof(state, now) }
+}
+
+/// Is no second proof of identity wanted?
+pub(crate) fn second_proof(state: &CardState, now: Timestamp) -> Result<(), ReasonCode> {
     match state.step_up {
-        _ if released || proven => Ok(()),
         Some(StepUp::Required { .. }) => Err(ReasonCode::StepUpRequired),
         Some(StepUp::Passed { until, .. }) if until <= now => Err(ReasonCode::StepUpRequired),
         _ => Ok(()),

@@ -18,6 +18,7 @@ pub mod key_set;
 pub mod lock;
 pub mod migration;
 pub mod pin;
+pub mod pin_page;
 pub mod pin_try;
 pub mod policy;
 pub mod request;
@@ -34,6 +35,7 @@ pub use decide::{Approval, Decision, Outcome, PinChangeOutcome, PinEvidence, Pin
 pub use effect::{Effect, ReleasedBy};
 pub use forward::{Forward, Forwarded};
 pub use pin::{PinPolicy, PinStanding};
+pub use pin_page::PageChange;
 pub use policy::{PolicyError, ProductPolicy, Products};
 pub use request::{Request, ReversalRequest};
 pub use response_code::Profile;

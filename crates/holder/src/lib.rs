@@ -11,6 +11,7 @@
 //! fails is counted in the card's journal before anything is answered. There is no clear PIN in this crate, and none passes it: the
 //! page encrypts it for the security module.
 
+mod change;
 pub mod link;
 pub mod reach;
 mod reset;
@@ -24,6 +25,7 @@ use hsm::SecurityModule;
 use model::{CardId, Timestamp};
 use store::{Book, BookError, Card, Store, StoreError};
 
+pub use change::NotChanged;
 pub use link::{Purpose, Token};
 pub use reach::{Contact, NotSent, Reach};
 pub use reset::{Entered, Form, NotReset, Reset, Trouble};

@@ -14,7 +14,7 @@ use crate::{
 
 const HOUR_MS: i64 = 3_600_000;
 /// Who acts when the holder does, in the journal.
-const HOLDER: &str = "cardholder";
+pub(crate) const HOLDER: &str = "cardholder";
 /// How many digits of the card's number the holder types.
 pub(crate) const TAIL_LEN: usize = 4;
 
@@ -269,7 +269,7 @@ fn closed(error: WorkError<NotWritten>) -> Closed {
     }
 }
 
-fn entry_id(text: &str) -> Option<[u8; 16]> {
+pub(crate) fn entry_id(text: &str) -> Option<[u8; 16]> {
     let mut id = [0; 16];
     hex::decode_to_slice(text, &mut id).ok().map(|()| id)
 }

@@ -1,12 +1,15 @@
 //! What a card's page says to its holder: is the PIN locked, until when, why, and what to do. Nothing that helps somebody who found
 //! the telephone: no number, no amount, no shop, no tries left.
 
-use authorization::state::StepUp;
+use std::sync::Arc;
+
+use authorization::{PageChange, state::StepUp};
 use model::{CardId, Timestamp};
+use store::Card;
 
 use crate::{
     Closed, HolderDesk, NotReset, NotSent,
-    link::{self, Purpose, Token},
+    link::{self, Link, Purpose, Token},
     reset::tail_of,
 };
 
@@ -21,6 +24,8 @@ pub struct Standing {
     pub wrong_pins: Vec<Timestamp>,
     /// Days until the PIN must be changed, where that is soon.
     pub pin_days_left: Option<i64>,
+    /// May the PIN be changed here, by whoever knows it?
+    pub may_change: bool,
 }
 
 /// What keeps a card from paying.
@@ -60,7 +65,11 @@ impl HolderDesk {
         let now = self.now();
         let until = now.plus_s(i64::from(minutes) * 60);
         let issued = link::issue(&*self.parts.book, *card, Purpose::Page, until, now).await;
-        let address = self.address_of("/holder", &issued.map_err(|e| away(&e))?);
+        let mut address = self.address_of("/holder", &issued.map_err(|e| away(&e))?);
+        // As in an activation's link; a module that takes no PIN from a page has no key to pin.
+        if let Ok(entry) = self.parts.module.open_pin_entry(card).await {
+            address.push_str(&format!("#k={}", hex::encode(&entry.signer)));
+        }
         let sent = self.parts.reach.page(card, &tail_of(&known), &address, minutes).await;
         sent.map_err(|NotSent(why)| NotReset::Away(why))?;
         Ok(contact.masked)
@@ -71,16 +80,16 @@ impl HolderDesk {
     /// # Errors
     /// [`Closed`].
     pub async fn standing(&self, token: &str) -> Result<Standing, Closed> {
-        let token = Token::sent(token).ok_or(Closed::Neutral)?;
-        let found = link::find(&*self.parts.book, &token, Purpose::Page).await?;
+        let (_, card) = self.page_of(token).await?;
         let now = self.now();
-        let link = found.filter(|link| link.is_of(&token) && link.until > now).ok_or(Closed::Neutral)?;
-        let card = self.card(&link.card).await?;
         let policy = self.policy(&card)?;
         let state = &card.state;
         let most = policy.remind_days.iter().copied().max().map_or(0, i64::from);
         let wrong_pins = state.charged().iter().map(|charged| charged.at).collect();
+        let product = self.parts.products.get(&card.record.product).ok_or(Closed::Neutral)?;
+        let change = PageChange { record: &card.record, state, policy: product, now };
         Ok(Standing {
+            may_change: change.admit().is_ok(),
             tail: tail_of(&card),
             wrong: self.wrong(&card),
             wrong_pins,
@@ -88,7 +97,17 @@ impl HolderDesk {
         })
     }
 
-    fn wrong(&self, card: &store::Card) -> Option<Wrong> {
+    /// The card of a link to its page, and the link.
+    pub(crate) async fn page_of(&self, token: &str) -> Result<(Link, Arc<Card>), Closed> {
+        let token = Token::sent(token).ok_or(Closed::Neutral)?;
+        let found = link::find(&*self.parts.book, &token, Purpose::Page).await?;
+        let now = self.now();
+        let link = found.filter(|link| link.is_of(&token) && link.until > now).ok_or(Closed::Neutral)?;
+        let card = self.card(&link.card).await?;
+        Ok((link, card))
+    }
+
+    fn wrong(&self, card: &Card) -> Option<Wrong> {
         let (state, now) = (&card.state, self.now());
         let lock = state.lock.filter(|lock| !lock.has_expired(now));
         let reset = state.pin.as_deref().is_some_and(|pin| pin.reset.is_some());

@@ -89,7 +89,7 @@ pub trait SecurityModule: Send + Sync {
     async fn change_pin(&self, request: ChangePin<'_>) -> Result<PinChanged, PinChangeRefused>;
 
     /// Begins the entry of a new PIN on the holder's own page: a fresh key for one PIN of one card, signed with the module's
-    /// long-term key. Only after the caller has made sure that a reset of this card is pending.
+    /// long-term key. Only after the caller has made sure that a PIN of this card may be set or changed.
     ///
     /// # Errors
     /// [`ModuleError::Unsupported`]: a payShield's host commands have no such channel.
@@ -106,6 +106,16 @@ pub trait SecurityModule: Send + Sync {
     async fn set_pin(&self, request: SetPin<'_>) -> Result<PinReference, SetPinRefused> {
         let _ = request;
         Err(SetPinRefused::Unreadable(Unverifiable::Unsupported))
+    }
+
+    /// Takes the present PIN and a new one that were entered together. Verifies the present one against `like` and, only if it is
+    /// right, makes the new one's reference: [`Self::change_pin`] for a page. An entry that is none says nothing about either.
+    ///
+    /// # Errors
+    /// [`PinChangeRefused`].
+    async fn change_entered_pin(&self, request: SetPin<'_>) -> Result<PinChanged, PinChangeRefused> {
+        let _ = request;
+        Err(PinChangeRefused::Unverifiable(Unverifiable::Unsupported))
     }
 }
 
@@ -243,7 +253,7 @@ pub struct PinEntry {
     pub signer: Vec<u8>,
 }
 
-/// A PIN that was entered on the holder's page.
+/// A PIN that was entered on the holder's page; or the present one and a new one, for a change.
 pub struct SetPin<'a> {
     /// The card.
     pub card: CardId,
@@ -257,7 +267,7 @@ pub struct SetPin<'a> {
     pub sealed: &'a [u8],
     /// What the PIN must be like.
     pub rules: NewPinRules<'a>,
-    /// A reference of the same kind and key as the one to be made.
+    /// A reference of the same kind and key as the one to be made; for a change, the present PIN's.
     pub like: &'a PinReference,
 }
 

@@ -237,6 +237,11 @@ impl DeskAction {
     /// The fixed name of the new PIN that the holder set after a reset.
     pub const SET_PIN: &'static str = "set-pin";
 
+    /// The fixed name of another PIN that the holder set on the card's page, behind the present one.
+    pub const CHANGE_PIN: &'static str = "change-pin";
+    /// The fixed name of a wrong present PIN on the card's page: one try.
+    pub const WRONG_PIN: &'static str = "wrong-pin";
+
     /// The fixed name of a cardholder's answer to a challenge.
     pub const ANSWER_STEP_UP: &'static str = "answer-step-up";
 

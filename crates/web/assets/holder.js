@@ -2,8 +2,8 @@
 // stays shut. What the steps are is written in crates/hsm/src/soft/pin_entry.rs, what they protect in docs/concepts/pin-reset.md.
 
 const form = document.querySelector("#pin-form");
-const button = form.querySelector("button");
-const trouble = form.querySelector("#trouble");
+const button = form?.querySelector("button");
+const trouble = form?.querySelector("#trouble");
 const CONTEXT = new TextEncoder().encode("pinward pin entry v1");
 
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
@@ -32,7 +32,7 @@ const field = (digits) => {
   return joined(bytes(nibbles), crypto.getRandomValues(new Uint8Array(8)));
 };
 
-const seal = async (entry, digits) => {
+const seal = async (entry, pins) => {
   const curve = { name: "ECDH", namedCurve: "P-256" };
   const own = await crypto.subtle.generateKey(curve, false, ["deriveBits"]);
   const theirs = await crypto.subtle.importKey("raw", entry.key, curve, false, []);
@@ -42,7 +42,7 @@ const seal = async (entry, digits) => {
   const derivation = { name: "HKDF", hash: "SHA-256", salt: entry.id, info: joined(CONTEXT, entry.key, key) };
   const cipher = await crypto.subtle.deriveKey(derivation, material, { name: "AES-GCM", length: 256 }, false, ["encrypt"]);
   const iv = crypto.getRandomValues(new Uint8Array(12));
-  const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: entry.id }, cipher, field(digits));
+  const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: entry.id }, cipher, joined(...pins.map(field)));
   return { key, sealed: joined(iv, new Uint8Array(sealed)) };
 };
 
@@ -66,17 +66,22 @@ const begin = async () => {
   }
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const { pin, again, entry: id, key, sealed } = form.elements;
+    const { present, pin, again, entry: id, key, sealed } = form.elements;
     const fault = wrong(pin.value, again.value);
     tell(fault);
     if (fault !== "") {
       pin.focus();
       return;
     }
+    if (present && !/^[0-9]{4,12}$/.test(present.value)) {
+      tell(form.dataset.length);
+      present.focus();
+      return;
+    }
     button.disabled = true;
-    const made = await seal(entry, pin.value);
-    pin.value = "";
-    again.value = "";
+    // a change: the present PIN goes before the new one
+    const made = await seal(entry, present ? [present.value, pin.value] : [pin.value]);
+    for (const typed of [present, pin, again]) if (typed) typed.value = "";
     id.value = form.dataset.entry;
     key.value = hex(made.key);
     sealed.value = hex(made.sealed);
@@ -86,4 +91,8 @@ const begin = async () => {
   button.disabled = false;
 };
 
-begin().catch(() => tell(form.dataset.old));
+if (form) begin().catch(() => tell(form.dataset.old));
+
+// What the link pins goes on to the page where it is needed.
+const onward = document.querySelector("#change");
+if (onward) onward.href += location.hash;

@@ -135,6 +135,8 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("get", "/holder/{token}", Nobody),
     ("get", "/holder/pin/{token}", Nobody),
     ("post", "/holder/pin/{token}", Nobody),
+    ("get", "/holder/change/{token}", Nobody),
+    ("post", "/holder/change/{token}", Nobody),
     ("post", "/api/v1/cards/{id}/actions", Anybody),
     ("get", "/api/v1/terminals", May(ViewTerminals)),
     ("get", "/api/v1/transactions/{rrn}/diagnosis", May(ViewIncidents)),
@@ -236,6 +238,7 @@ mod tests {
             "/sign-out",
             "/set-up",
             "/holder/pin/{token}",
+            "/holder/change/{token}",
             "/api/v1/session",
             "/api/v1/session",
         ];

@@ -8,13 +8,14 @@ use std::sync::{
 use async_trait::async_trait;
 use authorization::{CardRecord, PinStanding, Products};
 use holder::{
-    Closed, Contact, Entered, HolderDesk, NotReset, NotSent, Parts, Reach, Settings, Trouble, Wrong,
+    Closed, Contact, Entered, HolderDesk, NotChanged, NotReset, NotSent, Parts, Reach, Settings, Trouble,
+    Wrong,
 };
 use hsm::{
     SecurityModule,
     soft::{Configuration, KeyAttributes, KeyPolicy, MasterKey, ReferenceMethod, SoftModule},
 };
-use model::{Amount, CardId, Currency, HolderDigits, Pan, PersonalDigits, Timestamp};
+use model::{Amount, CardId, Currency, HolderDigits, Pan, PersonalDigits, ReasonCode, Timestamp};
 use paycrypto::key_block::KeyUsage;
 use ring::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
@@ -126,6 +127,17 @@ impl World {
         self.desk.set_pin(token, &typed(&form.entry, tail, pin)).await
     }
 
+    /// A link to the card's page, and what becomes of a change there.
+    async fn own_page(&self) -> String {
+        self.desk.send_page(&self.card).await.unwrap();
+        self.token()
+    }
+
+    async fn change(&self, token: &str, present: &str, pin: &str) -> Result<(), NotChanged> {
+        let form = self.desk.open_change(token).await?;
+        self.desk.change_pin(token, &typed_together(&form.entry, "", &[present, pin])).await
+    }
+
     async fn state(&self) -> authorization::CardState {
         self.engine.card(&self.card).await.unwrap().unwrap().state.clone()
     }
@@ -141,6 +153,10 @@ impl World {
 
 /// What the page makes of digits, by another hand.
 fn typed(entry: &hsm::PinEntry, tail: &str, pin: &str) -> Entered {
+    typed_together(entry, tail, &[pin])
+}
+
+fn typed_together(entry: &hsm::PinEntry, tail: &str, pins: &[&str]) -> Entered {
     let private = EphemeralPrivateKey::generate(&ECDH_P256, &SystemRandom::new()).unwrap();
     let key = private.compute_public_key().unwrap().as_ref().to_vec();
     let info = [&b"pinward pin entry v1"[..], &entry.key, &key];
@@ -148,7 +164,8 @@ fn typed(entry: &hsm::PinEntry, tail: &str, pin: &str) -> Entered {
         let derived = Salt::new(HKDF_SHA256, &entry.id).extract(shared);
         LessSafeKey::new(UnboundKey::from(derived.expand(&info, &AES_256_GCM).unwrap()))
     });
-    let mut text = hex::decode(format!("4{:X}{pin:A<14}0123456789ABCDEF", pin.len())).unwrap();
+    let field = |pin: &&str| format!("4{:X}{pin:A<14}0123456789ABCDEF", pin.len());
+    let mut text = hex::decode(pins.iter().map(field).collect::<String>()).unwrap();
     let nonce = Nonce::assume_unique_for_key([1; 12]);
     cipher.unwrap().seal_in_place_append_tag(nonce, Aad::from(entry.id), &mut text).unwrap();
     let sealed = hex::encode([&[1; 12][..], &text].concat());
@@ -298,4 +315,75 @@ async fn a_cards_page_says_what_is_wrong_and_nothing_that_helps_a_thief() {
     is_neutral(world.enter(&page, "3186", "738295").await);
     world.hours(1);
     assert!(matches!(world.desk.standing(&page).await, Err(Closed::Neutral)));
+}
+
+#[tokio::test]
+async fn a_pin_is_changed_on_the_cards_page_by_whoever_knows_it() {
+    let world = World::new().await;
+    let token = world.own_page().await;
+    assert!(world.desk.standing(&token).await.unwrap().may_change);
+    assert!(matches!(world.change(&token, "402917", "738295").await, Err(NotChanged::Wrong)));
+    assert_eq!(world.state().await.tries.used(), 1);
+    // A new PIN that is not allowed is told behind the right one only, and costs no try.
+    assert!(matches!(world.change(&token, "402817", "123456").await, Err(NotChanged::Refused)));
+    assert_eq!(world.state().await.tries.used(), 1);
+    world.change(&token, "402817", "738295").await.unwrap();
+    assert_eq!(world.state().await.tries.used(), 0);
+    assert!(
+        matches!(world.change(&token, "402817", "916384").await, Err(NotChanged::Wrong)),
+        "the old one is dead"
+    );
+    // and not soon again
+    assert!(matches!(world.change(&token, "738295", "402817").await, Err(NotChanged::Refused)));
+}
+
+#[tokio::test]
+async fn guesses_on_the_cards_page_are_the_tries_of_the_tills() {
+    let world = World::new().await;
+    let token = world.own_page().await;
+    let mut entries = Vec::new();
+    // A thief opens many pages first: only the last entry of a card lives. (A PVV is made of the first four digits.)
+    for _ in 0..6 {
+        entries.push(world.desk.open_change(&token).await.unwrap().entry);
+    }
+    let stale = world.desk.change_pin(&token, &typed_together(&entries[0], "", &["402817", "738295"])).await;
+    assert!(matches!(stale, Err(NotChanged::Unreadable)), "{stale:?}");
+    assert_eq!(world.state().await.tries.used(), 0);
+    let mut wrong = 0;
+    for guess in ["402117", "402217", "402317", "402417", "402517", "402817"] {
+        match world.change(&token, guess, "738295").await {
+            Err(NotChanged::Wrong) => wrong += 1,
+            Err(NotChanged::NotNow(reason)) => {
+                assert!([ReasonCode::CardLocked, ReasonCode::StepUpRequired].contains(&reason), "{reason:?}")
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let state = world.state().await;
+    let limit = Products::builtin().get("debit-standard").unwrap().pin_try_limit.get();
+    assert!(wrong == state.tries.used() && wrong <= limit, "{wrong} guesses of {limit}");
+    assert!(state.lock.is_some() || state.step_up.is_some());
+    assert!(!world.desk.standing(&token).await.unwrap().may_change);
+    let nothing = world.desk.open_change("nonsense").await;
+    assert!(matches!(nothing, Err(NotChanged::Closed(Closed::Neutral))));
+}
+
+#[tokio::test]
+async fn guesses_that_come_at_once_are_no_more_than_those_that_come_one_by_one() {
+    let world = World::new().await;
+    let token = world.own_page().await;
+    for round in 0..8 {
+        let Ok(form) = world.desk.open_change(&token).await else { break };
+        let (token, entry) = (token.as_str(), &form.entry);
+        let wrong = format!("402{}17", round % 7);
+        let (a, b) = (
+            typed_together(entry, "", &[&wrong, "738295"]),
+            typed_together(entry, "", &["402017", "738295"]),
+        );
+        let before = world.state().await.tries.used();
+        let told = tokio::join!(world.desk.change_pin(token, &a), world.desk.change_pin(token, &b));
+        let guesses = [told.0, told.1].iter().filter(|t| matches!(t, Err(NotChanged::Wrong))).count();
+        assert!(guesses <= 1, "one entry, one guess");
+        assert_eq!(usize::from(world.state().await.tries.used() - before), guesses);
+    }
 }

@@ -130,14 +130,37 @@ impl SoftModule {
             return Err(PinChangeRefused::Mismatch);
         }
         self.uniform(after.fault).map_err(fault)?;
-        let same = bool::from(before.pin.ct_eq(&after.pin));
-        if same | !self.allows(&request.rules, &after.pin, &pan) {
+        self.replace(old.card, old.reference, &request.rules, &pan, [&before.pin, &after.pin])
+    }
+
+    /// The present PIN and the new one were entered on the holder's page.
+    fn change_entered(&self, request: &SetPin<'_>) -> Result<PinChanged, PinChangeRefused> {
+        let fault = PinChangeRefused::Unverifiable;
+        let pan = PanOfPin::new(request.pan).map_err(|e| fault(Unverifiable::from(&e)))?;
+        let [before, after] = self.entered(request).map_err(fault)?;
+        if self.compare(request.like, &before, &pan.account).map_err(fault)? == Verdict::Wrong {
+            return Err(PinChangeRefused::Mismatch);
+        }
+        self.replace(request.card, request.like, &request.rules, &pan, [&before, &after])
+    }
+
+    /// The old PIN was right: may the new one take its place?
+    fn replace(
+        &self,
+        card: CardId,
+        reference: &PinReference,
+        rules: &NewPinRules<'_>,
+        pan: &PanOfPin,
+        [before, after]: [&Pin; 2],
+    ) -> Result<PinChanged, PinChangeRefused> {
+        let same = bool::from(before.ct_eq(after));
+        if same | !self.allows(rules, after, pan) {
             return Err(PinChangeRefused::NewPinRefused);
         }
-        let verified = PinVerified::attest(old.card);
-        let method = ReferenceMethod::of(old.reference);
-        let made = self.make_reference(&method, &after.pin, &pan.account);
-        made.map(|reference| PinChanged { verified, reference }).map_err(|e| fault(Unverifiable::from(&e)))
+        let verified = PinVerified::attest(card);
+        let made = self.make_reference(&ReferenceMethod::of(reference), after, &pan.account);
+        let fault = |e| PinChangeRefused::Unverifiable(Unverifiable::from(&e));
+        made.map(|reference| PinChanged { verified, reference }).map_err(fault)
     }
 
     /// Is it a PIN that the issuer's rules allow, and none of the earlier ones? A reference whose key is gone says nothing.
@@ -237,6 +260,10 @@ impl SecurityModule for SoftModule {
 
     async fn set_pin(&self, request: SetPin<'_>) -> Result<PinReference, SetPinRefused> {
         self.end_entry(&request)
+    }
+
+    async fn change_entered_pin(&self, request: SetPin<'_>) -> Result<PinChanged, PinChangeRefused> {
+        self.change_entered(&request)
     }
 }
 

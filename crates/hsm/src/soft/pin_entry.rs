@@ -5,7 +5,7 @@
 //!   │ ◄── id, ephemeral key, signature of the long-term key ── open    (bound to one card, used once)
 //!   │ checks the signature
 //!   │ own ephemeral key, ECDH P-256 (SP 800-56A), HKDF-SHA-256 (RFC 5869)
-//!   │ the PIN as a plain text field of ISO 9564-1:2017 9.4.2.1, under AES-256-GCM
+//!   │ the PIN as a plain text field of ISO 9564-1:2017 9.4.2.1, under AES-256-GCM; for a change the present one before it
 //!   │ ── id, own public key, cipher text ────────────────────► set     rules, then a reference
 //! ```
 //!
@@ -121,12 +121,23 @@ impl SoftModule {
         if !self.entries.count(&request.card) {
             return Err(SetPinRefused::Unreadable(Unverifiable::ModuleUnavailable));
         }
-        let pin = opened(open, request.key, request.sealed).ok_or(SetPinRefused::NoSuchEntry)?;
+        let [pin] = opened(open, request.key, request.sealed).ok_or(SetPinRefused::NoSuchEntry)?;
         if !self.allows(&request.rules, &pin, &pan) {
             return Err(SetPinRefused::NewPinRefused);
         }
         let method = ReferenceMethod::of(request.like);
         self.make_reference(&method, &pin, &pan.account).map_err(|e| fault(&e))
+    }
+}
+
+impl SoftModule {
+    /// The present PIN and the new one.
+    pub(super) fn entered(&self, request: &SetPin<'_>) -> Result<[Pin; 2], Unverifiable> {
+        let open = self.entries.take(&request.entry, &request.card).ok_or(Unverifiable::PinBlockFormat)?;
+        if !self.entries.count(&request.card) {
+            return Err(Unverifiable::ModuleUnavailable);
+        }
+        opened(open, request.key, request.sealed).ok_or(Unverifiable::PinBlockFormat)
     }
 }
 
@@ -147,10 +158,10 @@ fn signer(master: &MasterKey) -> Result<Ed25519KeyPair, ModuleError> {
     Ed25519KeyPair::from_seed_unchecked(&*seed).map_err(|e| ModuleError::KeyRefused(e.to_string()))
 }
 
-/// The PIN of a cipher text; `None` for everything that is none, without a reason.
-fn opened(open: Open, their_key: &[u8], sealed: &[u8]) -> Option<Pin> {
+/// The PINs of a cipher text, exactly so many; `None` for everything that is none, without a reason.
+fn opened<const PINS: usize>(open: Open, their_key: &[u8], sealed: &[u8]) -> Option<[Pin; PINS]> {
     let (nonce, text) = sealed.split_at_checked(NONCE_LEN)?;
-    if text.len() != FIELD_LEN + TAG_LEN {
+    if text.len() != PINS * FIELD_LEN + TAG_LEN {
         return None;
     }
     let Open { id, private, public, .. } = open;
@@ -163,8 +174,9 @@ fn opened(open: Open, their_key: &[u8], sealed: &[u8]) -> Option<Pin> {
     let key = LessSafeKey::new(key.ok()?.ok()?);
     let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
     let mut text = Zeroizing::new(text.to_vec());
-    let field = key.open_in_place(nonce, Aad::from(id), &mut text).ok()?;
-    pin_of(field)
+    let fields = key.open_in_place(nonce, Aad::from(id), &mut text).ok()?;
+    let pins: Option<Vec<Pin>> = fields.chunks_exact(FIELD_LEN).map(pin_of).collect();
+    pins?.try_into().ok()
 }
 
 /// Control 4, length, digits, fill, and eight random bytes that nobody looks at.

@@ -1,7 +1,10 @@
 //! A PIN that the holder typed on a page: the other side of the channel, as the page's script does it.
 
-use hsm::{NewPinRules, PinBlockFormat, PinEntry, PinKey, SecurityModule, SetPin, SetPinRefused};
-use model::{CardId, NOBODY, PinOutcome, PinReference, PinRules};
+use hsm::{
+    NewPinRules, PinBlockFormat, PinChangeRefused, PinChanged, PinEntry, PinKey, SecurityModule, SetPin,
+    SetPinRefused,
+};
+use model::{CardId, NOBODY, PinOutcome, PinReference, PinRules, Unverifiable};
 use ring::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
     agreement::{ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral},
@@ -21,6 +24,10 @@ struct Typed {
 
 /// What the page makes of digits.
 fn typed(entry: &PinEntry, digits: &str) -> Typed {
+    typed_together(entry, &[digits])
+}
+
+fn typed_together(entry: &PinEntry, pins: &[&str]) -> Typed {
     Verifier::new(&ED25519, &entry.signer)
         .verify(&[CONTEXT, &entry.id, &entry.key].concat(), &entry.signature)
         .unwrap();
@@ -31,8 +38,8 @@ fn typed(entry: &PinEntry, digits: &str) -> Typed {
         let derived = Salt::new(HKDF_SHA256, &entry.id).extract(shared);
         LessSafeKey::new(UnboundKey::from(derived.expand(&info, &AES_256_GCM).unwrap()))
     });
-    let hex = format!("4{:X}{digits:A<14}0123456789ABCDEF", digits.len());
-    let mut sealed = hex::decode(hex).unwrap();
+    let field = |digits: &&str| format!("4{:X}{digits:A<14}0123456789ABCDEF", digits.len());
+    let mut sealed = hex::decode(pins.iter().map(field).collect::<String>()).unwrap();
     let nonce = [7; 12];
     sealing
         .unwrap()
@@ -41,14 +48,9 @@ fn typed(entry: &PinEntry, digits: &str) -> Typed {
     Typed { key, sealed: [&nonce[..], &sealed].concat() }
 }
 
-async fn set(
-    bench: &Bench,
-    entry: &PinEntry,
-    typed: &Typed,
-    like: &PinReference,
-) -> Result<PinReference, SetPinRefused> {
+fn request<'a>(bench: &'a Bench, entry: &PinEntry, typed: &'a Typed, like: &'a PinReference) -> SetPin<'a> {
     let rules = PinRules { length_min: 4, length_max: 6, refuse_guessable: true, history: 1 };
-    let request = SetPin {
+    SetPin {
         card: CARD,
         pan: &bench.pan,
         entry: entry.id,
@@ -56,8 +58,59 @@ async fn set(
         sealed: &typed.sealed,
         rules: NewPinRules { rules, holder: &NOBODY, earlier: &[] },
         like,
-    };
-    bench.module.set_pin(request).await
+    }
+}
+
+async fn set(
+    bench: &Bench,
+    entry: &PinEntry,
+    typed: &Typed,
+    like: &PinReference,
+) -> Result<PinReference, SetPinRefused> {
+    bench.module.set_pin(request(bench, entry, typed, like)).await
+}
+
+async fn change(bench: &Bench, pins: [&str; 2], like: &PinReference) -> Result<PinChanged, PinChangeRefused> {
+    let entry = bench.module.open_pin_entry(&CARD).await.unwrap();
+    let typed = typed_together(&entry, &pins);
+    bench.module.change_entered_pin(request(bench, &entry, &typed, like)).await
+}
+
+#[tokio::test]
+async fn a_pin_is_changed_on_a_page_only_behind_the_right_one() {
+    let bench = bench();
+    for method in [pvv(), ibm()] {
+        let like = bench.reference(&method, "8305");
+        let changed = change(&bench, ["8305", "7294"], &like).await.unwrap();
+        assert_eq!(changed.reference, bench.reference(&method, "7294"));
+        assert_eq!(changed.verified.card(), CARD);
+        for (pins, refused) in [
+            (["8306", "7294"], PinChangeRefused::Mismatch),
+            // whether a new one is allowed is nobody's business who does not know the old one
+            (["8306", "1234"], PinChangeRefused::Mismatch),
+            (["8305", "1234"], PinChangeRefused::NewPinRefused),
+            (["8305", "8305"], PinChangeRefused::NewPinRefused),
+            (["8305", "72941"], PinChangeRefused::NewPinRefused),
+        ] {
+            assert_eq!(change(&bench, pins, &like).await, Err(refused), "{pins:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_pin_is_no_change_and_two_are_no_new_pin() {
+    let bench = bench();
+    let like = bench.reference(&pvv(), "8305");
+    let entry = bench.module.open_pin_entry(&CARD).await.unwrap();
+    let alone = typed(&entry, "7294");
+    let refused = bench.module.change_entered_pin(request(&bench, &entry, &alone, &like)).await;
+    assert_eq!(refused, Err(PinChangeRefused::Unverifiable(Unverifiable::PinBlockFormat)));
+    let entry = bench.module.open_pin_entry(&CARD).await.unwrap();
+    let both = typed_together(&entry, &["8305", "7294"]);
+    assert_eq!(set(&bench, &entry, &both, &like).await, Err(SetPinRefused::NoSuchEntry));
+    // and the entry is used
+    let again = bench.module.change_entered_pin(request(&bench, &entry, &both, &like)).await;
+    assert_eq!(again, Err(PinChangeRefused::Unverifiable(Unverifiable::PinBlockFormat)));
 }
 
 #[tokio::test]

@@ -8,9 +8,9 @@ use axum::{
     Form,
     extract::{Path, State},
     http::StatusCode,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
-use holder::{Closed, Entered, Standing, Trouble, Wrong};
+use holder::{Closed, Entered, NotChanged, Standing, Trouble, Wrong};
 use maud::{DOCTYPE, Markup, html};
 use model::reason::Family;
 use serde::Deserialize;
@@ -65,9 +65,67 @@ pub(crate) async fn card_page(
 ) -> Result<Response, Failure> {
     let Some(desk) = &state.web.holder else { return Ok(neutral(&visit)) };
     match desk.standing(&token).await {
-        Ok(standing) => Ok(card(&visit, &standing).into_response()),
+        Ok(standing) => Ok(card(&visit, &token, &standing).into_response()),
         Err(closed) => shut(&visit, closed),
     }
+}
+
+/// `GET /holder/change/{token}`: another PIN, behind the present one.
+pub(crate) async fn change_page(
+    State(state): State<Shared>,
+    visit: Visit,
+    Path(token): Path<String>,
+) -> Result<Response, Failure> {
+    change_form(&state, &visit, &token, None).await
+}
+
+/// `POST /holder/change/{token}`.
+pub(crate) async fn change_pin(
+    State(state): State<Shared>,
+    visit: Visit,
+    Path(token): Path<String>,
+    Form(typed): Form<Typed>,
+) -> Result<Response, Failure> {
+    let Some(desk) = &state.web.holder else { return Ok(neutral(&visit)) };
+    let Typed { tail, entry, key, sealed } = typed;
+    match desk.change_pin(&token, &Entered { tail, entry, key, sealed }).await {
+        Ok(()) => Ok(done(&visit).into_response()),
+        Err(NotChanged::Closed(closed)) => shut(&visit, closed),
+        Err(NotChanged::NotNow(_)) => Ok(to_card(&token)),
+        Err(NotChanged::Wrong) => change_form(&state, &visit, &token, Some("holder-wrong-pin")).await,
+        Err(NotChanged::Refused) => change_form(&state, &visit, &token, Some("holder-pin-refused")).await,
+        Err(NotChanged::Unreadable) => change_form(&state, &visit, &token, Some("holder-unreadable")).await,
+    }
+}
+
+/// A card that takes no PIN now says why on its own page; so does one whose last try this was.
+fn to_card(token: &str) -> Response {
+    Redirect::to(&format!("/holder/{token}")).into_response()
+}
+
+async fn change_form(
+    state: &Shared,
+    visit: &Visit,
+    token: &str,
+    wrong: Option<&'static str>,
+) -> Result<Response, Failure> {
+    let Some(desk) = &state.web.holder else { return Ok(neutral(visit)) };
+    let opened = match desk.open_change(token).await {
+        Ok(opened) => opened,
+        Err(NotChanged::Closed(closed)) => return shut(visit, closed),
+        Err(_) => return Ok(to_card(token)),
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let form = pin_form(visit, &Purpose::Change, token, &opened, wrong);
+    Ok((status, frame(visit, &visit.say.t("holder-change-title"), form, true)).into_response())
+}
+
+/// What a form for a PIN is for.
+enum Purpose<'a> {
+    /// The first PIN after a reset, with the card's last digits as they were typed.
+    Reset(&'a str),
+    /// Another one.
+    Change,
 }
 
 fn shut(visit: &Visit, closed: Closed) -> Result<Response, Failure> {
@@ -97,15 +155,15 @@ async fn form(
         Err(closed) => return shut(visit, closed),
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let page =
-        frame(visit, &visit.say.t("holder-pin-title"), pin_form(visit, token, tail, &opened, wrong), true);
+    let form = pin_form(visit, &Purpose::Reset(tail), token, &opened, wrong);
+    let page = frame(visit, &visit.say.t("holder-pin-title"), form, true);
     Ok((status, page).into_response())
 }
 
 fn pin_form(
     visit: &Visit,
+    purpose: &Purpose<'_>,
     token: &str,
-    tail: &str,
     opened: &holder::Form,
     wrong: Option<&'static str>,
 ) -> Markup {
@@ -114,18 +172,32 @@ fn pin_form(
     let entry = &opened.entry;
     let fingerprint = fingerprint(&entry.signer);
     let error = |keys: &[&str]| wrong.filter(|wrong| keys.contains(wrong)).map(|_| "wrong");
+    let until = visit.clock.full(opened.until);
+    let (path, lead) = match purpose {
+        Purpose::Reset(_) => ("pin", say.with("holder-pin-lead", [("until", until.into())])),
+        Purpose::Change => ("change", say.t("holder-change-lead")),
+    };
     html! {
-        p { (say.with("holder-pin-lead", [("until", visit.clock.full(opened.until).into())])) }
+        p { (lead) }
         @if let Some(key) = wrong { p class="problem" role="alert" id="wrong" { (say.t(key)) } }
         noscript { p class="problem" { (say.t("holder-noscript")) } }
-        form id="pin-form" class="rows" method="post" action={ "/holder/pin/" (token) } autocomplete="off"
+        form id="pin-form" class="rows" method="post" action={ "/holder/" (path) "/" (token) } autocomplete="off"
             data-entry=(hex(&entry.id)) data-key=(hex(&entry.key)) data-signature=(hex(&entry.signature))
             data-signer=(hex(&entry.signer)) data-least=(least) data-most=(most)
             data-differ=(say.t("holder-differ")) data-length=(say.with("holder-length", [("least", i64::from(least).into()), ("most", i64::from(most).into())]))
             data-old=(say.t("holder-old-browser")) data-forged=(say.t("holder-forged")) {
-            label for="tail" { (say.t("holder-tail")) }
-            input id="tail" name="tail" type="text" inputmode="numeric" pattern="[0-9]{4}" maxlength="4" required value=(tail) autocomplete="off"
-                aria-describedby=[error(&["holder-wrong-digits"])];
+            @match purpose {
+                Purpose::Reset(tail) => {
+                    label for="tail" { (say.t("holder-tail")) }
+                    input id="tail" name="tail" type="text" inputmode="numeric" pattern="[0-9]{4}" maxlength="4" required value=(tail) autocomplete="off"
+                        aria-describedby=[error(&["holder-wrong-digits"])];
+                }
+                Purpose::Change => {
+                    label for="present" { (say.t("holder-present-pin")) }
+                    input id="present" type="password" inputmode="numeric" maxlength="12" required autocomplete="current-password"
+                        aria-describedby=[error(&["holder-wrong-pin"])];
+                }
+            }
             label for="pin" { (say.with("holder-new-pin", [("least", i64::from(least).into()), ("most", i64::from(most).into())])) }
             input id="pin" type="password" inputmode="numeric" maxlength=(most) required autocomplete="new-password" aria-describedby="rules";
             label for="again" { (say.t("holder-again")) }
@@ -153,7 +225,7 @@ fn done(visit: &Visit) -> Markup {
     )
 }
 
-fn card(visit: &Visit, standing: &Standing) -> Markup {
+fn card(visit: &Visit, token: &str, standing: &Standing) -> Markup {
     let say = visit.say;
     let title = say.with("holder-card-title", [("tail", standing.tail.as_str().into())]);
     let (family, state, why, todo) = words(visit, standing.wrong);
@@ -170,8 +242,11 @@ fn card(visit: &Visit, standing: &Standing) -> Markup {
                 p class="quiet" { (say.t("holder-not-you")) }
             }
             @if let Some(days) = standing.pin_days_left { p class="notice" { (say.with("holder-pin-age", [("days", days.into())])) } }
+            @if standing.may_change {
+                p class="buttons" { a class="button" id="change" href={ "/holder/change/" (token) } { (say.t("holder-change")) } }
+            }
         },
-        false,
+        true,
     )
 }
 

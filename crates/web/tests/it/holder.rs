@@ -224,3 +224,26 @@ async fn a_link_that_leads_nowhere_is_one_page() {
     }
     assert_eq!(world.ask("GET", &good, &[], String::new()).await.0, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_change_on_the_cards_page_keeps_its_fields_without_names() {
+    let world = World::new().await;
+    let agent = world.account("lin", Role::Agent).await;
+    let (status, _) =
+        world.post(&agent, &format!("/api/v1/cards/{}/page", world.card), json!({ "why": "asked" })).await;
+    assert_eq!(status, StatusCode::OK);
+    let own = world.page();
+    assert!(world.ask("GET", &own, &[], String::new()).await.1.contains("/holder/change/"));
+    let path = own.replace("/holder/", "/holder/change/");
+    let (status, page) = world.ask("GET", &path, &[], String::new()).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(
+        page.contains("id=\"present\"")
+            && !page.contains("name=\"present\"")
+            && !page.contains("name=\"pin\"")
+    );
+    let unreadable = world.ask("POST", &path, &[FORM], "entry=00&key=00&sealed=00".to_owned()).await;
+    assert_eq!(unreadable.0, StatusCode::UNPROCESSABLE_ENTITY);
+    let nowhere = world.ask("GET", "/holder/change/nonsense", &[], String::new()).await;
+    assert_eq!(nowhere.0, StatusCode::NOT_FOUND);
+}
