@@ -133,6 +133,12 @@ impl Office {
         &self.permissions
     }
 
+    /// The book in which all of it is kept.
+    #[must_use]
+    pub fn book(&self) -> Arc<dyn Book> {
+        Arc::clone(&self.book)
+    }
+
     fn now(&self) -> Timestamp {
         (self.clock)()
     }

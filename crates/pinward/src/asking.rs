@@ -55,6 +55,14 @@ pub(crate) enum Answer {
     NotFound,
 }
 
+/// A slip.
+pub(crate) enum Slip {
+    /// In the form that was asked for.
+    Drawn(Vec<u8>),
+    /// There is no such payment.
+    NotFound,
+}
+
 /// What is asked.
 pub(crate) enum Question<'a> {
     /// Why a payment was refused.
@@ -155,6 +163,48 @@ fn addresses(data: &Path) -> Vec<SocketAddr> {
     addresses
 }
 
+/// The slip of a payment, by the query of `GET /api/v1/transactions/{rrn}/receipt`.
+pub(crate) async fn slip(wanted: &Where, rrn: &str, query: &str) -> anyhow::Result<Slip> {
+    let place = match &wanted.store {
+        None => Place::of_data(&wanted.data)?,
+        Some(url) => Place::new(wanted.data.clone(), Wish { store: Some(url.clone()), ..Wish::default() })?,
+    };
+    if !place.exists() {
+        return Err(Usage(format!("there is no store in {}", wanted.data.display())).into());
+    }
+    match place.open().await {
+        Ok(storage) => slip_resting(&wanted.data, storage, rrn, query).await,
+        Err(error) if is_in_use(&error) => {
+            let path = format!("/api/v1/transactions/{rrn}/receipt?{query}");
+            for address in addresses(&wanted.data) {
+                let connected = tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(address)).await;
+                if matches!(connected, Ok(Ok(_))) {
+                    return body_of(address, &path)
+                        .await
+                        .map(|found| found.map_or(Slip::NotFound, Slip::Drawn));
+                }
+            }
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Draws it from an open store, and closes that.
+async fn slip_resting(data: &Path, storage: Storage, rrn: &str, query: &str) -> anyhow::Result<Slip> {
+    let zone = web::Zone::named(&configuration(data)?.host.time_zone)?;
+    let archive = storage.archive();
+    let drawn =
+        web::receipts::drawn(&*archive, storage.book(), &crate::describe::Describer, &zone, rrn, query).await;
+    drop(archive);
+    storage.close().await?;
+    match drawn {
+        Ok(bytes) => Ok(Slip::Drawn(bytes)),
+        Err(web::receipts::NoReceipt::NotFound) => Ok(Slip::NotFound),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Reads the journal of an open store, answers, and closes it.
 async fn ask_resting(data: &Path, storage: Storage, question: &Question<'_>) -> anyhow::Result<Answer> {
     let config = configuration(data)?;
@@ -186,18 +236,26 @@ fn configuration(data: &Path) -> anyhow::Result<Config> {
     table.try_into().with_context(|| format!("configuration {}", file.display()))
 }
 
-/// Asks, and once more if the diagnosis is still reading.
+/// Asks for JSON.
 async fn answered(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
+    match body_of(address, path).await? {
+        Some(body) => Ok(Answer::Found(serde_json::from_slice(&body)?)),
+        None => Ok(Answer::NotFound),
+    }
+}
+
+/// Asks, and once more if the diagnosis is still reading; `None` if it is not there.
+async fn body_of(address: SocketAddr, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
     let wanted = Request { path, lang: None, body: None };
     for _ in 0..AGAIN {
         let (status, body) = tokio::time::timeout(ANSWER_WITHIN, send(address, &wanted))
             .await
             .with_context(|| format!("http://{address}{path} does not answer"))??;
         match status {
-            200 => return Ok(Answer::Found(serde_json::from_slice(&body)?)),
-            404 => return Ok(Answer::NotFound),
+            200 => return Ok(Some(body)),
+            404 => return Ok(None),
             503 => tokio::time::sleep(CONNECT_WITHIN / 4).await,
-            422 => {
+            409 | 422 => {
                 let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
                 let detail = problem["detail"].as_str().unwrap_or("a part of the question means nothing");
                 return Err(Usage(detail.to_owned()).into());

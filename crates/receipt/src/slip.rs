@@ -103,7 +103,7 @@ impl Entry {
     }
 }
 
-/// A date and time of the shop's clock.
+/// A date and time by the shop's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// Year.

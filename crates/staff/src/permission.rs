@@ -119,6 +119,8 @@ names! {
     ViewCases = "view-cases",
     /// Work on cases.
     WorkCases = "work-cases",
+    /// Put a cardholder's signature with a payment.
+    KeepSignature = "keep-signature",
     /// A shop's operators and their passwords.
     ManageOperators = "manage-operators",
     /// See and export the audit log.

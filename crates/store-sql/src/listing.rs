@@ -27,3 +27,36 @@ pub(crate) fn search_text(text: Option<&str>) -> Option<&str> {
 pub(crate) fn escape_like(text: &str) -> String {
     text.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect()
 }
+
+/// A voucher number as it is printed: six digits.
+pub(crate) fn printed_voucher(text: &str) -> Option<i64> {
+    (text.len() == 6 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// An amount as it is printed, in minor units: two decimals, perhaps in groups of three.
+pub(crate) fn printed_amount(text: &str) -> Option<i64> {
+    let (major, minor) = text.split_once('.')?;
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let major = major.replace(',', "");
+    if !digits(&major) || !digits(minor) || minor.len() != 2 {
+        return None;
+    }
+    major.parse::<i64>().ok()?.checked_mul(100)?.checked_add(minor.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_on_paper_is_read() {
+        assert_eq!(
+            (printed_voucher("000345"), printed_voucher("345"), printed_voucher("00034x")),
+            (Some(345), None, None)
+        );
+        assert_eq!((printed_amount("1,280.00"), printed_amount("0.05")), (Some(128_000), Some(5)));
+        for text in ["1280", "1280.0", ".50", "-1.00", "99999999999999999999.00"] {
+            assert_eq!(printed_amount(text), None, "{text}");
+        }
+    }
+}

@@ -40,8 +40,8 @@ pub trait Archive: Send + Sync {
 /// Which transactions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransactionQuery {
-    /// Card's last four digits or masked number, RRN, terminal, merchant number or name, response code: whatever a
-    /// person types into the one search box.
+    /// Card's last four digits or masked number, RRN, terminal, merchant number or name, response code, voucher number of six
+    /// digits, amount with its point: whatever a person types into the one search box.
     pub search: Option<String>,
     /// Only this response code.
     pub code: Option<String>,
@@ -54,6 +54,15 @@ pub struct TransactionQuery {
     pub card: Option<CardId>,
     /// Only this terminal.
     pub terminal: Option<String>,
+    /// Only this DE 11.
+    #[serde(default)]
+    pub stan: Option<u32>,
+    /// Only this DE 60.2.
+    #[serde(default)]
+    pub batch: Option<u32>,
+    /// Only this DE 4.
+    #[serde(default)]
+    pub amount: Option<Amount>,
     /// Decided at or after.
     pub from: Option<Timestamp>,
     /// Decided before.

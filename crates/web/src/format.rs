@@ -26,6 +26,22 @@ impl Zone {
     }
 }
 
+impl Zone {
+    /// The date and time on a slip.
+    pub(crate) fn moment(&self, at: Timestamp) -> receipt::Moment {
+        let here = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(self.0.clone());
+        let small = |number: i8| u8::try_from(number).unwrap_or_default();
+        receipt::Moment {
+            year: here.year().into(),
+            month: small(here.month()),
+            day: small(here.day()),
+            hour: small(here.hour()),
+            minute: small(here.minute()),
+            second: small(here.second()),
+        }
+    }
+}
+
 impl Default for Zone {
     /// `Asia/Shanghai`.
     fn default() -> Self {

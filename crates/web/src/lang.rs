@@ -22,6 +22,7 @@ static EN: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/en/messages.ftl"),
             include_str!("../locales/en/desk.ftl"),
             include_str!("../locales/en/holder.ftl"),
+            include_str!("../locales/en/receipts.ftl"),
         ],
     )
 });
@@ -39,6 +40,7 @@ static ZH: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/zh-CN/messages.ftl"),
             include_str!("../locales/zh-CN/desk.ftl"),
             include_str!("../locales/zh-CN/holder.ftl"),
+            include_str!("../locales/zh-CN/receipts.ftl"),
         ],
     )
 });

@@ -19,6 +19,7 @@ pub mod insight;
 mod lang;
 mod needs;
 mod perform;
+pub mod receipts;
 mod register;
 mod router;
 pub mod rules;

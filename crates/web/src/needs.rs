@@ -19,7 +19,7 @@ pub(crate) enum Need {
 
 use Need::{Anybody, May, Nobody, Signed};
 use Permission::{
-    DraftRules, ForceSignIn, HandleIncidents, JudgeVerdicts, ManageAlarms, ManageStaff, PublishRules,
+    DraftRules, ForceSignIn, HandleIncidents, JudgeVerdicts, KeepSignature, ManageAlarms, ManageStaff, PublishRules,
     ResetPin, RestoreTries, SuspendTerminal, ViewAudit, ViewCards, ViewCases, ViewIncidents, ViewOverview,
     ViewTerminals, ViewTransactions, WorkCases,
 };
@@ -29,6 +29,7 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("get", "/", May(ViewOverview)),
     ("get", "/transactions", May(ViewTransactions)),
     ("get", "/transactions/{rrn}", May(ViewTransactions)),
+    ("get", "/transactions/{rrn}/receipt", May(ViewTransactions)),
     ("get", "/cards", May(ViewCards)),
     ("get", "/cards/{id}", May(ViewCards)),
     ("get", "/terminals", May(ViewTerminals)),
@@ -125,6 +126,8 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("get", "/api/v1/overview", May(ViewOverview)),
     ("get", "/api/v1/transactions", May(ViewTransactions)),
     ("get", "/api/v1/transactions/{rrn}", May(ViewTransactions)),
+    ("get", "/api/v1/transactions/{rrn}/receipt", May(ViewTransactions)),
+    ("put", "/api/v1/transactions/{rrn}/signature", May(KeepSignature)),
     ("get", "/api/v1/cards", May(ViewCards)),
     ("get", "/api/v1/cards/{id}", May(ViewCards)),
     ("post", "/cards/{id}/actions", Anybody),

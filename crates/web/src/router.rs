@@ -62,6 +62,7 @@ macro_rules! actions {
 }
 
 actions! {
+    put "/api/v1/transactions/{rrn}/signature" => api::receipts::sign,
     post "/why/{rrn}/wrong" => views::deeds::contradict,
     post "/incidents/{incident}/restore" => views::deeds::restore,
     post "/incidents/{incident}/handle" => views::deeds::handle,
@@ -149,6 +150,7 @@ routes! {
     "/" => views::overview::page,
     "/transactions" => views::transactions::page,
     "/transactions/{rrn}" => views::transaction::page,
+    "/transactions/{rrn}/receipt" => views::receipt::page,
     "/why/{rrn}" => views::why::page,
     "/why/{rrn}/evidence.json" => views::why::file,
     "/incidents" => views::incidents::list,
@@ -192,6 +194,7 @@ routes! {
     "/api/v1/overview" => api::overview::overview,
     "/api/v1/transactions" => api::transactions::list,
     "/api/v1/transactions/{rrn}" => api::transactions::one,
+    "/api/v1/transactions/{rrn}/receipt" => api::receipts::one,
     "/api/v1/transactions/{rrn}/diagnosis" => api::diagnosis::one,
     "/api/v1/incidents" => api::incidents::list,
     "/api/v1/incidents/{incident}" => api::incidents::one,

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use model::{CardId, ReasonCode, ResponseCode, Timestamp, reason::Family};
+use model::{Amount, CardId, ReasonCode, ResponseCode, Timestamp, reason::Family};
 use serde::Deserialize;
 use store::archive::{
     CardQuery, CardView, Overview, Page, Progress, TerminalView, TransactionDetail, TransactionQuery,
@@ -48,6 +48,15 @@ pub(crate) struct TransactionFilter {
     pub(crate) card: String,
     /// Only this terminal.
     pub(crate) terminal: String,
+    /// Only this voucher number (DE 11), as on the slip.
+    #[param(value_type = Option<u32>)]
+    pub(crate) voucher: String,
+    /// Only this batch (DE 60.2), as on the slip.
+    #[param(value_type = Option<u32>)]
+    pub(crate) batch: String,
+    /// Only this amount, as on the slip: `1280.00` or `1,280.00`.
+    #[param(required = false)]
+    pub(crate) amount: String,
     /// Decided at or after: RFC 3339, or milliseconds since 1970.
     pub(crate) from: String,
     /// Decided before: RFC 3339, or milliseconds since 1970.
@@ -70,6 +79,9 @@ impl TransactionFilter {
             declined: flag("declined", &self.declined)?,
             card: value("card", &self.card, "32 hexadecimal digits")?,
             terminal: terminal(&self.terminal)?,
+            stan: value("voucher", &self.voucher, "a number of at most six digits")?,
+            batch: value("batch", &self.batch, "a number of at most six digits")?,
+            amount: amount(&self.amount)?,
             from: moment("from", &self.from)?,
             to: moment("to", &self.to)?,
             after: value("after", &self.after, "a cursor: the value of next in the part before")?,
@@ -230,6 +242,20 @@ fn search(text: &str) -> Result<Option<String>, Failure> {
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
+/// As people write it: major units with two decimals, perhaps in groups of three.
+fn amount(text: &str) -> Result<Option<Amount>, Failure> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let digits = text.replace(',', "");
+    let (major, minor) = digits.split_once('.').unwrap_or((&digits, "00"));
+    let number = |part: &str| part.parse::<i64>().ok().filter(|_| part.bytes().all(|b| b.is_ascii_digit()));
+    let minor = number(minor).filter(|_| minor.len() == 2);
+    let sum = number(major).zip(minor).and_then(|(a, b)| a.checked_mul(100)?.checked_add(b));
+    sum.map(|sum| Some(Amount(sum)))
+        .ok_or_else(|| Failure::not_understood("amount", "an amount such as 1280.00"))
+}
+
 pub(crate) fn value<T: FromStr>(name: &str, text: &str, expected: &str) -> Result<Option<T>, Failure> {
     if text.is_empty() {
         return Ok(None);
@@ -252,7 +278,7 @@ fn family(text: &str) -> Result<Option<Family>, Failure> {
 pub(crate) const FAMILIES: [Family; 6] =
     [Family::Ok, Family::Warn, Family::Lock, Family::Sys, Family::Bad, Family::Neutral];
 
-fn flag(name: &str, text: &str) -> Result<bool, Failure> {
+pub(crate) fn flag(name: &str, text: &str) -> Result<bool, Failure> {
     match text {
         "" | "0" | "false" => Ok(false),
         "1" | "true" | "on" => Ok(true),
@@ -323,5 +349,16 @@ mod tests {
         searched("632676497850", "632676497850");
         searched("898510154110283", "898510154110283");
         searched("0018", "0018");
+    }
+
+    #[test]
+    fn amounts_are_read_as_they_are_printed() {
+        for (text, minor) in [("1,280.00", 128_000), ("1280.00", 128_000), ("7", 700), ("0.01", 1)] {
+            assert_eq!(amount(text).unwrap(), Some(Amount(minor)), "{text}");
+        }
+        for text in ["1.2", "-1.00", "a", "1.2.3", "+1.00", "99999999999999999999"] {
+            assert!(amount(text).is_err(), "{text}");
+        }
+        assert_eq!(amount("").unwrap(), None);
     }
 }

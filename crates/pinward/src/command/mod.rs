@@ -19,6 +19,7 @@ pub(crate) mod key;
 mod load;
 mod migrate;
 mod pos;
+mod receipt;
 pub(crate) mod rules;
 mod serve;
 mod staff;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Audit(audit::Options),
     /// Accounts of staff: open, renew the link, close, list.
     Staff(staff::Options),
+    /// The slip of a payment: as text, for a printer, as a picture or a page.
+    Receipt(receipt::Options),
     /// Why a payment was refused: the cause, how sure that is, the evidence, what to do.
     Why(why::Options),
     /// Incidents: what was found behind many refusals.
@@ -117,6 +120,7 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Pos(options) => wait(pos::run(options)),
         Command::Trigger(options) => wait(trigger::run(options)),
         Command::Load(options) => wait(load::run(options)),
+        Command::Receipt(options) => wait(receipt::run(options)),
         Command::Why(options) => wait(why::run(options)),
         Command::Incidents(options) => wait(incidents::run(options)),
         Command::Card(options) => wait(card::run(options)),

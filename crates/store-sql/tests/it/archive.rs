@@ -152,6 +152,18 @@ async fn lists_find_what_people_type(bench: Bench) {
     assert_eq!(morning.search("面馆").await.len(), 12);
     assert_eq!(morning.search("noodles 2").await, [10, 9, 8]);
     assert_eq!(morning.search("%").await, [0; 0]);
+    let printed = &find(engine, TransactionQuery { code: Some("75".into()), ..query() }).await[0];
+    let (stan, batch, amount) = (printed.stan, printed.batch, printed.amount);
+    let on_paper = TransactionQuery { stan, batch, amount, ..query() };
+    assert!(morning.numbers(&find(engine, on_paper.clone()).await).contains(&7), "as it stands on the slip");
+    let other = TransactionQuery { amount: Some(model::Amount(1)), ..on_paper };
+    assert_eq!(find(engine, other).await.len(), 0);
+    if let Some(stan) = stan {
+        assert!(morning.search(&format!("{stan:06}")).await.contains(&7));
+    }
+    if let Some(amount) = amount {
+        assert!(morning.search(&amount.to_string()).await.contains(&7));
+    }
     assert_eq!(morning.search("' OR 1=1 --").await, [0; 0]);
 
     let declined = find(engine, TransactionQuery { declined: true, ..query() }).await;

@@ -21,6 +21,7 @@ pub(crate) mod office;
 pub(crate) mod openapi;
 pub(crate) mod query;
 mod refused;
+pub(crate) mod receipts;
 pub(crate) mod rules;
 pub(crate) mod sandbox;
 pub(crate) mod schema;

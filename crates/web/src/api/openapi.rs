@@ -8,7 +8,7 @@ use serde_json::Value;
 use utoipa::OpenApi;
 
 use super::{
-    alerts, cards, cases, codes, diagnosis, events, health, incidents, office, overview, register, rules,
+    alerts, cards, cases, codes, diagnosis, events, health, incidents, office, overview, receipts, register, rules,
     sandbox, schema, session, suspicions, terminals, transactions, webhooks,
 };
 use crate::{error::Problem, router::Shared};
@@ -39,6 +39,8 @@ use crate::{error::Problem, router::Shared};
         overview::overview,
         transactions::list,
         transactions::one,
+        receipts::one,
+        receipts::sign,
         diagnosis::one,
         diagnosis::feedback,
         diagnosis::causes,

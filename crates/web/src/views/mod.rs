@@ -7,6 +7,7 @@ pub(crate) mod office;
 pub(crate) mod overview;
 pub(crate) mod transactions;
 
+pub(crate) mod receipt;
 pub(crate) mod transaction;
 
 pub(crate) mod why;

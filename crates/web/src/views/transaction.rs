@@ -40,7 +40,7 @@ pub(crate) async fn page(
     let title = title(&visit, &detail.row);
     let frame = Frame {
         beside: reference(&visit, &detail.row),
-        actions: copy_link(visit.say),
+        actions: html! { (receipt_link(&visit, &detail.row)) (copy_link(visit.say)) },
         ..Frame::new(&visit, Nav::Transactions, &title)
     };
     Ok(frame.page(html! {
@@ -70,6 +70,15 @@ pub(crate) async fn page(
             (timeline(&visit, "timeline-terminal", &detail.same_terminal, &detail.row))
         }
     }))
+}
+
+/// Payments have a slip.
+fn receipt_link(visit: &Visit, row: &TransactionRow) -> Markup {
+    html! {
+        @if crate::receipts::is_payment(row) {
+            a class="button" href={ (parts::transaction_href(&row.rrn)) "/receipt" } { (visit.say.t("receipt-link")) } " "
+        }
+    }
 }
 
 /// The reference beside the heading; a line without one is named by its place in the journal.

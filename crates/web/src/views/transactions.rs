@@ -87,6 +87,9 @@ fn extras(visit: &Visit, filter: &TransactionFilter) -> Vec<(&'static str, Strin
     [
         ("card", &filter.card, "filter-card", short(&filter.card)),
         ("terminal", &filter.terminal, "filter-terminal", filter.terminal.clone()),
+        ("voucher", &filter.voucher, "filter-voucher", filter.voucher.clone()),
+        ("batch", &filter.batch, "filter-batch", filter.batch.clone()),
+        ("amount", &filter.amount, "filter-amount", filter.amount.clone()),
         ("from", &filter.from, "filter-from", moment(&filter.from)),
         ("to", &filter.to, "filter-to", moment(&filter.to)),
     ]

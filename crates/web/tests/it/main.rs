@@ -13,6 +13,7 @@ mod incidents;
 mod live;
 mod pages;
 mod passkeys;
+mod receipts;
 mod rules;
 mod staff;
 mod texts;

@@ -6,11 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FILES: [&str; 9] =
-    ["console", "pages", "rules", "errors", "alarms", "office", "messages", "desk", "holder"];
+const FILES: [&str; 10] =
+    ["console", "pages", "rules", "errors", "alarms", "office", "messages", "desk", "holder", "receipts"];
 
 /// Keys that are put together from data, by their beginning.
-const FROM_DATA: [&str; 21] = [
+const FROM_DATA: [&str; 22] = [
+    "receipt-form-",
     "case-status-",
     "case-waits-",
     "case-source-",

@@ -10,7 +10,7 @@ use tokio_postgres::{Row, types::ToSql};
 use super::{heads, sql};
 use crate::{
     line,
-    listing::{escape_like, limit, page, search_text},
+    listing::{escape_like, limit, page, printed_amount, printed_voucher, search_text},
     postgres::{
         core::Core,
         pool::{Values, column, pipeline, place, signed, together},
@@ -83,6 +83,9 @@ fn transaction_filter(query: &TransactionQuery) -> Filter {
     filter.and_equal("l.family", query.family.map(|family| family.name().to_owned()));
     filter.and_equal("l.card", query.card.map(|card| card.0.to_vec()));
     filter.and_equal("l.terminal", query.terminal.clone());
+    filter.and_equal("l.stan", query.stan.map(i64::from));
+    filter.and_equal("l.batch", query.batch.map(i64::from));
+    filter.and_equal("l.amount", query.amount.map(|amount| amount.0));
     if query.declined {
         filter.and("l.counted AND NOT l.approved", []);
     }
@@ -106,9 +109,13 @@ fn search(filter: &mut Filter, text: &str) {
     let contains = format!("%{}%", escape_like(text));
     let exact = ["rrn", "terminal", "merchant", "code", "last_four", "pan"];
     let any = exact.map(|name| format!("l.{name} = ?")).join(" OR ");
+    let numbers = [("stan", printed_voucher(text)), ("amount", printed_amount(text))];
+    let printed: String =
+        numbers.iter().filter(|(_, n)| n.is_some()).map(|(name, _)| format!(" OR l.{name} = ?")).collect();
     let values =
         exact.iter().map(|_| Box::new(text.to_owned()) as Value).chain([Box::new(contains) as Value]);
-    filter.and(&format!("({any} OR l.merchant_name ILIKE ?)"), values);
+    let values = values.chain(numbers.iter().filter_map(|(_, n)| n.map(|n| Box::new(n) as Value)));
+    filter.and(&format!("({any} OR l.merchant_name ILIKE ?{printed})"), values);
 }
 
 pub(crate) async fn cards(core: &Core, query: &CardQuery) -> Result<Page<CardView>, StoreError> {
