@@ -43,6 +43,12 @@ const api = async (path) => {
   return response.json();
 };
 
+/** The address of a merchant's own page; nothing where the console only shows. */
+const shopLink = async (merchant) => {
+  const response = await fetch(`${base}/api/v1/merchants/${merchant}/link`, { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+  return response.ok ? (await response.json()).address : null;
+};
+
 /** The addresses of all screens. */
 const screens = async () => {
   const declined = (await api("/transactions?declined=true&limit=200")).data;
@@ -57,6 +63,7 @@ const screens = async () => {
   // A case about a refusal, so that there is one to look at; made-up data has its own.
   if (locked) await fetch(`${base}/api/v1/cases`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ rrn: locked.rrn }) });
   const opened = (await api("/cases?status=all&limit=1")).data[0];
+  const shop = locked && (await shopLink(locked.merchant));
   const at = (row) => row && `/transactions/${encodeURIComponent(row.rrn)}`;
   return Object.entries({
     overview: "/",
@@ -67,6 +74,9 @@ const screens = async () => {
     "why-locked": at(locked),
     "why-fault": at(fault),
     approved: at(approved),
+    receipt: locked && `${at(locked)}/receipt?paper=80`,
+    merchant: locked && `/merchants/${locked.merchant}`,
+    shop: shop && new URL(shop, base).pathname,
     "verdict-locked": locked && `/why/${encodeURIComponent(locked.rrn)}`,
     "verdict-fault": fault && `/why/${encodeURIComponent(fault.rrn)}`,
     incidents: "/incidents",
@@ -153,6 +163,30 @@ const check = async (tab, name, path, lang, theme, width) => {
   const violations = await page.evaluate(() => window.violations);
   expect(`${label}: content security policy`, violations.length === 0, violations.join("; "));
   expect(`${label}: console`, tab.noise.length === 0, tab.noise.join("; "));
+};
+
+/** A merchant by a link, on a telephone: a cashier gets a first password; without the whole link there is nothing to see. */
+const shop = async (browser, lang) => {
+  const declined = (await api("/transactions?declined=true&limit=200")).data.find((row) => row.merchant);
+  const link = declined && (await shopLink(declined.merchant));
+  if (!link) {
+    expect("shop: there is a merchant with a refusal", process.env.WALK !== "1");
+    return;
+  }
+  const context = await browser.newContext({ locale: LANGS[lang], viewport: { width: 390, height: 844 } });
+  const page = await context.newPage();
+  const address = new URL(link, base).pathname;
+  await page.goto(`${base}${address}`, { waitUntil: "load" });
+  expect("shop: a refusal says what to tell the customer", (await page.locator(".refusals .tell").count()) > 0);
+  await Promise.all([page.waitForResponse((r) => r.request().method() === "POST"), page.locator(".people button[value=reset]").first().click()]);
+  await page.waitForLoadState("load");
+  expect("shop: a first password is shown once", /^\d{6}$/.test((await page.innerText("#first-password")).trim()));
+  await page.screenshot({ path: join(out, `shop-first-${lang}.png`), fullPage: true });
+  await page.goto(`${base}${address}`, { waitUntil: "load" });
+  expect("shop: and not again", (await page.locator("#first-password").count()) === 0);
+  const nowhere = await page.goto(`${base}${address.slice(0, -2)}00`, { waitUntil: "load" });
+  expect("shop: another link leads nowhere", nowhere.status() === 404, String(nowhere.status()));
+  await context.close();
 };
 
 /** The main tasks with the keyboard alone. */
@@ -546,6 +580,7 @@ try {
   await keyboard(context);
   await context.close();
   await walks(browsers[0]);
+  await shop(browsers[0], "zh");
   await holder(browsers[0], "zh", "light", 1);
   await holder(browsers[0], "en", "dark", 2);
   await live(browsers[0]);

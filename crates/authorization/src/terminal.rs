@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use minicbor::{Decode, Encode};
 use model::{
-    BatchNumber, KeyBlock, KeyScheme, Ksn, MerchantId, ReasonCode, TerminalId, Timestamp, TransactionKey,
+    BatchNumber, KeyBlock, KeyScheme, Ksn, MerchantId, OperatorId, ReasonCode, Stan, TerminalId, Timestamp,
+    TransactionKey,
 };
 use serde::Serialize;
 
@@ -82,6 +83,47 @@ pub struct TerminalState {
     /// Staff want it to sign in again; its answers say so until it has.
     #[cbor(n(6), default)]
     pub sign_in_ordered: bool,
+    /// Who of the shop's people is signed on.
+    #[n(7)]
+    pub duty: Option<Duty>,
+}
+
+/// One of the shop's own people at the terminal (操作员签到).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Duty {
+    /// Who.
+    #[n(0)]
+    pub operator: OperatorId,
+    /// Since when.
+    #[n(1)]
+    pub since: Timestamp,
+    /// It ends by itself.
+    #[n(2)]
+    pub until: Timestamp,
+    /// DE 11 of the message that signed on.
+    #[n(3)]
+    pub stan: Option<Stan>,
+}
+
+/// What the shop's people did at a terminal. Their passwords and tries are kept elsewhere (`shop`): this is what the terminal's
+/// journal shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum OperatorStep {
+    /// Signed on; whoever was before is not any more.
+    #[n(0)]
+    SignOn(#[n(0)] Duty),
+    /// Nobody is signed on.
+    #[n(1)]
+    SignOff,
+    /// The operator has a new password of their own, and is signed on.
+    #[n(2)]
+    ChangePassword(#[n(0)] Duty),
+    /// The supervisor who is signed on gave another operator a first password.
+    #[n(3)]
+    Reset(#[n(0)] OperatorId),
+    /// Not accepted, and nothing of the terminal changed.
+    #[n(4)]
+    Refused(#[n(0)] OperatorId),
 }
 
 /// A reversal that overtook its original.
@@ -224,9 +266,18 @@ pub enum TerminalEffect {
         #[n(1)]
         by: TransactionKey,
     },
+    /// The shop's own people.
+    #[n(10)]
+    Operator(#[n(0)] OperatorStep),
 }
 
 impl TerminalState {
+    /// Who of the shop's people is signed on now.
+    #[must_use]
+    pub fn on_duty(&self, now: Timestamp) -> Option<Duty> {
+        self.duty.filter(|duty| now < duty.until)
+    }
+
     /// Folds one journal entry into the state.
     pub fn apply(&mut self, seq: u32, journal_seq: u64, at: Timestamp, effect: &TerminalEffect) {
         debug_assert_eq!(seq, self.seq + 1, "entries are folded in order");
@@ -257,7 +308,16 @@ impl TerminalState {
             }
             TerminalEffect::KeySet(effect) => self.key_sets.apply(at, effect),
             TerminalEffect::UseKsn { ksn, by } => self.key_sets.note_ksn(*ksn, *by),
+            TerminalEffect::Operator(step) => self.step_of_operator(step),
             TerminalEffect::Refused { .. } | TerminalEffect::Noted => {}
+        }
+    }
+
+    fn step_of_operator(&mut self, step: &OperatorStep) {
+        match step {
+            OperatorStep::SignOn(duty) | OperatorStep::ChangePassword(duty) => self.duty = Some(*duty),
+            OperatorStep::SignOff => self.duty = None,
+            OperatorStep::Reset(_) | OperatorStep::Refused(_) => {}
         }
     }
 

@@ -64,6 +64,12 @@ impl Token {
         &self.text
     }
 
+    /// By which it is found; no secret.
+    #[must_use]
+    pub fn selector(&self) -> &str {
+        &self.selector
+    }
+
     /// What is kept.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {

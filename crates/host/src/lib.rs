@@ -29,6 +29,7 @@ mod reply;
 pub mod rules;
 mod sandbox;
 pub mod second;
+pub mod shop;
 pub mod signal;
 pub mod staff;
 mod stages;
@@ -91,6 +92,7 @@ pub(crate) struct Shared {
     pub(crate) signals: signal::Outbox,
     pub(crate) rules: Arc<rules::Rules>,
     pub(crate) holders: OnceLock<Arc<dyn holders::Holders>>,
+    pub(crate) operators: OnceLock<Arc<dyn shop::Operators>>,
     pub(crate) refusals: stages::refuse::Throttle,
     pub(crate) throttles: throttle::Throttles,
     pub(crate) tally: throttle::causes::Tally,
@@ -160,6 +162,7 @@ impl Host {
             signals: signal::Outbox::new(start),
             rules: Arc::default(),
             holders: OnceLock::new(),
+            operators: OnceLock::new(),
             refusals: stages::refuse::Throttle::default(),
             asking: OnceLock::new(),
         });
@@ -232,6 +235,11 @@ impl Host {
     /// Says who knows cardholders, so that no new PIN is made of their own numbers. The first one counts.
     pub fn know_holders(&self, holders: Arc<dyn holders::Holders>) {
         let _ = self.shared.holders.set(holders);
+    }
+
+    /// Says who keeps the shop's own people. Until it is called, terminals' messages about them are not supported.
+    pub fn know_operators(&self, operators: Arc<dyn shop::Operators>) {
+        let _ = self.shared.operators.set(operators);
     }
 
     /// What happens beside the journal, for one [`signal::Keeper`]; `None` after the first call. While nobody takes it,

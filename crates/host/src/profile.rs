@@ -22,6 +22,21 @@ pub enum Task {
     Settlement,
     /// A fact to be taken note of.
     Advice,
+    /// The shop's own people.
+    Operator(OperatorTask),
+}
+
+/// What one of the shop's own people wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperatorTask {
+    /// To sign on.
+    SignOn,
+    /// To sign off.
+    SignOff,
+    /// Another password of their own.
+    ChangePassword,
+    /// A first password for another operator.
+    Reset,
 }
 
 /// A network's rules.
@@ -43,6 +58,8 @@ pub struct Profile {
     pub code_field: Option<u8>,
     /// Where the new PIN block of a PIN change is.
     pub new_pin: Option<NewPinField>,
+    /// The data element with an operator and passwords (rules O3).
+    pub operator_field: Option<u8>,
     rows: Vec<Row>,
 }
 
@@ -75,6 +92,7 @@ struct File {
     telemetry_field: Option<u8>,
     code_field: Option<u8>,
     new_pin: Option<NewPinField>,
+    operator_field: Option<u8>,
     message: Vec<FileRow>,
 }
 
@@ -140,6 +158,7 @@ impl Profile {
             telemetry_field: file.telemetry_field,
             code_field: file.code_field,
             new_pin: file.new_pin,
+            operator_field: file.operator_field,
             rows,
         })
     }
@@ -201,6 +220,10 @@ fn task(name: &str) -> Option<Task> {
         "echo" => Task::Echo,
         "settlement" => Task::Settlement,
         "advice" => Task::Advice,
+        "operator-sign-on" => Task::Operator(OperatorTask::SignOn),
+        "operator-sign-off" => Task::Operator(OperatorTask::SignOff),
+        "operator-password" => Task::Operator(OperatorTask::ChangePassword),
+        "operator-reset" => Task::Operator(OperatorTask::Reset),
         _ => return KINDS.into_iter().find(|k| k.name() == name).map(Task::Payment),
     };
     Some(other)
@@ -254,6 +277,9 @@ mod tests {
         check("unionpay", "0800", "", "", "006", Some(Task::SignIn(WorkKeyLayout::Sm4)));
         check("unionpay", "0800", "", "", "001", None);
         check("unionpay", "0820", "", "", "301", Some(Task::Echo));
+        let operator = |task| Some(Task::Operator(task));
+        check("unionpay", "0820", "", "", "401", operator(OperatorTask::SignOn));
+        check("iso87", "0800", "", "", "404", operator(OperatorTask::Reset));
         check("iso87", "0420", "000000", "", "", Some(Task::Reversal));
         check("iso87", "0800", "", "", "301", Some(Task::Echo));
         check("iso93", "1200", "000000", "", "", pay(Kind::Sale));

@@ -5,6 +5,7 @@
 //! knows keys and PINs; it does not know a card's PIN-try state, a message, a socket or a clock.
 
 pub mod module;
+pub mod operator_field;
 pub mod payshield;
 pub mod pin_rules;
 pub mod soft;
@@ -16,3 +17,4 @@ pub use module::{
     ModuleError, NewPinRules, PinChangeRefused, PinChanged, PinEntry, PinKey, SecurityModule, SetPin,
     SetPinRefused, TranslatePin, VerifyPin, WorkKeyLayout,
 };
+pub use operator_field::{OperatorField, PasswordPlace, open_operator_field};

@@ -28,7 +28,7 @@ pub use pin_reference::{PinReference, SealedReference};
 pub use pin_rules::{HolderDigits, NOBODY, PersonalDigits, PinRules};
 pub use reason::{ReasonCode, ResponseCode};
 pub use secret::Secret;
-pub use terminal::TerminalId;
+pub use terminal::{OperatorId, TerminalId};
 pub use time::Timestamp;
 pub use trace::{ApprovalCode, BatchNumber, Rrn, Stan, TransactionKey};
 pub use transaction::Kind;

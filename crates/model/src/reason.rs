@@ -116,6 +116,14 @@ reasons! {
     NotSupported = 55 "not-supported" Neutral,
     /// Totals of the batch do not agree.
     BatchNotBalanced = 56 "batch-not-balanced" Sys,
+    /// No such operator of this shop, a wrong operator password, or not one who may do this. No card and no PIN is touched.
+    OperatorRefused = 57 "operator-refused" Neutral,
+    /// The operator has too many wrong passwords; the password was not looked at.
+    OperatorLocked = 58 "operator-locked" Neutral,
+    /// The operator's password is right and must be changed first.
+    OperatorMustChange = 59 "operator-must-change" Neutral,
+    /// The new password of an operator is not allowed: length, easy, or used before.
+    OperatorPasswordRefused = 65 "operator-password-refused" Neutral,
 
     /// The trace number was used before with other contents.
     DuplicateTrace = 60 "duplicate-trace" Sys,

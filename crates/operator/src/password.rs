@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::roster::OperatorId;
+use model::OperatorId;
+
 use crate::rules::RoleRules;
 
 /// Passwords of terminals as they are delivered, and the fashions of keypads.

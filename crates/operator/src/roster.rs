@@ -1,4 +1,4 @@
-//! Who may sign on at a terminal, and who is: a fold of facts.
+//! Who may sign on at a shop's terminals: a fold of facts.
 //!
 //! ```text
 //!            opened            wrong × limit
@@ -7,19 +7,22 @@
 //!                      │ └────────────────────────┘ reset by a supervisor, or on the merchant's page:
 //!                      └ changed                    a new password that must be changed at the first sign-on
 //! ```
+//!
+//! The shop has one counter for an operator, whichever of its terminals the guesses come from. A message that was answered before is
+//! not compared again: of each terminal the last attempt is known, by its session and its trace number (DE 11), which only grows.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
-use model::Timestamp;
+use model::{OperatorId, Stan, TerminalId, Timestamp};
 use serde::{Deserialize, Serialize};
 use staff::password::PasswordHash;
 
-use crate::rules::Rules;
+use crate::{password::Password, rules::Rules};
 
-/// The most operators of one terminal: two digits.
+/// The most operators of one shop: two digits.
 pub const OPERATORS_MAX: usize = 100;
+/// Trace numbers begin anew after 999999; what lies farther back than half of them is taken for ahead.
+const STAN_HALF: u32 = 500_000;
 const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
 
@@ -33,6 +36,12 @@ pub enum Role {
 }
 
 impl Role {
+    /// By the number.
+    #[must_use]
+    pub fn of(operator: OperatorId) -> Self {
+        if matches!(operator.get(), 0 | 99) { Self::Supervisor } else { Self::Cashier }
+    }
+
     /// The fixed name.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -43,49 +52,17 @@ impl Role {
     }
 }
 
-/// Two digits, as on the slip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct OperatorId(u8);
-
-impl OperatorId {
-    /// By the number.
-    #[must_use]
-    pub fn role(self) -> Role {
-        if matches!(self.0, 0 | 99) { Role::Supervisor } else { Role::Cashier }
-    }
-}
-
-impl fmt::Display for OperatorId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02}", self.0)
-    }
-}
-
-impl FromStr for OperatorId {
-    type Err = model::Invalid;
-
-    /// Two digits; DE 63 of a UnionPay terminal pads them with a space.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.trim_end();
-        let fits = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit());
-        let invalid = model::Invalid { noun: "operator", expected: "two digits" };
-        digits.parse().ok().filter(|_| fits).map(Self).ok_or(invalid)
-    }
-}
-
-impl TryFrom<String> for OperatorId {
-    type Error = model::Invalid;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<OperatorId> for String {
-    fn from(id: OperatorId) -> String {
-        id.to_string()
-    }
+/// One message of a terminal with a password in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// DE 41.
+    pub terminal: TerminalId,
+    /// When the terminal signed in: the keys of another session are others.
+    pub session: Timestamp,
+    /// DE 11.
+    pub stan: Stan,
+    /// A keyed digest of the encrypted field.
+    pub digest: u64,
 }
 
 /// What became true.
@@ -100,6 +77,8 @@ pub enum Fact {
         password: PasswordHash,
         /// Who did it: an operator's number, or a name from the merchant's page.
         by: String,
+        /// The supervisor's message, if it was done at a terminal.
+        attempt: Option<Attempt>,
     },
     /// The operator has a password of their own.
     Changed {
@@ -107,19 +86,23 @@ pub enum Fact {
         operator: OperatorId,
         /// The new one.
         password: PasswordHash,
+        /// The message; a sandbox's passwords have none.
+        attempt: Option<Attempt>,
     },
     /// A password was proven wrong.
     Wrong {
         /// Who.
         operator: OperatorId,
+        /// The message.
+        attempt: Attempt,
     },
-    /// Signed on; whoever was signed on before is not any more.
-    SignedOn {
+    /// A password was right: signed on, and the tries are back.
+    Right {
         /// Who.
         operator: OperatorId,
+        /// The message.
+        attempt: Attempt,
     },
-    /// Nobody is signed on.
-    SignedOff,
     /// The operator is none any more.
     Closed {
         /// Who.
@@ -144,15 +127,6 @@ pub struct Operator {
     pub wrong: u8,
 }
 
-/// Who is at the terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignedOn {
-    /// Who.
-    pub operator: OperatorId,
-    /// Since when.
-    pub since: Timestamp,
-}
-
 /// What a comparison found, against the roster of a certain fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
@@ -175,58 +149,81 @@ pub enum Refusal {
     Locked,
     /// The password could not be read; nothing is counted.
     Unreadable,
+    /// The message was used before, or is older than one that was; nothing is looked at.
+    Replayed,
+    /// Not one who may do this.
+    NotAllowed,
+    /// The new password is not allowed.
+    NewPassword,
 }
 
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next<'a> {
     /// The answer is known without the password.
-    Refused(Refusal),
+    Known(Answer),
     /// Compare with this.
     Compare(&'a PasswordHash),
 }
 
-/// The answer to a sign-on.
+/// What a terminal is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Signed on.
+    /// The password is right: signed on until then.
     SignedOn {
-        /// Is a new password due before anything else?
-        must_change: bool,
+        /// A sign-on ends by itself.
+        until: Timestamp,
     },
+    /// It was right when the same message came first; what follows from that, followed then.
+    Again,
+    /// The password is right, and another one is due before anything else.
+    MustChange,
+    /// The other operator has a first password.
+    Reset,
     /// Not.
     Refused(Refusal),
 }
 
-/// The operators of a terminal.
+/// The operators of a shop.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Roster {
     operators: BTreeMap<OperatorId, Operator>,
-    signed_on: Option<SignedOn>,
+    attempts: BTreeMap<TerminalId, (Attempt, bool)>,
 }
 
 impl Roster {
     /// Folds a fact.
     pub fn apply(&mut self, at: Timestamp, fact: &Fact, rules: &Rules) {
         match fact {
-            Fact::Opened { operator, password, .. } => self.replace(at, *operator, password, true, rules),
-            Fact::Changed { operator, password } => self.replace(at, *operator, password, false, rules),
-            Fact::Wrong { operator } => {
+            Fact::Opened { operator, password, attempt, .. } => {
+                self.replace(at, *operator, password, true, rules);
+                self.note(*attempt, true);
+            }
+            Fact::Changed { operator, password, attempt } => {
+                self.replace(at, *operator, password, false, rules);
+                self.note(*attempt, true);
+            }
+            Fact::Wrong { operator, attempt } => {
                 if let Some(known) = self.operators.get_mut(operator) {
                     known.wrong = known.wrong.saturating_add(1);
                 }
+                self.note(Some(*attempt), false);
             }
-            Fact::SignedOn { operator } => {
+            Fact::Right { operator, attempt } => {
                 if let Some(known) = self.operators.get_mut(operator) {
                     known.wrong = 0;
                 }
-                self.signed_on = Some(SignedOn { operator: *operator, since: at });
+                self.note(Some(*attempt), true);
             }
-            Fact::SignedOff => self.signed_on = None,
             Fact::Closed { operator, .. } => {
                 self.operators.remove(operator);
-                self.signed_on = self.signed_on.filter(|on| on.operator != *operator);
             }
+        }
+    }
+
+    fn note(&mut self, attempt: Option<Attempt>, right: bool) {
+        if let Some(attempt) = attempt {
+            self.attempts.insert(attempt.terminal, (attempt, right));
         }
     }
 
@@ -243,14 +240,10 @@ impl Roster {
             earlier.push(old.password);
             earlier
         });
-        let kept = usize::from(rules.of(id.role()).history);
+        let kept = usize::from(rules.of(Role::of(id)).history);
         earlier.drain(..earlier.len().saturating_sub(kept));
         let fresh = Operator { password: password.clone(), since: at, earlier, must_change: given, wrong: 0 };
         self.operators.insert(id, fresh);
-        // a reset ends what the old password began
-        if given {
-            self.signed_on = self.signed_on.filter(|on| on.operator != id);
-        }
     }
 
     /// An operator.
@@ -264,35 +257,36 @@ impl Roster {
         self.operators.iter().map(|(id, operator)| (*id, operator))
     }
 
-    /// Is there room for another?
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.operators.len() < OPERATORS_MAX
-    }
-
     /// Are there too many wrong passwords?
     #[must_use]
     pub fn is_locked(&self, id: OperatorId, rules: &Rules) -> bool {
-        self.operators.get(&id).is_some_and(|known| known.wrong >= rules.of(id.role()).tries)
+        self.operators.get(&id).is_some_and(|known| known.wrong >= rules.of(Role::of(id)).tries)
     }
 
-    /// Who is at the terminal; a sign-on ends by itself.
+    /// Somebody wants to sign on, or to change the password.
     #[must_use]
-    pub fn signed_on(&self, now: Timestamp, rules: &Rules) -> Option<SignedOn> {
-        self.signed_on.filter(|on| {
-            let lasts = i64::from(rules.of(on.operator.role()).session_h) * HOUR_MS;
-            (0..lasts).contains(&now.since_ms(on.since).max(0))
-        })
-    }
-
-    /// Somebody wants to sign on.
-    #[must_use]
-    pub fn sign_on(&self, id: OperatorId, rules: &Rules) -> Next<'_> {
+    pub fn asked(&self, id: OperatorId, attempt: &Attempt, rules: &Rules) -> Next<'_> {
+        let refused = |why| Next::Known(Answer::Refused(why));
+        if let Some(answer) = self.answered_before(attempt) {
+            return Next::Known(answer);
+        }
         match self.operators.get(&id) {
-            None => Next::Refused(Refusal::Unknown),
-            Some(_) if self.is_locked(id, rules) => Next::Refused(Refusal::Locked),
+            None => refused(Refusal::Unknown),
+            Some(_) if self.is_locked(id, rules) => refused(Refusal::Locked),
             Some(known) => Next::Compare(&known.password),
         }
+    }
+
+    /// A message that came again has the answer that it had; one that is older than the terminal's last is none of its terminal's.
+    #[must_use]
+    pub fn answered_before(&self, attempt: &Attempt) -> Option<Answer> {
+        let (last, right) =
+            self.attempts.get(&attempt.terminal).filter(|(l, _)| l.session == attempt.session)?;
+        if last == attempt {
+            return Some(if *right { Answer::Again } else { Answer::Refused(Refusal::WrongPassword) });
+        }
+        let behind = last.stan.get().checked_sub(attempt.stan.get())?;
+        (behind < STAN_HALF).then_some(Answer::Refused(Refusal::Replayed))
     }
 
     /// What follows from a comparison with `compared`. If the roster has another password by now, or a lock, the comparison is
@@ -302,7 +296,7 @@ impl Roster {
         &self,
         id: OperatorId,
         compared: &PasswordHash,
-        found: Found,
+        (found, attempt): (Found, Attempt),
         now: Timestamp,
         rules: &Rules,
     ) -> Option<(Option<Fact>, Answer)> {
@@ -311,25 +305,45 @@ impl Roster {
             return None;
         }
         Some(match found {
-            Found::Right => {
-                let must_change = known.must_change || self.is_old(id, known, now, rules);
-                (Some(Fact::SignedOn { operator: id }), Answer::SignedOn { must_change })
+            Found::Right if known.must_change || self.is_old(id, known, now, rules) => {
+                (None, Answer::MustChange)
             }
-            Found::Wrong => (Some(Fact::Wrong { operator: id }), Answer::Refused(Refusal::WrongPassword)),
+            Found::Right => (
+                Some(Fact::Right { operator: id, attempt }),
+                Answer::SignedOn { until: until(id, now, rules) },
+            ),
+            Found::Wrong => {
+                (Some(Fact::Wrong { operator: id, attempt }), Answer::Refused(Refusal::WrongPassword))
+            }
             Found::Unreadable => (None, Answer::Refused(Refusal::Unreadable)),
         })
     }
 
     fn is_old(&self, id: OperatorId, known: &Operator, now: Timestamp, rules: &Rules) -> bool {
-        let days = rules.of(id.role()).age_days;
+        let days = rules.of(Role::of(id)).age_days;
         days > 0 && now.since_ms(known.since) >= i64::from(days) * DAY_MS
     }
 
-    /// May `by` give `whom` a first password: a supervisor who is signed on, and not to themselves? A locked supervisor is reset on
-    /// the merchant's page, or by the other one.
+    /// Was it used by this operator before, or is it the present one? As slow as all the comparisons.
     #[must_use]
-    pub fn may_reset(&self, by: OperatorId, whom: OperatorId, now: Timestamp, rules: &Rules) -> bool {
-        let at_work = self.signed_on(now, rules).is_some_and(|on| on.operator == by);
-        at_work && by.role() == Role::Supervisor && by != whom && self.operators.contains_key(&whom)
+    pub fn was_used(&self, id: OperatorId, password: &Password) -> bool {
+        let Some(known) = self.operators.get(&id) else { return false };
+        let is_it = |hash: &PasswordHash| hash.is(password.reveal());
+        known.earlier.iter().chain([&known.password]).fold(false, |used, hash| used | is_it(hash))
     }
+
+    /// May `by`, who signed on at `since`, give `whom` a first password: a supervisor, whose own password is none of somebody else's
+    /// since then, and not to themselves? A locked supervisor is reset on the merchant's page, or by the other one.
+    #[must_use]
+    pub fn may_reset(&self, by: OperatorId, since: Timestamp, whom: OperatorId, rules: &Rules) -> bool {
+        let at_work = self.operators.get(&by).is_some_and(|known| known.since <= since && !known.must_change);
+        let is_supervisor = Role::of(by) == Role::Supervisor && !self.is_locked(by, rules);
+        at_work && is_supervisor && by != whom && self.operators.contains_key(&whom)
+    }
+}
+
+/// When a sign-on ends by itself.
+#[must_use]
+pub fn until(id: OperatorId, now: Timestamp, rules: &Rules) -> Timestamp {
+    now.plus_ms(i64::from(rules.of(Role::of(id)).session_h) * HOUR_MS)
 }

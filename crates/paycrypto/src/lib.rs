@@ -22,6 +22,7 @@ pub mod dukpt;
 pub mod pin_verify;
 
 pub mod mac;
+pub mod operator_field;
 
 pub mod kcv;
 pub mod key_block;

@@ -26,6 +26,9 @@ pub(crate) struct Config {
     /// Card products and their ladders; without it the built-in ones apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) products: Option<PathBuf>,
+    /// Rules for the passwords of shops' own people; without it the built-in ones apply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) operator_rules: Option<PathBuf>,
     /// How the database is used.
     #[serde(default, skip_serializing_if = "Database::is_default")]
     pub(crate) database: Database,

@@ -22,6 +22,7 @@ mod ruling;
 mod runtime;
 mod seed;
 mod shared_keys;
+mod shops;
 mod storage;
 mod store_url;
 mod test_keys;

@@ -21,7 +21,7 @@ use crate::{
     health::Health,
     holders, messages, people,
     ruling::{self, Keeping, Reading, Ruling, Telling, Workbench},
-    seed, shared_keys,
+    seed, shared_keys, shops,
     storage::Storage,
     watching::{self, Live, Watching, insight::Door},
 };
@@ -106,6 +106,9 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     watching::alarming::start(&watch, alarms.clone(), storage.engine());
     let cases = casework::open(storage.book());
     let casework = casework::start(Arc::clone(&cases), alarms.clone());
+    let shop =
+        shops::desk(storage.book(), config.operator_rules.as_deref(), page.clone(), config.host.sandbox)?;
+    host.know_operators(Arc::new(shops::People(Arc::clone(&shop))));
     let telephones = holders::Telephones { messages: sms.clone(), zone: time_zone(config)? };
     let door = Door::new(Arc::clone(&watch), known, Arc::clone(&archive), store.clone());
     let state = web::WebState {
@@ -115,6 +118,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         relying_party,
         cases,
         holder: Some(holders::desk(&host, &storage, module, &products, telephones, page)),
+        shop: Some(shop),
         sandbox_staff: people::shown(&employees),
         products,
         describer: Arc::new(Describer),

@@ -26,6 +26,7 @@ use crate::{
     module::ModuleConfig,
     other_bank::OtherBank,
     people::{self, StaffJson, StaffPlan},
+    shops::{self, OperatorJson},
     test_keys::{TerminalKeysJson, TestKeys},
     test_module::{TestHsm, TestModule},
 };
@@ -47,6 +48,9 @@ pub(crate) struct SandboxJson {
     /// Who works here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) staff: Vec<StaffJson>,
+    /// The people of every shop: who signs on at its terminals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) operators: Vec<OperatorJson>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -408,6 +412,7 @@ impl Seeder<'_> {
             cards,
             foreign_cards: Vec::new(),
             staff: Vec::new(),
+            operators: shops::listed(),
         };
         let bank = match module {
             ModuleConfig::Soft => Some(OtherBank::make(self.module, foreign_cards()?).await?),

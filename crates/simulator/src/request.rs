@@ -209,6 +209,24 @@ impl Setting {
         message
     }
 
+    /// One of the shop's own people (rules O1 to O6); `field` is DE 47.
+    pub(crate) fn operator(
+        &self,
+        stan: Stan,
+        code: &str,
+        field: Option<&str>,
+        ksn: Option<Ksn>,
+    ) -> MessageBuilder {
+        let mut message = self.message(self.network_type());
+        message.set(11, &stan.to_string());
+        if let Some(field) = field {
+            message.set(47, field);
+        }
+        self.network_code(&mut message, code);
+        self.name_key(&mut message, ksn);
+        message
+    }
+
     fn network_type(&self) -> u16 {
         match self.family {
             Family::UnionPay => 0x0820,

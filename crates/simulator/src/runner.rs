@@ -192,6 +192,7 @@ impl<'a> Stage<'a> {
                 let card = card(at)?;
                 terminal.change_pin(card, pin.typed(card).reveal(), new.typed(card).reveal()).await?
             }
+            Verb::Operator(act) => terminal.operate(act).await?,
         };
         let claimed = card_of(&act.verb).and_then(|at| self.cards[at].as_ref());
         if let Some(claimed) = claimed.filter(|_| is_locked(&outcome)) {
@@ -276,6 +277,7 @@ fn card_of(verb: &Verb) -> Option<usize> {
         | Verb::SwitchKeys
         | Verb::SwitchBack
         | Verb::Void
+        | Verb::Operator(_)
         | Verb::Complete { .. } => None,
     }
 }

@@ -15,13 +15,14 @@
 
 use std::time::Duration;
 
-use model::{Amount, KeyScheme, ResponseCode, Secret, TerminalId};
+use model::{Amount, KeyScheme, OperatorId, ResponseCode, Secret, TerminalId};
 
+use crate::terminal::OperatorAct;
 use crate::words::Language;
 use crate::{fault::Faults, sandbox::Card};
 
 /// The stories that come with the program, by name.
-const BUILTIN: [(&str, &str); 10] = [
+const BUILTIN: [(&str, &str); 11] = [
     ("error-75", include_str!("../stories/error-75.story")),
     ("forgotten-pin", include_str!("../stories/forgotten-pin.story")),
     ("packet-loss", include_str!("../stories/packet-loss.story")),
@@ -31,6 +32,7 @@ const BUILTIN: [(&str, &str); 10] = [
     ("day-at-the-till", include_str!("../stories/day-at-the-till.story")),
     ("dukpt-day", include_str!("../stories/dukpt-day.story")),
     ("sm4-day", include_str!("../stories/sm4-day.story")),
+    ("shop-people", include_str!("../stories/shop-people.story")),
     ("other-bank", include_str!("../stories/other-bank.story")),
 ];
 
@@ -127,6 +129,7 @@ pub enum Verb {
     PreAuth { card: usize, amount: Amount, pin: PinChoice },
     Refund { card: usize, amount: Amount },
     ChangePin { card: usize, pin: PinChoice, new: PinChoice },
+    Operator(OperatorAct),
 }
 
 /// Which PIN is typed.
@@ -387,6 +390,13 @@ impl Story {
                     other => return Err(format!("expected 'new' and digits instead of '{other}'")),
                 }
             }
+            "sign-on" => Verb::Operator(OperatorAct::SignOn(words.operator()?, words.password()?)),
+            "sign-off" => Verb::Operator(OperatorAct::SignOff),
+            "operator-password" => {
+                let (operator, present) = (words.operator()?, words.password()?);
+                Verb::Operator(OperatorAct::ChangePassword(operator, present, words.password()?))
+            }
+            "operator-reset" => Verb::Operator(OperatorAct::Reset(words.operator()?, words.password()?)),
             "refund" => Verb::Refund { card: self.card(words)?, amount: words.amount()? },
             other => return Err(format!("unknown word '{other}'")),
         })
@@ -459,6 +469,20 @@ impl<'a> Words<'a> {
 
     fn parsed<T: std::str::FromStr>(&mut self, expected: &str) -> Result<T, String> {
         self.next(expected)?.parse().map_err(|_| format!("expected {expected}"))
+    }
+
+    fn operator(&mut self) -> Result<OperatorId, String> {
+        self.parsed("an operator's number such as 01")
+    }
+
+    fn password(&mut self) -> Result<String, String> {
+        let digits = self.next("an operator's password")?;
+        let fits = (4..=12).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        if fits {
+            Ok(digits.to_owned())
+        } else {
+            Err(format!("'{digits}' is not a password of 4 to 12 digits"))
+        }
     }
 
     fn end(&mut self) -> Result<(), String> {

@@ -7,6 +7,7 @@
 mod error;
 mod exchange;
 mod line;
+mod operators;
 mod report;
 mod varied;
 
@@ -30,6 +31,7 @@ pub use error::TerminalError;
 pub(crate) use exchange::Exchange;
 use exchange::{Answered, Sending};
 use line::{KeySets, Line};
+pub use operators::OperatorAct;
 pub use varied::{Varied, Written};
 
 /// What may be set on a terminal.

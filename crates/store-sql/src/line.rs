@@ -1,7 +1,11 @@
 //! From a journal entry to the line that people read. A pure projection: the same entry gives the same line, so the
 //! look-up tables can be filled again at any time. Everything in it is masked.
 
-use authorization::{Effect, PinVerdict, Role, key_set::KeySetEffect, terminal::TerminalEffect};
+use authorization::{
+    Effect, PinVerdict, Role,
+    key_set::KeySetEffect,
+    terminal::{OperatorStep, TerminalEffect},
+};
 use model::{Amount, CardId, MaskedPan, ReasonCode, Unverifiable, reason::Family};
 use serde_json::{Value, json};
 use store::{
@@ -194,6 +198,7 @@ fn terminal(blank: TransactionRow, event: &TerminalEvent) -> Line {
         TerminalEffect::OrderSignIn => ("sign-in-ordered", None, false),
         TerminalEffect::KeySet(step) => (key_set_step(step), None, false),
         TerminalEffect::UseKsn { .. } => ("key-serial-number", None, false),
+        TerminalEffect::Operator(step) => (operator_step(step), None, false),
     };
     let row = TransactionRow {
         rrn: event.rrn.map_or(blank.rrn, |rrn| rrn.as_str().to_owned()),
@@ -219,6 +224,16 @@ fn key_set_step(step: &KeySetEffect) -> &'static str {
         KeySetEffect::Adopt => "keys-adopted",
         KeySetEffect::FallBack => "keys-fell-back",
         KeySetEffect::Retire => "keys-retired",
+    }
+}
+
+fn operator_step(step: &OperatorStep) -> &'static str {
+    match step {
+        OperatorStep::SignOn(_) => "operator-sign-on",
+        OperatorStep::SignOff => "operator-sign-off",
+        OperatorStep::ChangePassword(_) => "operator-password",
+        OperatorStep::Reset(_) => "operator-reset",
+        OperatorStep::Refused(_) => "operator-refused",
     }
 }
 
@@ -304,5 +319,13 @@ fn terminal_change(effect: &TerminalEffect) -> Value {
         }
         TerminalEffect::KeySet(step) => json!(key_set_step(step)),
         TerminalEffect::UseKsn { ksn, .. } => json!({"key-serial-number": {"ksn": ksn}}),
+        TerminalEffect::Operator(step) => {
+            let operator = match step {
+                OperatorStep::SignOn(duty) | OperatorStep::ChangePassword(duty) => Some(duty.operator),
+                OperatorStep::Reset(operator) | OperatorStep::Refused(operator) => Some(*operator),
+                OperatorStep::SignOff => None,
+            };
+            json!({operator_step(step): {"operator": operator}})
+        }
     }
 }

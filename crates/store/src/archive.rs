@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use authorization::{CardRecord, CardState, key_set::KeySetView, terminal::SessionView};
-use model::{Amount, CardId, MaskedPan, Timestamp, reason::Family};
+use model::{Amount, CardId, MaskedPan, OperatorId, Timestamp, reason::Family};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::StoreError;
@@ -163,6 +163,8 @@ pub struct TransactionDetail {
     pub effects: Vec<serde_json::Value>,
     /// The risk rules that spoke about it, with the values that they saw.
     pub rules: Option<Box<authorization::RuleHits>>,
+    /// Who of the shop's people was signed on at the terminal.
+    pub operator: Option<OperatorId>,
     /// The request on the wire, wiped.
     pub request: Option<Wire>,
     /// The answer on the wire.

@@ -8,8 +8,8 @@ use authorization::{
 };
 use minicbor::{Decode, Encode};
 use model::{
-    Amount, ApprovalCode, CardId, Currency, MaskedPan, MerchantId, ReasonCode, ResponseCode, Rrn, TerminalId,
-    Timestamp, TransactionKey,
+    Amount, ApprovalCode, CardId, Currency, MaskedPan, MerchantId, OperatorId, ReasonCode, ResponseCode, Rrn,
+    TerminalId, Timestamp, TransactionKey,
 };
 
 /// One decision.
@@ -80,6 +80,15 @@ impl Event {
             Self::Desk(_) | Self::Terminal(_) | Self::Upstream(_) => None,
         }
     }
+
+    /// Who of the shop's people was signed on where it happened.
+    #[must_use]
+    pub fn operator(&self) -> Option<OperatorId> {
+        match self {
+            Self::Transaction(transaction) => transaction.operator,
+            Self::Desk(_) | Self::Terminal(_) | Self::Upstream(_) => None,
+        }
+    }
 }
 
 /// A decided transaction about a card.
@@ -142,6 +151,9 @@ pub struct Transaction {
     /// The risk rules that spoke about it.
     #[n(18)]
     pub rules: Option<Box<RuleHits>>,
+    /// Who of the shop's people was signed on at the terminal.
+    #[n(19)]
+    pub operator: Option<OperatorId>,
 }
 
 /// A step of a transaction that was forwarded to its card's issuer.

@@ -188,6 +188,8 @@ impl World {
                 None
             }
             Verb::Echo => None,
+            // The shop's people are not part of what this world decides about.
+            Verb::Operator(_) => bail!("operators are of the world on the wire"),
             Verb::Settle => {
                 happened.balanced = Some(self.settle(act.terminal).await?);
                 None
@@ -546,6 +548,7 @@ impl CardWork for Paying<'_> {
             original: decision.original,
             forwarded: None,
             rules: None,
+            operator: None,
         };
         Ok(append(card, self.now, transaction))
     }

@@ -191,6 +191,7 @@ impl World {
                 let card = &self.sandbox.cards[*card];
                 terminal.change_pin(card, pin.typed(card).reveal(), new.typed(card).reveal()).await.map(Some)
             }
+            Verb::Operator(act) => terminal.operate(act).await.map(Some),
         }?;
         let log = self.terminals[act.terminal].take_log();
         let of_main = outcome.as_ref().map(|o| o.step.what);
@@ -204,6 +205,7 @@ impl World {
                     | Verb::SignOut
                     | Verb::Echo
                     | Verb::Settle
+                    | Verb::Operator(_)
                     | Verb::SwitchKeys
                     | Verb::SwitchBack
             )

@@ -27,6 +27,12 @@ impl Zone {
 }
 
 impl Zone {
+    /// When the day of a moment began here.
+    pub(crate) fn day_begins(&self, at: Timestamp) -> Timestamp {
+        let here = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(self.0.clone());
+        here.start_of_day().map_or(at, |began| Timestamp(began.timestamp().as_millisecond()))
+    }
+
     /// The date and time on a slip.
     pub(crate) fn moment(&self, at: Timestamp) -> receipt::Moment {
         let here = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(self.0.clone());

@@ -23,6 +23,7 @@ static EN: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/en/desk.ftl"),
             include_str!("../locales/en/holder.ftl"),
             include_str!("../locales/en/receipts.ftl"),
+            include_str!("../locales/en/shop.ftl"),
         ],
     )
 });
@@ -41,6 +42,7 @@ static ZH: LazyLock<Bundle> = LazyLock::new(|| {
             include_str!("../locales/zh-CN/desk.ftl"),
             include_str!("../locales/zh-CN/holder.ftl"),
             include_str!("../locales/zh-CN/receipts.ftl"),
+            include_str!("../locales/zh-CN/shop.ftl"),
         ],
     )
 });

@@ -25,6 +25,7 @@ mod router;
 pub mod rules;
 mod serve;
 mod service;
+mod shops;
 mod state;
 mod views;
 mod visit;

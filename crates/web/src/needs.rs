@@ -19,9 +19,9 @@ pub(crate) enum Need {
 
 use Need::{Anybody, May, Nobody, Signed};
 use Permission::{
-    DraftRules, ForceSignIn, HandleIncidents, JudgeVerdicts, KeepSignature, ManageAlarms, ManageStaff, PublishRules,
-    ResetPin, RestoreTries, SuspendTerminal, ViewAudit, ViewCards, ViewCases, ViewIncidents, ViewOverview,
-    ViewTerminals, ViewTransactions, WorkCases,
+    DraftRules, ForceSignIn, HandleIncidents, JudgeVerdicts, KeepSignature, ManageAlarms, ManageOperators,
+    ManageStaff, PublishRules, ResetPin, RestoreTries, SuspendTerminal, ViewAudit, ViewCards, ViewCases,
+    ViewIncidents, ViewOverview, ViewTerminals, ViewTransactions, WorkCases,
 };
 
 /// Method in small letters, address, need.
@@ -135,6 +135,14 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("post", "/cards/{id}/page", May(ViewCards)),
     ("post", "/api/v1/cards/{id}/reset-pin", May(ResetPin)),
     ("post", "/api/v1/cards/{id}/page", May(ViewCards)),
+    ("get", "/merchants/{merchant}", May(ViewTerminals)),
+    ("post", "/merchants/{merchant}/link", May(ManageOperators)),
+    ("post", "/merchants/{merchant}/people", May(ManageOperators)),
+    ("post", "/api/v1/merchants/{merchant}/link", May(ManageOperators)),
+    ("get", "/api/v1/merchants/{merchant}/operators", May(ManageOperators)),
+    ("post", "/api/v1/merchants/{merchant}/operators/{operator}", May(ManageOperators)),
+    ("get", "/shop/{token}", Nobody),
+    ("post", "/shop/{token}", Nobody),
     ("get", "/holder/{token}", Nobody),
     ("get", "/holder/pin/{token}", Nobody),
     ("post", "/holder/pin/{token}", Nobody),
@@ -242,6 +250,7 @@ mod tests {
             "/set-up",
             "/holder/pin/{token}",
             "/holder/change/{token}",
+            "/shop/{token}",
             "/api/v1/session",
             "/api/v1/session",
         ];

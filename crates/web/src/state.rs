@@ -7,6 +7,7 @@ use confirmation::Confirmations;
 use holder::HolderDesk;
 use office::{CaseDesk, Office};
 use serde::Serialize;
+use shop::ShopDesk;
 use sms::{Contacts, Outbox, SmsService};
 use store::{Archive, Store};
 
@@ -27,6 +28,8 @@ pub struct WebState {
     pub cases: Arc<CaseDesk>,
     /// The cardholder's side; without it no link leads anywhere.
     pub holder: Option<Arc<HolderDesk>>,
+    /// The merchant's side; without it no shop has people, and no link leads anywhere.
+    pub shop: Option<Arc<ShopDesk>>,
     /// Sandbox: the staff that stand in its file, for the sign-in page.
     pub sandbox_staff: Vec<SandboxStaff>,
     /// The policies of the card products.

@@ -327,6 +327,8 @@ fn terminal_event(event: &TerminalEvent, seen: &Seen<'_>) -> Option<What> {
         | TerminalEffect::OrderSignIn
         | TerminalEffect::Suspend { .. }
         | TerminalEffect::KeySet(KeySetEffect::Unstage | KeySetEffect::Retire)
+        // Whatever a shop's people type is no PIN, and no fault of a terminal.
+        | TerminalEffect::Operator(_)
         | TerminalEffect::UseKsn { .. } => None,
     }
 }

@@ -3,7 +3,7 @@
 
 use authorization::key_set::{KeySet, KeySets, Standing};
 use hsm::{Direction, MacAlgorithm, MacKey, MacOutcome, ModuleError};
-use model::{KeyBlock, KeyScheme, Ksn, PinBlockFormat, ReasonCode};
+use model::{KeyBlock, KeyScheme, Ksn, PinBlockFormat, ReasonCode, Timestamp};
 use store::Terminal;
 
 use super::{Work, key_set};
@@ -42,6 +42,30 @@ impl Keys {
             Under::Work { tak, .. } => MacKey::Key(tak),
             Under::Derived { bdk, ksn } => MacKey::Derived { bdk, ksn: *ksn, direction },
         }
+    }
+
+    /// Are they those of the terminal's present session? A device's keys are of no session.
+    pub(crate) fn are_of_session(&self, terminal: &Terminal) -> bool {
+        match &self.under {
+            Under::Derived { .. } => true,
+            Under::Work { tak, .. } => {
+                let work = terminal.state.session.as_ref().and_then(|session| session.work.as_ref());
+                work.is_some_and(|work| work.tak == *tak)
+            }
+        }
+    }
+
+    /// Since when they are used; a device's keys, always.
+    pub(crate) fn session(&self, terminal: &Terminal) -> Timestamp {
+        match (&self.under, &terminal.state.session) {
+            (Under::Work { .. }, Some(session)) => session.since,
+            _ => Timestamp(0),
+        }
+    }
+
+    /// What the terminal made authentication codes with.
+    pub(crate) fn reader(&self, work: &Work<'_>) -> Signer<'_> {
+        Signer { key: self.mac_key(Direction::Request), ..self.signer(work) }
     }
 
     /// What answers are signed with.

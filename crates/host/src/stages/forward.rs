@@ -348,6 +348,7 @@ impl Passing<'_> {
             original: decision.original,
             forwarded: sent.map(|sent| Forwarded { code: reply.map(|reply| reply.code), ..sent }),
             rules: self.ruled.as_ref().and_then(risk::Asked::hits),
+            operator: self.terminal.state.on_duty(self.work.now).map(|duty| duty.operator),
         };
         Ok(self.work.card_step(card, transaction, frame))
     }

@@ -8,12 +8,14 @@
 //!    [`forward`]       the same for a card of another issuer, whom it asks
 //! 4. [`reversal`]      undo, or remember that there was nothing to undo yet
 //! 5. [`sign_in`], [`settle`], [`notice`]   the terminal's own life
+//!    [`mod@operator`]      and that of the shop's people at it
 //! 6. [`refuse`]        whatever stops earlier: answered, journalled at the terminal, no counter moved
 
 pub(crate) mod authenticate;
 pub(crate) mod forward;
 pub(crate) mod key_set;
 pub(crate) mod notice;
+pub(crate) mod operator;
 pub(crate) mod payment;
 pub(crate) mod pin;
 pub(crate) mod refuse;
@@ -232,6 +234,7 @@ async fn dispatch(work: &mut Work<'_>, delivery: &mut Delivery) -> Answered {
             notice::echo(work).await
         }
         Some(Task::Advice) => notice::advice(work, &terminal).await,
+        Some(Task::Operator(wanted)) => operator::stage(work, &terminal, wanted).await,
         Some(Task::Settlement) => settle::stage(work, &terminal).await,
         None => refuse::refuse(work, Some(&terminal), ReasonCode::NotSupported).await,
     }

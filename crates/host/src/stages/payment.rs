@@ -332,6 +332,7 @@ impl Deciding<'_> {
             original: decision.original,
             forwarded: None,
             rules,
+            operator: self.terminal.state.on_duty(self.work.now).map(|duty| duty.operator),
         };
         Ok(self.work.card_step(card, transaction, reply))
     }

@@ -140,7 +140,7 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    fn admits(&self, terminal: TerminalId, work: &Work<'_>) -> bool {
+    pub(crate) fn admits(&self, terminal: TerminalId, work: &Work<'_>) -> bool {
         const MINUTE_MS: i64 = 60_000;
         let mut minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
         let (start, used) = minutes.entry(terminal).or_insert((work.now, 0));

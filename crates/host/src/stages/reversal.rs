@@ -167,6 +167,7 @@ impl CardWork for Undoing<'_> {
             original: decision.original,
             forwarded: None,
             rules: None,
+            operator: None,
         };
         Ok(self.work.card_step(card, transaction, reply))
     }

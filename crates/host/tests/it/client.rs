@@ -8,6 +8,7 @@ use iso8583::{Dialect, MessageBuilder};
 use paycrypto::{
     key::TdesKey,
     mac, mode,
+    operator_field::{cover, labels},
     pin::{Account12, Pin},
     pin_block::encode_format_0,
 };
@@ -88,6 +89,18 @@ impl Pos {
             sale.set(60, &format!("22{}", self.batch));
         }
         sale
+    }
+
+    /// One of the shop's own people, with the passwords that were typed.
+    pub(crate) fn operator(&self, stan: u32, code: &str, who: &str, typed: &[&str]) -> MessageBuilder {
+        let mut text = format!("PW03{who}");
+        for (place, digits) in (0..).zip(typed) {
+            let codes = labels(who.parse().unwrap(), stan, place).map(|label| self.mac(&label));
+            text.push_str(&hex::encode_upper(cover(digits, &codes).unwrap()));
+        }
+        let mut message = self.network(if self.unionpay { "0820" } else { "0800" }, stan, code);
+        message.set(47, &text);
+        message
     }
 
     /// A reversal as UnionPay terminals send it: the original's trace, no card.

@@ -16,6 +16,7 @@ mod frames;
 mod guessing;
 mod module_away;
 mod observe;
+mod operators;
 mod refusals;
 mod repeats;
 mod rules;

@@ -44,6 +44,7 @@ fn default_text() -> anyhow::Result<String> {
         store: None,
         store_password_file: None,
         products: None,
+        operator_rules: None,
         database: crate::storage::Database::default(),
         console: Console::default(),
         alarms: alarm::Settings::default(),

@@ -81,6 +81,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         store: place.wish.store.clone(),
         store_password_file: place.wish.store_password_file.clone(),
         products: None,
+        operator_rules: None,
         database: place.wish.database.clone(),
         console: Console { address: options.console },
         alarms: alarms::of_data(&options.data)?,

@@ -17,6 +17,7 @@ mod hsm;
 mod incidents;
 pub(crate) mod key;
 mod load;
+mod merchant;
 mod migrate;
 mod pos;
 mod receipt;
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Hsm(hsm::Options),
     /// Move an embedded store into a database.
     Migrate(migrate::Options),
+    /// Shops: a link to the merchant's page, a first password for one of its people.
+    Merchant(merchant::Options),
     /// Follow decisions as they are made.
     Tail(tail::Options),
     /// Check the configuration, or print the default one.
@@ -127,6 +130,7 @@ pub(crate) fn run(command: Command, cli: impl FnOnce() -> clap::Command) -> anyh
         Command::Case(options) => wait(case::run(options)),
         Command::Fleet(options) => wait(fleet::run(options)),
         Command::Hsm(options) => wait(hsm::run(options)),
+        Command::Merchant(options) => wait(merchant::run(options)),
         Command::Migrate(options) => wait(migrate::run(options)),
         Command::Tail(options) => wait(tail::run(options)),
         Command::Decode(options) => Ok(decode::run(options)),

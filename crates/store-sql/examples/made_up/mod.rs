@@ -90,6 +90,7 @@ pub(crate) fn sale(id: CardId, card: &Card, n: u32) -> Result<Entry, model::Inva
         original: None,
         forwarded: None,
         rules: None,
+        operator: None,
     };
     Ok(Entry {
         subject: Subject::Card(id),

@@ -207,6 +207,7 @@ pub(crate) fn sale(card: &Card, tx: Tx) -> Entry {
         original: None,
         forwarded: None,
         rules: None,
+        operator: None,
     };
     Entry {
         subject: Subject::Card(card.id),

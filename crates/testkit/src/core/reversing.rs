@@ -50,6 +50,7 @@ impl CardWork for Reversing<'_> {
             original: decision.original,
             forwarded: None,
             rules: None,
+            operator: None,
         };
         Ok(append(card, self.now, transaction))
     }

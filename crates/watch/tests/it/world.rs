@@ -133,6 +133,7 @@ impl World {
             original: None,
             forwarded: None,
             rules: None,
+            operator: None,
         };
         if pin != PinVerdict::Verified {
             let charged = ChargedTry { key: transaction.key, rrn: Some(rrn), at: Timestamp(at) };

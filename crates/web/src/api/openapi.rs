@@ -8,8 +8,8 @@ use serde_json::Value;
 use utoipa::OpenApi;
 
 use super::{
-    alerts, cards, cases, codes, diagnosis, events, health, incidents, office, overview, receipts, register, rules,
-    sandbox, schema, session, suspicions, terminals, transactions, webhooks,
+    alerts, cards, cases, codes, diagnosis, events, health, incidents, merchants, office, overview, receipts,
+    register, rules, sandbox, schema, session, suspicions, terminals, transactions, webhooks,
 };
 use crate::{error::Problem, router::Shared};
 
@@ -41,6 +41,9 @@ use crate::{error::Problem, router::Shared};
         transactions::one,
         receipts::one,
         receipts::sign,
+        merchants::link,
+        merchants::operators,
+        merchants::act,
         diagnosis::one,
         diagnosis::feedback,
         diagnosis::causes,

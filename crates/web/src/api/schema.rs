@@ -217,6 +217,8 @@ pub(crate) struct TransactionDetail {
     transaction: Transaction,
     /// Approval code (DE 38).
     approval: Option<String>,
+    /// Who of the shop's own people was signed on at the terminal, two digits; `null`: nobody was.
+    operator: Option<String>,
     /// Reference of the transaction that it undid, completed or refunded.
     original_rrn: Option<String>,
     /// References of transactions that undid or completed it.
@@ -253,6 +255,7 @@ impl TransactionDetail {
         Self {
             transaction: detail.row.into(),
             approval: detail.approval,
+            operator: detail.operator.map(|operator| operator.to_string()),
             original_rrn: detail.original_rrn,
             followed_by: detail.followed_by,
             effects: detail.effects,

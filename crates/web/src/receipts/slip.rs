@@ -49,7 +49,7 @@ pub(super) fn of(
         merchant_name: (!row.merchant_name.is_empty()).then(|| row.merchant_name.clone()),
         merchant: row.merchant.clone(),
         terminal: row.terminal.clone(),
-        operator: operator(said),
+        operator: detail.operator.map(|operator| operator.to_string()).or_else(|| operator(said)),
         issuer: None,
         acquirer: said.answered("32"),
         card: row.pan.clone(),

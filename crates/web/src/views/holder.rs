@@ -283,7 +283,7 @@ fn words(visit: &Visit, wrong: Option<Wrong>) -> (Family, String, String, String
 }
 
 /// A page without the console around it.
-fn frame(visit: &Visit, title: &str, body: Markup, scripted: bool) -> Markup {
+pub(super) fn frame(visit: &Visit, title: &str, body: Markup, scripted: bool) -> Markup {
     let say = visit.say;
     let other = visit.other_lang();
     html! {

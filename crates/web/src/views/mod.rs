@@ -37,6 +37,7 @@ pub(crate) mod desk_survey;
 
 pub(crate) mod alarm_deeds;
 pub(crate) mod alarms;
+pub(crate) mod merchant;
 pub(crate) mod messages;
 
 pub(crate) mod about;
@@ -49,5 +50,6 @@ pub(crate) mod effects;
 pub(crate) mod error;
 pub(crate) mod holder;
 pub(crate) mod passkeys;
+pub(crate) mod shop;
 pub(crate) mod sign_in;
 pub(crate) mod terminals;

@@ -73,7 +73,7 @@ fn row(visit: &Visit, terminal: &TerminalView, suspicions: &[SuspicionView]) -> 
             a class="row" href={ "/transactions?terminal=" (encode(&terminal.id)) } { (terminal.id) }
             " " (open_case(visit, &terminal.id))
         },
-        html! { (terminal.merchant_name) " " span class="quiet mono" { (terminal.merchant) } },
+        html! { (terminal.merchant_name) " " a class="quiet mono" href={ "/merchants/" (encode(&terminal.merchant)) } { (terminal.merchant) } },
         html! {
             (match (terminal.suspended, session) {
                 (true, _) => parts::chip(Family::Bad, &say.t("terminal-suspended")),

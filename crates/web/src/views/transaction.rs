@@ -266,6 +266,7 @@ fn particulars(visit: &Visit, detail: &TransactionDetail) -> Markup {
                 @if !row.merchant.is_empty() {
                     (fact(&say.t("col-merchant"), html! { (row.merchant_name) " " span class="mono quiet" { (row.merchant) } }))
                 }
+                @if let Some(operator) = detail.operator { (fact(&say.t("operator-on-duty"), html! { span class="mono" { (operator) } })) }
                 @if let Some(stan) = number(row.stan) { (fact(&say.t("fact-stan"), html! { span class="mono" { (stan) } })) }
                 @if let Some(batch) = number(row.batch) { (fact(&say.t("fact-batch"), html! { span class="mono" { (batch) } })) }
                 @if let Some(approval) = &detail.approval { (fact(&say.t("fact-approval"), html! { span class="mono" { (approval) } })) }

@@ -37,9 +37,13 @@ pub(crate) mod cases;
 mod pins;
 #[path = "fake/second.rs"]
 mod second;
+#[path = "fake/shops.rs"]
+mod shops;
 
 /// The published sandbox card: the only full number in the fake; it must never reach a page.
 pub(crate) const HERO_PAN: &str = "6216261000000000018";
+/// Where the hero pays.
+pub(crate) const MERCHANT: &str = "898510154110280";
 /// The transaction that used up the last try.
 pub(crate) const HERO_RRN: &str = "632610004417";
 
@@ -388,6 +392,7 @@ impl Archive for FakeArchive {
         let is_hero = rrn == HERO_RRN;
         let wire = || Some(Wire { dialect: "unionpay-1987".into(), bytes: row.code.clone().into_bytes() });
         Ok(Some(TransactionDetail {
+            operator: "01".parse().ok(),
             same_card: around(&|r| r.card.is_some() && r.card == row.card),
             same_terminal: around(&|r| r.terminal == row.terminal),
             approval: ResponseCode::new(&row.code)
@@ -525,6 +530,7 @@ fn fits(query: &TransactionQuery, row: &TransactionRow) -> bool {
             row.rrn.contains(s.as_str())
                 || row.terminal.contains(s.as_str())
                 || row.merchant_name.contains(s.as_str())
+                || row.merchant == *s
                 || row.code == *s
                 || row.pan.as_ref().is_some_and(|p| p.as_str().contains(s.as_str()))
         })
@@ -657,6 +663,7 @@ pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
         office: None,
         relying_party: passkey::RelyingParty::of_address("http://127.0.0.1:8080").ok(),
         holder: None,
+        shop: Some(Arc::new(shops::desk())),
         sandbox_staff: Vec::new(),
         products: Products::builtin(),
         describer: Arc::new(FakeDescriber),

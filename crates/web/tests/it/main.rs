@@ -11,6 +11,7 @@ mod cases;
 mod holder;
 mod incidents;
 mod live;
+mod merchant;
 mod pages;
 mod passkeys;
 mod receipts;
@@ -96,6 +97,8 @@ fn filled(route: &str) -> String {
         .replace("{case}", fake::cases::CASE)
         .replace("{survey}", fake::cases::survey().reveal())
         .replace("{terminal}", fake_insight::TERMINAL)
+        .replace("{merchant}", fake::MERCHANT)
+        .replace("{operator}", "01")
 }
 
 /// What a form of the console sends.

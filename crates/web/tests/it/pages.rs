@@ -14,6 +14,7 @@ fn pages() -> Vec<String> {
                 "/set-up",
                 "/confirm",
                 "/holder",
+                "/shop",
                 "/audit/export",
                 "/livez",
                 "/readyz",

@@ -6,8 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FILES: [&str; 10] =
-    ["console", "pages", "rules", "errors", "alarms", "office", "messages", "desk", "holder", "receipts"];
+const FILES: [&str; 11] = [
+    "console", "pages", "rules", "errors", "alarms", "office", "messages", "desk", "holder", "receipts",
+    "shop",
+];
 
 /// Keys that are put together from data, by their beginning.
 const FROM_DATA: [&str; 22] = [

@@ -235,6 +235,7 @@ fn entry(n: u64, (card, pan): (CardId, MaskedPan), seq: u32, dialect: &Dialect) 
         original: None,
         forwarded: None,
         rules: None,
+        operator: None,
     };
     let exchange = Exchange {
         dialect: "cup-pos".to_owned(),

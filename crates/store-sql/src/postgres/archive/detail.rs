@@ -39,6 +39,7 @@ pub(crate) async fn transaction(core: &Core, rrn: &str) -> Result<Option<Transac
         followed_by: followed_by(core, &found).await?,
         effects: line::changes(&entry.event),
         rules: entry.event.rules().cloned().map(Box::new),
+        operator: entry.event.operator(),
         request: exchange.and_then(|e| wire(&e.request)),
         reply: exchange.and_then(|e| wire(&e.reply)),
         same_card: same_card(core, &found.row).await?,

@@ -49,6 +49,7 @@ pub(crate) fn transaction(
         followed_by: followed_by(conn, &found)?,
         effects: line::changes(&entry.event),
         rules: entry.event.rules().cloned().map(Box::new),
+        operator: entry.event.operator(),
         request: exchange.and_then(|e| wire(&e.request)),
         reply: exchange.and_then(|e| wire(&e.reply)),
         same_card: same_card(conn, &found.row)?,
