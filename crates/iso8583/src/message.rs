@@ -216,7 +216,9 @@ impl<'a> Message<'a> {
     /// The value in readable notation without allocation, in any encoding; `None` above [`ShortText::CAPACITY`] characters.
     pub fn short(&self, n: u8) -> Option<ShortText> {
         let text = self.text(n)?;
-        text.packed_digits().or_else(|| ShortText::collect(text.characters()))
+        text.packed_digits()
+            .or_else(|| text.plain().and_then(ShortText::of))
+            .or_else(|| ShortText::collect(text.characters()))
     }
 
     /// A sub-field of a composite field: `sub(60, "2")` is the batch number, `sub(55, "9F02")` the amount that the card saw. A
@@ -227,7 +229,13 @@ impl<'a> Message<'a> {
             let value = self.tag(n, id.parse().ok()?)?;
             return ShortText::collect(hex_of(value));
         };
-        ShortText::collect(text.characters().skip(start).take(end - start))
+        if text.spec.axes.encoding == Encoding::Bcd {
+            return ShortText::collect((start..end.min(text.units)).map(|i| text.packed_character(i)));
+        }
+        match text.plain().and_then(|plain| plain.get(start..end)) {
+            Some(part) => ShortText::of(part),
+            None => ShortText::collect(text.characters().skip(start).take(end - start)),
+        }
     }
 
     /// The data objects of a BER-TLV field.
@@ -336,10 +344,24 @@ impl<'a> FieldText<'a> {
         if self.units == 0 {
             return None;
         }
-        self.characters().try_fold(0u64, |sum, c| {
+        let append = |sum: u64, c: u8| {
             let digit = c.is_ascii_digit().then(|| u64::from(c - b'0'))?;
             sum.checked_mul(10)?.checked_add(digit)
-        })
+        };
+        match self.spec.axes.encoding {
+            Encoding::Bcd => (0..self.units).map(|i| self.packed_character(i)).try_fold(0, append),
+            _ => self.characters().try_fold(0, append),
+        }
+    }
+
+    /// The value where its bytes are its notation: printable ASCII without a backslash.
+    fn plain(&self) -> Option<&'a [u8]> {
+        let plain = |c: &u8| (0x20..=0x7E).contains(c) & (*c != b'\\');
+        (self.spec.axes.encoding == Encoding::Ascii && self.value.iter().all(plain)).then_some(self.value)
+    }
+
+    fn packed_character(&self, i: usize) -> u8 {
+        hex_digit(self.spec.nibble(self.value, self.units, i))
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -416,8 +438,7 @@ impl Iterator for Characters<'_> {
             Encoding::Bcd => {
                 let i = self.at;
                 self.at += 1;
-                (i < self.text.units)
-                    .then(|| hex_digit(self.text.spec.nibble(self.text.value, self.text.units, i)))
+                (i < self.text.units).then(|| self.text.packed_character(i))
             }
             Encoding::Binary => {
                 let i = self.at;
@@ -451,6 +472,13 @@ impl ShortText {
             *text.bytes.get_mut(usize::from(text.len))? = c;
             text.len += 1;
         }
+        Some(text)
+    }
+
+    /// Of ASCII characters, if they are few enough.
+    fn of(characters: &[u8]) -> Option<ShortText> {
+        let mut text = ShortText { len: characters.len() as u8, bytes: [0; ShortText::CAPACITY] };
+        text.bytes.get_mut(..characters.len())?.copy_from_slice(characters);
         Some(text)
     }
 

@@ -54,6 +54,7 @@ impl Dialect {
     /// The same of a message that was decoded in full by this dialect.
     pub fn sanitized_message(&self, message: &Message<'_>) -> Option<Vec<u8>> {
         let pans = card_numbers(message);
+        let mut halves = Vec::new();
         let mut copy = message.body().to_vec();
         for n in message.fields() {
             let (spec, extent) = message.extent(n)?;
@@ -64,7 +65,7 @@ impl Dialect {
                 None => {}
             }
             let value = copy.get_mut(extent.start..extent.end)?;
-            wipe_repetitions(spec, value, extent.units, &pans);
+            wipe_repetitions(spec, value, extent.units, &pans, &mut halves);
         }
         // What is stored must be readable later; if it were not, it is better not to have it.
         self.decode(&copy).is_ok().then_some(copy)
@@ -111,15 +112,20 @@ impl Digits<'_> {
         (digit <= 9).then_some(digit)
     }
 
-    /// All of them, one in a byte; anything else is no digit there either.
-    fn as_text(&self) -> Vec<u8> {
+    /// All of them, one in a byte, and which byte is a zero; what is no digit is none there either. Packed digits are laid out
+    /// in `halves`.
+    fn as_text<'t>(&'t self, halves: &'t mut Vec<u8>) -> (&'t [u8], u8) {
         if !self.packed() {
-            let zero = self.zero_of_characters();
-            return self.value.iter().map(|c| c.wrapping_sub(zero)).collect();
+            return (self.value, self.zero_of_characters());
         }
-        let halves = self.value.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
+        halves.clear();
+        halves.resize(self.value.len() * 2, 0);
+        for (pair, byte) in halves.as_chunks_mut().0.iter_mut().zip(&*self.value) {
+            *pair = [byte >> 4, byte & 0x0F];
+        }
         let (first, shift) = self.place(0);
-        halves.skip(first * 2 + usize::from(shift == 0)).take(self.units).collect()
+        let behind = halves.get(first * 2 + usize::from(shift == 0)..).unwrap_or_default();
+        (&behind[..self.units.min(behind.len())], 0)
     }
 
     fn zero(&mut self, i: usize) {
@@ -134,11 +140,30 @@ impl Digits<'_> {
     /// The sign of a signed number says nothing about a card and has to stay one.
     fn zero_all(&mut self) {
         let signed = self.spec.is_some_and(|spec| spec.axes.content == Content::SignedDigits);
-        (usize::from(signed)..self.len()).for_each(|i| self.zero(i));
+        self.zero_between(usize::from(signed), self.len());
     }
 
     fn zero_middle(&mut self, start: usize, len: usize) {
-        (start + PAN_HEAD..start + len - PAN_TAIL).for_each(|i| self.zero(i));
+        self.zero_between(start + PAN_HEAD, start + len - PAN_TAIL);
+    }
+
+    /// Whole bytes at once; a packed digit that shares its byte with what stays, by itself.
+    fn zero_between(&mut self, mut start: usize, end: usize) {
+        if start >= end {
+            return;
+        }
+        if !self.packed() {
+            let zero = self.zero_of_characters();
+            return self.value[start..end].fill(zero);
+        }
+        if self.place(start).1 == 0 {
+            self.zero(start);
+            start += 1;
+        }
+        let whole = end.saturating_sub(start) / 2;
+        let first = self.place(start).0;
+        self.value[first..first + whole].fill(0);
+        (start + 2 * whole..end).for_each(|i| self.zero(i));
     }
 }
 
@@ -187,18 +212,13 @@ impl CardNumber {
         (len >= PAN_SHORTEST).then_some(Self { digits, len })
     }
 
-    fn digits(&self) -> &[u8] {
-        &self.digits[..self.len]
-    }
-
     /// Where it begins in `text`, which has a digit or something else in each byte; overlapping places too.
-    fn places_in<'t>(&'t self, text: &'t [u8], zero: u8) -> impl Iterator<Item = usize> + 't {
-        let first = self.digits[0] + zero;
-        text.windows(self.len).enumerate().filter_map(move |(start, window)| {
-            let found = window[0] == first
-                && window.iter().zip(self.digits()).all(|(byte, digit)| *byte == digit + zero);
-            found.then_some(start)
-        })
+    fn places_in(&self, text: &[u8], zero: u8) -> Vec<usize> {
+        let written = self.digits.map(|digit| digit + zero);
+        let Some((head, tail)) = written[..self.len].split_first_chunk::<8>() else { return Vec::new() };
+        // Eight digits are compared as one number, and there is seldom more to look at.
+        let begins = text.windows(self.len).enumerate().filter(|(_, window)| window.starts_with(head));
+        begins.filter(|(_, window)| window.ends_with(tail)).map(|(start, _)| start).collect()
     }
 }
 
@@ -225,8 +245,17 @@ fn card_numbers(message: &Message<'_>) -> Vec<CardNumber> {
         {
             // One more than fits tells a number that is too long.
             let mut head = [0; PAN_LONGEST + 3];
-            let len = head.iter_mut().zip(text.characters()).map(|(at, c)| *at = c).count();
+            let len = match message.short(n) {
+                Some(text) => {
+                    head.iter_mut().zip(text.as_bytes()).for_each(|(at, c)| *at = *c);
+                    text.len().min(head.len())
+                }
+                None => head.iter_mut().zip(text.characters()).map(|(at, c)| *at = c).count(),
+            };
             starts.iter().filter_map(|start| head[..len].get(*start..)).for_each(&mut keep);
+        }
+        if message.dialect().field(n).composite != Composite::Tlv {
+            continue;
         }
         for object in message.objects(n).into_iter().flatten().map_while(Result::ok) {
             let mark = message.dialect().tag_note(object.tag).and_then(|note| note.sensitivity);
@@ -240,47 +269,61 @@ fn card_numbers(message: &Message<'_>) -> Vec<CardNumber> {
 }
 
 /// The card numbers where they have no business to be. Inside BER-TLV only values are touched, so that the structure stays.
-fn wipe_repetitions(spec: &FieldSpec, value: &mut [u8], units: usize, numbers: &[CardNumber]) {
+fn wipe_repetitions(
+    spec: &FieldSpec,
+    value: &mut [u8],
+    units: usize,
+    numbers: &[CardNumber],
+    halves: &mut Vec<u8>,
+) {
     // A packed digit is half a byte.
     if numbers.is_empty() || value.len() < PAN_SHORTEST / 2 {
         return;
     }
     if spec.composite != Composite::Tlv {
-        wipe_repeated(spec, value, units, numbers);
+        wipe_repeated(spec, value, units, numbers, halves);
         return;
     }
     let places: Vec<_> =
         tlv::objects(value).map_while(Result::ok).map(|o| (o.value_offset, o.value.len())).collect();
     for (start, len) in places {
-        wipe_repeated(spec, &mut value[start..start + len], len, numbers);
+        wipe_repeated(spec, &mut value[start..start + len], len, numbers, halves);
     }
 }
 
 /// In a free text, in a private structure, packed or not.
-fn wipe_repeated(spec: &FieldSpec, value: &mut [u8], units: usize, numbers: &[CardNumber]) {
+fn wipe_repeated(
+    spec: &FieldSpec,
+    value: &mut [u8],
+    units: usize,
+    numbers: &[CardNumber],
+    halves: &mut Vec<u8>,
+) {
     let binary = spec.axes.encoding == Encoding::Binary;
-    wipe_runs(
-        &mut Digits { spec: Some(spec), units: if binary { value.len() * 2 } else { units }, value },
-        numbers,
-    );
+    let units = if binary { value.len() * 2 } else { units };
+    wipe_runs(&mut Digits { spec: Some(spec), units, value }, numbers, halves);
     if binary {
         // Raw bytes may hold digits as text as well.
         for number in numbers {
-            let places: Vec<usize> = number.places_in(value, b'0').collect();
-            for start in places {
+            for start in number.places_in(value, b'0') {
                 value[start + PAN_HEAD..start + number.len - PAN_TAIL].fill(b'0');
             }
         }
     }
 }
 
-fn wipe_runs(digits: &mut Digits<'_>, numbers: &[CardNumber]) {
+fn wipe_runs(digits: &mut Digits<'_>, numbers: &[CardNumber], halves: &mut Vec<u8>) {
     if digits.len() < PAN_SHORTEST {
         return;
     }
-    let text = digits.as_text();
+    let (text, zero) = digits.as_text(halves);
+    // All are looked for before any is wiped: they may overlap.
+    let mut found = Vec::new();
     for number in numbers {
-        number.places_in(&text, 0).for_each(|start| digits.zero_middle(start, number.len));
+        found.extend(number.places_in(text, zero).into_iter().map(|start| (start, number.len)));
+    }
+    for (start, len) in found {
+        digits.zero_middle(start, len);
     }
 }
 

@@ -75,7 +75,7 @@ fn derived(base: &OpenedKey, ksn: &[u8], direction: Direction) -> Result<OpenedK
 
 fn under(key: &OpenedKey, algorithm: MacAlgorithm, message: &[u8]) -> Result<[u8; 8], ModuleError> {
     match (algorithm, key) {
-        (MacAlgorithm::CupEcb8, OpenedKey::Tdes(key)) => Ok(mac::union_pay_ecb(&key.first_part(), message)),
+        (MacAlgorithm::CupEcb8, OpenedKey::Tdes(key)) => Ok(mac::union_pay_ecb_first_part(key, message)),
         (MacAlgorithm::CupEcb16, OpenedKey::Tdes(key)) => Ok(mac::union_pay_ecb(key, message)),
         (MacAlgorithm::X919, OpenedKey::Tdes(key)) => Ok(mac::x9_19(key, message)),
         (MacAlgorithm::Cmac, OpenedKey::Aes(key)) => {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use subtle::{ConditionallySelectable, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -65,12 +65,22 @@ impl DecimalisationTable {
         }
     }
 
-    /// Looks a nibble up by reading the whole table, so that the place read does not depend on it.
-    fn decimalise(&self, nibble: u8) -> u8 {
-        (0u8..)
-            .zip(&self.0)
-            .fold(0, |found, (place, digit)| u8::conditional_select(&found, digit, place.ct_eq(&nibble)))
+    /// Looks sixteen nibbles up by reading the whole table for each, so that no place read depends on them. The place is
+    /// outside and the nibbles are inside: one comparison of a processor's vector is for all of them.
+    fn decimalise(&self, nibbles: &[u8; 16]) -> Zeroizing<[u8; 16]> {
+        let mut digits = Zeroizing::new([0; 16]);
+        for (place, digit) in (0u8..).zip(self.0) {
+            for (to, nibble) in digits.iter_mut().zip(nibbles) {
+                *to |= digit & ones_if_equal(place, *nibble);
+            }
+        }
+        digits
     }
+}
+
+/// All ones for two equal numbers below 128, zeros otherwise, without a branch: only zero borrows.
+fn ones_if_equal(one: u8, other: u8) -> u8 {
+    0u8.wrapping_sub((one ^ other).wrapping_sub(1) >> 7)
 }
 
 impl fmt::Debug for DecimalisationTable {
@@ -89,10 +99,13 @@ impl ValidationData {
     /// # Errors
     /// [`Ibm3624Error::ValidationData`].
     pub fn new(digits: &str) -> Result<ValidationData, Ibm3624Error> {
-        if digits.len() != 16 || !digits.bytes().all(|character| character.is_ascii_hexdigit()) {
-            return Err(Ibm3624Error::ValidationData);
-        }
-        u64::from_str_radix(digits, 16).map(ValidationData).map_err(|_| Ibm3624Error::ValidationData)
+        let characters = <&[u8; 16]>::try_from(digits.as_bytes());
+        characters.ok().and_then(Self::of_characters).ok_or(Ibm3624Error::ValidationData)
+    }
+
+    fn of_characters(characters: &[u8; 16]) -> Option<ValidationData> {
+        let digits = characters.iter().map(|character| char::from(*character).to_digit(16).map(u64::from));
+        digits.into_iter().try_fold(0, |number, digit| Some(number << 4 | digit?)).map(ValidationData)
     }
 
     /// The Thales form: at most twelve hexadecimal digits in which `N` stands for the last five digits of the
@@ -104,9 +117,15 @@ impl ValidationData {
         template: &str,
         account: &crate::pin::Account12,
     ) -> Result<ValidationData, Ibm3624Error> {
-        let tail: String = account.digits()[7..].iter().map(|digit| char::from(b'0' + digit)).collect();
-        let data = template.replacen('N', &tail, 1);
-        ValidationData::new(&format!("{data:F<16}"))
+        let (before, behind) = template.split_once('N').map_or((template, None), |(a, b)| (a, Some(b)));
+        let tail = account.digits()[7..].iter().map(|digit| b'0' + digit);
+        let tail = tail.take(if behind.is_some() { 5 } else { 0 });
+        let mut characters = [b'F'; 16];
+        let mut places = characters.iter_mut();
+        for character in before.bytes().chain(tail).chain(behind.unwrap_or_default().bytes()) {
+            *places.next().ok_or(Ibm3624Error::ValidationData)? = character;
+        }
+        Self::of_characters(&characters).ok_or(Ibm3624Error::ValidationData)
     }
 }
 
@@ -159,12 +178,12 @@ pub fn natural_digits(
     table: &DecimalisationTable,
     validation_data: ValidationData,
 ) -> Zeroizing<[u8; 16]> {
-    let enciphered = Zeroizing::new(pvk.encrypt_u64(validation_data.0));
-    let mut digits = Zeroizing::new([0; 16]);
-    for (place, digit) in digits.iter_mut().enumerate() {
-        *digit = table.decimalise((*enciphered >> (60 - 4 * place)) as u8 & 0xF);
+    let enciphered = Zeroizing::new(pvk.encrypt_u64(validation_data.0).to_be_bytes());
+    let mut nibbles = Zeroizing::new([0; 16]);
+    for (pair, byte) in nibbles.as_chunks_mut().0.iter_mut().zip(enciphered.iter()) {
+        *pair = [byte >> 4, byte & 0xF];
     }
-    digits
+    table.decimalise(&nibbles)
 }
 
 /// The natural PIN: the leftmost `length` decimalised digits.
