@@ -27,6 +27,7 @@ shop-taken = There is an operator with this number.
 shop-no-operator = There is no operator with this number.
 shop-until = This link is good until { $until }.
 merchant-transactions = Transactions
+merchant-people = The shop's own people
 merchant-link = A page for the shop
 merchant-link-words = A link that needs no account: today's refusals in plain words, and the shop's own people. Whoever has it is the shop, so give it to nobody else.
 merchant-hours = Good for hours

@@ -27,6 +27,7 @@ shop-taken = 这个操作员号已有人使用。
 shop-no-operator = 没有这个操作员号。
 shop-until = 链接有效期至 { $until }。
 merchant-transactions = 交易
+merchant-people = 商户操作员
 merchant-link = 给商户的页面
 merchant-link-words = 链接无需账户：用平实的话列出今日被拒的交易，并管理本店操作员。持有链接的人即视为商户，请勿交给他人。
 merchant-hours = 有效小时数

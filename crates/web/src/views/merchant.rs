@@ -129,7 +129,7 @@ async fn shown(
                         }
                     }
                     section class="card" aria-labelledby="shop-people" {
-                        h2 id="shop-people" { (say.t("shop-people")) }
+                        h2 id="shop-people" { (say.t("merchant-people")) }
                         (shop::operators(visit, &people, &format!("{here}/people"), &after))
                     }
                 }
