@@ -217,6 +217,7 @@ impl Office {
             roles: account.roles.clone(),
             session: session.to_owned(),
             device: device.to_owned(),
+            scopes: None,
         }
     }
 }

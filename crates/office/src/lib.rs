@@ -5,6 +5,7 @@
 //! staff/<name>      facts of an account          staff::Account
 //! sessions          begun, ended                 staff::Session
 //! proposals/<id>    what waits for a second one  staff::Proposal
+//! tokens/<id>       tokens of programs           staff::ApiToken
 //! audit             records, checkpoints         audit::Record
 //! cases             the desk's cases             desk::Desk
 //! ```
@@ -18,6 +19,7 @@ mod passkeys;
 mod proposals;
 mod sessions;
 mod state;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -80,6 +82,9 @@ pub enum OfficeError {
     /// The approval does not count.
     #[error(transparent)]
     NotApproved(#[from] NotApproved),
+    /// The token is not made.
+    #[error(transparent)]
+    NoToken(#[from] staff::api_token::NotMade),
     /// No such account or proposal.
     #[error("no such {0}")]
     Unknown(&'static str),

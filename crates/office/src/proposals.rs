@@ -93,7 +93,7 @@ impl Office {
     /// [`OfficeError`].
     pub async fn decline(&self, by: &Actor, id: &str, why: &str) -> Result<(), OfficeError> {
         let proposal = self.proposal(id).await?;
-        if !self.permissions.may_approve(&by.roles, proposal.permission) {
+        if !by.may_approve(&self.permissions, proposal.permission) {
             return Err(staff::proposal::NotApproved::Role.into());
         }
         if proposal.status != Status::Open {

@@ -98,6 +98,7 @@ impl Office {
             roles: Vec::new(),
             session: String::new(),
             device: String::new(),
+            scopes: None,
         };
         // A name that is no account may be a password in the wrong field.
         let known = self.state.lock().await.accounts.contains_key(name);

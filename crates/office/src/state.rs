@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use audit::{Hash, Record, Tree, record::NO_RECORD};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
-use staff::{Account, AccountFact, Proposal, ProposalFact, Session, session::TokenHash};
+use staff::{
+    Account, AccountFact, ApiToken, Proposal, ProposalFact, Session, api_token::TokenFact, session::TokenHash,
+};
 use store::{StoreError, book::Fact};
 
 /// Streams of accounts begin so.
@@ -14,6 +16,8 @@ pub(crate) const ACCOUNTS: &str = "staff/";
 pub(crate) const SESSIONS: &str = "sessions";
 /// Streams of proposals begin so.
 pub(crate) const PROPOSALS: &str = "proposals/";
+/// Streams of programs' tokens begin so.
+pub(crate) const TOKENS: &str = "tokens/";
 /// The stream of the audit log.
 pub(crate) const AUDIT: &str = "audit";
 /// The kind of a record in it: the body is the record's line.
@@ -45,6 +49,9 @@ pub struct Office {
     pub(crate) sessions: BTreeMap<TokenHash, Session>,
     pub(crate) sessions_seq: u32,
     pub(crate) proposals: BTreeMap<String, Proposal>,
+    /// By their ids.
+    pub(crate) tokens: BTreeMap<String, ApiToken>,
+    pub(crate) token_ids: BTreeMap<TokenHash, String>,
     pub(crate) audit_seq: u32,
     pub(crate) tree: Tree,
     pub(crate) last: Option<Hash>,
@@ -57,6 +64,8 @@ impl Office {
             self.account(name, fact)?;
         } else if let Some(id) = fact.stream.strip_prefix(PROPOSALS) {
             self.proposal(id, fact)?;
+        } else if let Some(id) = fact.stream.strip_prefix(TOKENS) {
+            self.token(id, fact)?;
         } else if fact.stream == SESSIONS {
             self.session(fact)?;
         } else if fact.stream == AUDIT {
@@ -100,6 +109,19 @@ impl Office {
                 self.sessions.remove(&token);
             }
         }
+        Ok(())
+    }
+
+    fn token(&mut self, id: &str, fact: &Fact) -> Result<(), StoreError> {
+        let what: TokenFact = fact.read()?;
+        if let Some(token) = self.tokens.get_mut(id) {
+            token.apply(fact.at, &what);
+            return Ok(());
+        }
+        let made = ApiToken::open(id, fact.at, &what)
+            .ok_or_else(|| StoreError::Corrupt(format!("{}: the first fact makes no token", fact.stream)))?;
+        self.token_ids.insert(made.hash.clone(), id.to_owned());
+        self.tokens.insert(id.to_owned(), made);
         Ok(())
     }
 

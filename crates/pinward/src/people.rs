@@ -56,6 +56,7 @@ pub(crate) fn operator(name: &str) -> Actor {
         roles: vec![Role::Administrator, Role::Auditor],
         session: String::new(),
         device: String::new(),
+        scopes: None,
     }
 }
 

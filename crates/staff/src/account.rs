@@ -295,6 +295,12 @@ impl Account {
         Ok(())
     }
 
+    /// May whoever holds it be here at all: open, and set up?
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        !self.closed && self.password.is_some()
+    }
+
     /// May it be set up with this token?
     ///
     /// # Errors

@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod actor;
+pub mod api_token;
 pub mod password;
 pub mod permission;
 pub mod proposal;
@@ -19,6 +20,7 @@ pub use stepup::totp;
 
 pub use account::{Account, AccountFact};
 pub use actor::Actor;
+pub use api_token::ApiToken;
 pub use permission::{Permission, Permissions, Role};
 pub use proposal::{Proposal, ProposalFact};
 pub use session::{Session, SessionPolicy, Token};

@@ -222,7 +222,7 @@ impl Proposal {
         if now >= self.until {
             return Err(NotApproved::Expired);
         }
-        if !table.may_approve(&by.roles, self.permission) {
+        if !by.may_approve(table, self.permission) {
             return Err(NotApproved::Role);
         }
         let checker = Party::from(by);

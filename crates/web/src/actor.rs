@@ -5,19 +5,23 @@
 //! loopback address only, and the operator of this machine may do whatever one person may do alone. `console` is nobody's
 //! second pair of eyes.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+};
 
 use axum::{
-    extract::{FromRequestParts, MatchedPath, Request, State},
+    extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
 use office::OfficeError;
-use staff::{Role, Token};
+use staff::{Role, Token, api_token};
 
 use crate::{
     error::Failure,
+    format::now,
     needs::{self, Need},
     router::Shared,
     visit::{cookie, encode},
@@ -54,6 +58,7 @@ impl Actor {
             roles: Role::ALL.to_vec(),
             session: String::new(),
             device: device.to_owned(),
+            scopes: None,
         })
     }
 }
@@ -74,8 +79,12 @@ impl<S: Sync> FromRequestParts<S> for Actor {
 /// What the browser or program sent to say who it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
-    /// The session's or token's secret.
+    /// The session's secret.
     pub(crate) token: Option<Token>,
+    /// A program's token.
+    program: Option<Token>,
+    /// Did it come in a header that says who asks? Then it must be worth something.
+    bearer: bool,
     /// The hash of the browser's own cookie; programs have none.
     pub(crate) device: String,
     /// The browser had none: it is given this.
@@ -87,7 +96,10 @@ impl Sent {
         let bearer = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.strip_prefix("Bearer "));
+            .and_then(|text| text.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, bearer)| bearer.trim());
+        let program = bearer.and_then(api_token::sent);
         let token = match bearer {
             Some(bearer) => Token::sent(bearer),
             None => cookie(headers, SESSION_COOKIE).and_then(|text| Token::sent(&text)),
@@ -97,7 +109,8 @@ impl Sent {
         let device = known.as_ref().or(fresh.as_ref()).map(|token| token.hash().public().to_owned());
         // A program sends its token in a header that no other site can make a browser send: it needs no device.
         let device = if bearer.is_some() { office::PROGRAM.to_owned() } else { device.unwrap_or_default() };
-        Ok(Self { token, device, fresh: fresh.filter(|_| bearer.is_none()) })
+        let bearer = bearer.is_some();
+        Ok(Self { token, program, bearer, device, fresh: fresh.filter(|_| !bearer) })
     }
 
     fn device_cookie(&self) -> Option<HeaderValue> {
@@ -131,9 +144,12 @@ pub(crate) async fn admit(State(state): State<Shared>, mut request: Request, nex
         .extensions()
         .get::<MatchedPath>()
         .map_or(Need::Nobody, |path| needs::of(request.method(), path.as_str()));
-    let actor = match who(&state, &sent).await {
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let actor = match who(&state, &sent, from).await {
+        // Whoever signs out or signs in anew may have something that is worth nothing any more.
+        Err(Failure::NotSignedIn) if need == Need::Nobody => None,
         Ok(actor) => actor,
-        Err(failure) => return failure.into_response(),
+        Err(failure) => return turned_away(&request, failure),
     };
     if let Some(failure) = refused(&state, need, actor.as_ref()) {
         return turned_away(&request, failure);
@@ -152,8 +168,11 @@ pub(crate) async fn admit(State(state): State<Shared>, mut request: Request, nex
 }
 
 /// Whoever is signed in; `console` where nobody has to be.
-async fn who(state: &Shared, sent: &Sent) -> Result<Option<Actor>, Failure> {
+async fn who(state: &Shared, sent: &Sent, from: Option<IpAddr>) -> Result<Option<Actor>, Failure> {
     let Some(office) = &state.web.office else { return Ok(Some(Actor::console(&sent.device))) };
+    if sent.bearer {
+        return bearer(state, office, sent, from).await.map(Some);
+    }
     if let Some(token) = &sent.token {
         match office.actor(token, &sent.device).await {
             Ok(actor) => return Ok(Some(Actor(actor))),
@@ -163,6 +182,34 @@ async fn who(state: &Shared, sent: &Sent) -> Result<Option<Actor>, Failure> {
     }
     let open = state.web.sandbox || !office.has_accounts().await;
     Ok(open.then(|| Actor::console(&sent.device)))
+}
+
+/// Whoever has this token. One that is worth nothing is never taken for nobody, not even where nobody has to sign in: a program
+/// must learn that its token has ended.
+async fn bearer(
+    state: &Shared,
+    office: &office::Office,
+    sent: &Sent,
+    from: Option<IpAddr>,
+) -> Result<Actor, Failure> {
+    if !state.wrong_tokens.admits(from, now()) {
+        return Err(Failure::TooManyTries);
+    }
+    let found = match (&sent.program, &sent.token) {
+        (Some(program), _) => office.program(program).await,
+        (None, Some(session)) => office.actor(session, &sent.device).await,
+        (None, None) => Err(OfficeError::NotSignedIn),
+    };
+    match found {
+        Ok(actor) => Ok(Actor(actor)),
+        Err(OfficeError::NotSignedIn) => {
+            if state.wrong_tokens.count(from, now()) {
+                tracing::warn!(from = ?from, "too many tokens that are worth nothing: none from there is looked at for a minute");
+            }
+            Err(Failure::NotSignedIn)
+        }
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn refused(state: &Shared, need: Need, actor: Option<&Actor>) -> Option<Failure> {

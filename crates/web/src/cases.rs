@@ -500,5 +500,5 @@ pub(crate) async fn seen(
     case: Option<CaseNo>,
 ) -> Result<(), Failure> {
     let why = case.map_or_else(|| "no case".to_owned(), |no| format!("case {no}"));
-    noted(state, by, Noted::done("card.view").about("card", &card.to_string()), &why).await
+    crate::seen::card(state, by, *card, &why).await
 }

@@ -50,6 +50,9 @@ pub(crate) enum Failure {
         /// What would have been accepted.
         expected: String,
     },
+    /// Too many wrong tokens came from there: none is looked at for a minute.
+    #[error("too many tries")]
+    TooManyTries,
     /// Too many people listen already.
     #[error("too many listeners")]
     TooManyListeners,
@@ -78,6 +81,7 @@ impl Failure {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotUnderstood { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
             Self::TooManyListeners | Self::StoreAway(_) | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -94,6 +98,7 @@ impl Failure {
             Self::Conflict(_) => "conflict",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::NotUnderstood { .. } => "not-understood",
+            Self::TooManyTries => "too-many-tries",
             Self::TooManyListeners => "too-many-listeners",
             Self::StoreAway(_) => "store-away",
             Self::TimedOut => "timed-out",
@@ -103,7 +108,7 @@ impl Failure {
 
     /// One of each, for tests of texts.
     #[cfg(test)]
-    pub(crate) fn all() -> [Self; 12] {
+    pub(crate) fn all() -> [Self; 13] {
         [
             Self::NotFound,
             Self::Misdirected,
@@ -113,6 +118,7 @@ impl Failure {
             Self::Conflict(String::new()),
             Self::MethodNotAllowed,
             Self::not_understood("", ""),
+            Self::TooManyTries,
             Self::TooManyListeners,
             Self::StoreAway(String::new()),
             Self::TimedOut,
@@ -162,6 +168,8 @@ impl From<OfficeError> for Failure {
                 Self::Forbidden(error.to_string())
             }
             OfficeError::NotApproved(_) | OfficeError::Conflict(_) => Self::Conflict(error.to_string()),
+            OfficeError::NoToken(staff::api_token::NotMade::Program) => Self::Forbidden(error.to_string()),
+            OfficeError::NoToken(_) => Self::not_understood("token", &error.to_string()),
             OfficeError::BadLink | OfficeError::Unknown(_) => Self::NotFound,
             OfficeError::Weak(_) => Self::not_understood("password", &error.to_string()),
             OfficeError::NotFresh => Self::Forbidden(error.to_string()),
@@ -216,6 +224,9 @@ pub(crate) async fn explain(State(state): State<Shared>, request: Request, next:
         views::error::page(&failure, &visit, &id).into_response()
     };
     *explained.status_mut() = failure.status();
+    if failure == Failure::TooManyTries {
+        explained.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    }
     if failure.status() == StatusCode::SERVICE_UNAVAILABLE {
         explained.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }

@@ -23,10 +23,12 @@ pub mod receipts;
 mod register;
 mod router;
 pub mod rules;
+mod seen;
 mod serve;
 mod service;
 mod shops;
 mod state;
+mod tries;
 mod views;
 mod visit;
 

@@ -19,7 +19,9 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use crate::{actor, api, assets, error, error::Failure, state::WebState, views, visit};
+use crate::{
+    actor, api, assets, error, error::Failure, seen::Views, state::WebState, tries::WrongTokens, views, visit,
+};
 
 /// A request's body is at most so long: a set of rules.
 const BODY_MAX: usize = 256 * 1024;
@@ -36,6 +38,10 @@ pub(crate) struct Shared {
     pub(crate) web: Arc<WebState>,
     /// Open streams of `/api/v1/events`.
     pub(crate) listeners: Arc<AtomicUsize>,
+    /// Who sent tokens that are worth nothing.
+    pub(crate) wrong_tokens: Arc<WrongTokens>,
+    /// Who saw which card a moment ago.
+    pub(crate) views: Arc<Views>,
 }
 
 macro_rules! routes {
@@ -128,6 +134,10 @@ actions! {
     post "/account/passkeys/remove" => views::passkeys::remove,
     post "/sign-out" => views::sign_in::sign_out,
     post "/set-up" => views::sign_in::set_up,
+    post "/tokens" => views::tokens::make,
+    post "/tokens/{token}/revoke" => views::tokens::revoke,
+    post "/api/v1/tokens" => api::tokens::make,
+    delete "/api/v1/tokens/{token}" => api::tokens::revoke,
     post "/cards/{id}/actions" => views::office::act_on_card,
     post "/cards/{id}/reset-pin" => views::office::reset_pin,
     post "/cards/{id}/page" => views::office::send_page,
@@ -187,6 +197,8 @@ routes! {
     "/sign-in" => views::sign_in::page,
     "/set-up" => views::sign_in::set_up_page,
     "/account" => views::sign_in::account,
+    "/tokens" => views::tokens::page,
+    "/api/v1/tokens" => api::tokens::list,
     "/proposals" => views::office::proposals,
     "/staff" => views::office::staff,
     "/audit" => views::office::audit_log,
@@ -244,7 +256,12 @@ impl Console {
     /// The router that answers for the console and the API.
     #[expect(clippy::new_ret_no_self, reason = "a console is nothing but its router")]
     pub fn new(state: WebState) -> Router {
-        let shared = Shared { web: Arc::new(state), listeners: Arc::default() };
+        let shared = Shared {
+            web: Arc::new(state),
+            listeners: Arc::default(),
+            wrong_tokens: Arc::default(),
+            views: Arc::default(),
+        };
         let set = |name: HeaderName, value: &'static str| {
             SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
         };

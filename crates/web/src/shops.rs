@@ -161,6 +161,7 @@ pub(crate) fn visitor(merchant: MerchantId) -> Actor {
         roles: Vec::new(),
         session: String::new(),
         device: String::new(),
+        scopes: None,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod cases;
 mod passkeys;
+mod tokens;
 
 use std::sync::{
     Arc,
@@ -29,6 +30,7 @@ fn system() -> Actor {
         roles: Vec::new(),
         session: String::new(),
         device: String::new(),
+        scopes: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! `pinward staff`: opening accounts from the command line, where the first one has to come from.
 
+mod token;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::bail;
@@ -45,6 +47,11 @@ enum What {
         /// The user name
         name: String,
     },
+    /// Tokens for programs: make, list, revoke
+    Token {
+        #[command(subcommand)]
+        what: token::What,
+    },
     /// List all accounts
     List {
         /// Print JSON
@@ -76,6 +83,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
             office.close_account(&by, &name).await?;
             eprintln!("{name} is closed");
         }
+        What::Token { what } => token::run(&office, what).await?,
         What::List { json } => list(&office.accounts().await, json),
     }
     Ok(ExitCode::SUCCESS)

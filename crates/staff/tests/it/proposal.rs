@@ -14,6 +14,7 @@ fn actor(name: &str, role: Role) -> Actor {
         person: format!("person of {name}"),
         roles: vec![role],
         session: format!("session of {name}"),
+        scopes: None,
         device: format!("device of {name}"),
     }
 }
@@ -55,6 +56,8 @@ fn another_person_of_the_right_role_approves_in_time() {
 #[test]
 fn one_does_not_pass_for_two() {
     let boss = || actor("wang.wei", Role::Supervisor);
+    let program = Actor { scopes: Some(Permission::ALL.to_vec()), ..boss() };
+    assert_eq!(tried(&program, T0), Err(NotApproved::Role), "a program has no eyes");
     assert_eq!(tried(&boss(), T0.plus_s(OPEN_S)), Err(NotApproved::Expired));
     assert_eq!(tried(&actor("zhao.lei", Role::Agent), T0), Err(NotApproved::Role));
     assert_eq!(tried(&actor("root", Role::Administrator), T0), Err(NotApproved::Role));

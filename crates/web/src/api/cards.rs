@@ -16,6 +16,7 @@ use crate::{
     error::{Failure, Problem},
     perform::{self, Action, Asked},
     router::Shared,
+    seen,
     service::{self, CardFilter},
 };
 
@@ -54,8 +55,10 @@ pub(crate) async fn list(
 pub(crate) async fn one(
     State(state): State<Shared>,
     Path(id): Path<String>,
+    actor: Actor,
 ) -> Result<Json<schema::Card>, Failure> {
     let card = service::card(&state, &id).await?;
+    seen::card(&state, &actor, card.id, "the API").await?;
     Ok(Json(schema::Card::new(card, &state.web.products)))
 }
 

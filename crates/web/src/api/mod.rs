@@ -29,5 +29,6 @@ pub(crate) mod schema;
 pub(crate) mod session;
 pub(crate) mod suspicions;
 pub(crate) mod terminals;
+pub(crate) mod tokens;
 pub mod told;
 pub(crate) mod webhooks;

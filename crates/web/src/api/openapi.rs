@@ -9,7 +9,7 @@ use utoipa::OpenApi;
 
 use super::{
     alerts, cards, cases, codes, diagnosis, events, health, incidents, merchants, office, overview, receipts,
-    register, rules, sandbox, schema, session, suspicions, terminals, transactions, webhooks,
+    register, rules, sandbox, schema, session, suspicions, terminals, tokens, transactions, webhooks,
 };
 use crate::{error::Problem, router::Shared};
 
@@ -99,6 +99,9 @@ use crate::{error::Problem, router::Shared};
         session::show,
         session::end,
         session::permissions,
+        tokens::list,
+        tokens::make,
+        tokens::revoke,
         office::proposals,
         office::approve,
         office::decline,

@@ -59,7 +59,7 @@ fn described(state: &Shared, actor: &Actor) -> Who {
         signed_in: actor.is_signed_in(),
         may: staff::Permission::ALL
             .iter()
-            .filter(|p| table.allows(&actor.0.roles, **p))
+            .filter(|p| actor.0.may(table, **p).is_ok())
             .map(ToString::to_string)
             .collect(),
     }

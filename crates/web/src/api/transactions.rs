@@ -7,8 +7,10 @@ use axum::{
 
 use super::{query::ApiQuery, schema};
 use crate::{
+    actor::Actor,
     error::{Failure, Problem},
     router::Shared,
+    seen,
     service::{self, TransactionFilter},
 };
 
@@ -47,8 +49,10 @@ pub(crate) async fn list(
 pub(crate) async fn one(
     State(state): State<Shared>,
     Path(rrn): Path<String>,
+    actor: Actor,
 ) -> Result<Json<schema::TransactionDetail>, Failure> {
     let detail = service::transaction(&state, &rrn).await?;
+    seen::of_transaction(&state, &actor, &detail.row).await?;
     let [request, reply] = service::messages(&state, &detail);
     let after = state.web.rules.after(&detail.row).await?;
     Ok(Json(schema::TransactionDetail::new(detail, after, request, reply)))

@@ -11,15 +11,20 @@ use super::{
     layout::{Frame, Nav},
     parts::{self, fact},
 };
-use crate::{api::schema::block_name, error::Failure, format::money, router::Shared, service, visit::Visit};
+use crate::{
+    actor::Actor, api::schema::block_name, error::Failure, format::money, router::Shared, seen, service,
+    visit::Visit,
+};
 
 /// `GET /cards/{id}`.
 pub(crate) async fn page(
     State(state): State<Shared>,
     visit: Visit,
+    actor: Actor,
     Path(id): Path<String>,
 ) -> Result<Markup, Failure> {
     let card = service::card(&state, &id).await?;
+    seen::card(&state, &actor, card.id, "the card's page").await?;
     let attempts = service::attempts(&state, &card.id).await?;
     let policy = state.web.products.get(&card.record.product);
     let title = visit.say.t("card-title");

@@ -8,7 +8,7 @@ use super::layout::{Frame, Nav};
 use crate::{api::openapi, router::Shared, visit::Visit};
 
 /// The codes of problems, which the `type` of a problem leads to.
-const PROBLEMS: [&str; 12] = [
+const PROBLEMS: [&str; 13] = [
     "not-found",
     "misdirected",
     "cross-site",
@@ -17,6 +17,7 @@ const PROBLEMS: [&str; 12] = [
     "conflict",
     "method-not-allowed",
     "not-understood",
+    "too-many-tries",
     "too-many-listeners",
     "store-away",
     "timed-out",

@@ -8,6 +8,7 @@ pub(crate) mod overview;
 pub(crate) mod transactions;
 
 pub(crate) mod receipt;
+pub(crate) mod tokens;
 pub(crate) mod transaction;
 
 pub(crate) mod why;

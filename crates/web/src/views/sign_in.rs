@@ -319,10 +319,17 @@ pub(crate) async fn account_page(
             }
         }
         (passkeys)
+        @if actor.is_signed_in() {
+            section class="card" aria-labelledby="tokens" {
+                h2 id="tokens" { (say.t("tokens-title")) }
+                p { (say.t("tokens-lead")) }
+                p { a class="button" href="/tokens" { (say.t("tokens-open")) } }
+            }
+        }
         section class="card" aria-labelledby="may" {
             h2 id="may" { (say.t("account-may")) }
             ul {
-                @for permission in staff::Permission::ALL.iter().filter(|p| table.allows(&actor.0.roles, **p)) {
+                @for permission in staff::Permission::ALL.iter().filter(|p| actor.0.may(table, **p).is_ok()) {
                     @let row = table.row(*permission);
                     li { (if zh { &row.zh } else { &row.en }) @if row.second == staff::permission::Second::Always { " " span class="quiet" { (say.t("needs-second")) } } }
                 }

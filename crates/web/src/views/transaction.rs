@@ -12,11 +12,12 @@ use super::{
     parts::{self, fact},
 };
 use crate::{
+    actor::Actor,
     error::Failure,
     format::{duration_us, facts},
     lang::Say,
     router::Shared,
-    service,
+    seen, service,
     state::DescribedField,
     visit::{Visit, encode},
 };
@@ -25,9 +26,11 @@ use crate::{
 pub(crate) async fn page(
     State(state): State<Shared>,
     visit: Visit,
+    actor: Actor,
     Path(rrn): Path<String>,
 ) -> Result<Markup, Failure> {
     let detail = service::transaction(&state, &rrn).await?;
+    seen::of_transaction(&state, &actor, &detail.row).await?;
     let card = match &detail.row.card {
         Some(id) => service::card_by_id(&state, id).await?,
         None => None,

@@ -18,10 +18,11 @@ use super::{
     parts,
 };
 use crate::{
+    actor::Actor,
     error::Failure,
     insight::{IncidentDetail, VerdictView},
     router::Shared,
-    service,
+    seen, service,
     visit::{Visit, encode},
 };
 
@@ -29,10 +30,12 @@ use crate::{
 pub(crate) async fn page(
     State(state): State<Shared>,
     visit: Visit,
+    actor: Actor,
     Path(rrn): Path<String>,
     Query(after): Query<deeds::After>,
 ) -> Result<Markup, Failure> {
     let (detail, verdict, incident) = found(&state, &rrn).await?;
+    seen::of_transaction(&state, &actor, &detail.row).await?;
     let said_after = state.web.rules.after(&detail.row).await?;
     let rules = super::rule_hits::sections(&visit, detail.rules.as_deref(), said_after.as_ref());
     let title = title(&visit, &detail);
@@ -204,8 +207,13 @@ fn feedback(visit: &Visit, detail: &TransactionDetail, v: &VerdictView) -> Marku
 }
 
 /// `GET /why/{rrn}/evidence.json`: all of it as a file, for a case.
-pub(crate) async fn file(State(state): State<Shared>, Path(rrn): Path<String>) -> Result<Response, Failure> {
+pub(crate) async fn file(
+    State(state): State<Shared>,
+    Path(rrn): Path<String>,
+    actor: Actor,
+) -> Result<Response, Failure> {
     let (detail, verdict, incident) = found(&state, &rrn).await?;
+    seen::of_transaction(&state, &actor, &detail.row).await?;
     let verdict = verdict.ok_or(Failure::NotFound)?;
     let text = handbook::cause_text(verdict.cause);
     let pieces = |pieces: &[crate::insight::Piece]| {

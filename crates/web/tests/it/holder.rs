@@ -115,6 +115,7 @@ impl World {
             roles,
             session: String::new(),
             device: String::new(),
+            scopes: None,
         };
         let new = NewAccount { name: name.clone(), display: name.clone(), person, roles: vec![role] };
         let link = self.office.open_account(&by, &new).await.unwrap();

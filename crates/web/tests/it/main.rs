@@ -18,6 +18,7 @@ mod receipts;
 mod rules;
 mod staff;
 mod texts;
+mod tokens;
 
 use std::sync::{Arc, atomic::Ordering};
 

@@ -51,6 +51,7 @@ impl World {
             roles: vec![Role::Administrator],
             session: String::new(),
             device: String::new(),
+            scopes: None,
         };
         let new =
             NewAccount { name: name.into(), display: name.into(), person: name.into(), roles: vec![role] };
@@ -336,6 +337,7 @@ async fn a_link_sets_up_an_account_once() {
         roles: vec![],
         session: String::new(),
         device: String::new(),
+        scopes: None,
     };
     let new = NewAccount {
         name: "li.na".into(),
@@ -429,4 +431,49 @@ async fn what_is_done_about_alarms_and_incidents_is_in_the_audit_log() {
     for words in ["incident.assign", "incident.note", "the shop was called", "alarm.acknowledge", "on it"] {
         assert!(log.contains(words), "{words}: {log}");
     }
+}
+
+#[tokio::test]
+async fn whoever_looks_at_a_card_is_in_the_audit_log_once_a_minute() {
+    let world = World::new(false).await;
+    for (name, role) in [("agent", Role::Agent), ("risk", Role::RiskAnalyst), ("audit", Role::Auditor)] {
+        world.account(name, role).await;
+    }
+    let (agent, risk) = (world.token("agent").await, world.token("risk").await);
+    let auditor = world.token("audit").await;
+    let card = "a05e170009080706050403020100ffee";
+    let (page, api) = (format!("/cards/{card}"), format!("/api/v1/cards/{card}"));
+    let payment = format!("/transactions/{}", fake::HERO_RRN);
+    let by_api = format!("/api/v1{payment}");
+    // One that does not exist is not seen, and a list shows nobody's card in particular.
+    assert_eq!(
+        world.with(&agent, "/api/v1/cards/00000000000000000000000000000000").await,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(world.with(&agent, "/cards").await, StatusCode::OK);
+    let caller = format!("/caller?card={card}");
+    for path in [&page, &api, &page, &payment, &by_api, &caller] {
+        assert_eq!(world.with(&agent, path).await, StatusCode::OK, "{path}");
+    }
+    assert_eq!(world.with(&risk, &by_api).await, StatusCode::OK);
+    let log = world
+        .ask(
+            "GET",
+            "/api/v1/audit?limit=50",
+            &[("authorization", &format!("Bearer {auditor}"))],
+            String::new(),
+        )
+        .await
+        .json();
+    let views: Vec<(&str, &str)> = log["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|record| record["action"] == "card.view" && record["object"] == format!("card:{card}"))
+        .map(|record| (record["actor"].as_str().unwrap(), record["why"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        views,
+        [("risk", format!("transaction {}", fake::HERO_RRN).as_str()), ("agent", "the card's page")]
+    );
 }
