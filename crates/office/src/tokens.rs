@@ -2,7 +2,7 @@
 
 use staff::{
     Actor, ApiToken, Permission, Token,
-    api_token::{AT_ONCE, NewToken, TokenFact},
+    api_token::{AT_ONCE, NewToken, NotMade, TokenFact},
 };
 use store::book::json;
 
@@ -14,8 +14,10 @@ impl Office {
     /// # Errors
     /// [`OfficeError::NoToken`], [`OfficeError::Forbidden`] for somebody else's, [`OfficeError::Conflict`] for a name that is taken.
     pub async fn make_token(&self, by: &Actor, new: &NewToken) -> Result<(Token, ApiToken), OfficeError> {
-        // What a program may not do at all is said below.
-        if new.owner != by.name && !by.is_program() {
+        if by.is_program() {
+            return Err(NotMade::Program.into());
+        }
+        if new.owner != by.name {
             by.may(&self.permissions, Permission::ManageTokens)?;
         }
         let owner = self.account(&new.owner).await?;

@@ -10,6 +10,7 @@ mod leftovers;
 mod lock_file;
 mod numbers;
 mod pages;
+mod proof;
 mod purity;
 mod scenarios;
 mod sizes;
@@ -38,6 +39,7 @@ struct Rules {
     sizes: sizes::Rules,
     lock_file: lock_file::Rules,
     links: pages::Rules,
+    proof: Vec<proof::Page>,
     numbers: numbers::Rules,
 }
 
@@ -57,6 +59,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("lock-file", |tree, rules, found| lock_file::check(tree, &rules.lock_file, found)),
     ("scenarios", |tree, _, found| scenarios::check(tree, found)),
     ("links", |tree, rules, found| pages::check(tree, &rules.links, found)),
+    ("proof", |tree, rules, found| proof::check(tree, &rules.proof, found)),
     ("numbers", |tree, rules, found| numbers::check(tree, &rules.numbers, found)),
 ];
 
