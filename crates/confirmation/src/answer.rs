@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use authorization::Effect;
-use model::Timestamp;
+use model::{CardId, Timestamp};
 use stepup::{ChallengeId, Change, Given, Judgement, NotNow, code};
 use store::{Card, CardWork, Entry, Event, Step, StoreError, Subject, WorkError, journal::DeskAction};
 
@@ -48,7 +48,17 @@ impl Confirmations {
         let now = self.now();
         let given =
             Given::Code { digest: self.key().digest(id, said), totp: self.totp(card, said, now).await };
-        let mut answering = Answering { id, given, now, answer: None };
+        self.answer(card, id, given).await
+    }
+
+    /// Has an answer judged where it counts.
+    pub(crate) async fn answer(
+        &self,
+        card: CardId,
+        id: ChallengeId,
+        given: Given,
+    ) -> Result<Answer, NotAnswered> {
+        let mut answering = Answering { id, given, now: self.now(), answer: None };
         let store = &self.inner.parts.store;
         match store.with_card(&card, &mut answering).await {
             Ok(_) => answering.answer.ok_or(NotAnswered::Nothing),

@@ -1,7 +1,9 @@
-//! Who has an authenticator app: its secret is kept in the book, sealed for its card.
+//! Who has an authenticator app or passkeys: kept in the book, the app's secret sealed for its card. Of a passkey there is nothing
+//! secret to keep.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use model::{CardId, Timestamp};
+use passkey::{Credential, CredentialId};
 use serde::{Deserialize, Serialize};
 use stepup::totp;
 use store::{
@@ -10,7 +12,7 @@ use store::{
 };
 use zeroize::Zeroizing;
 
-use crate::Confirmations;
+use crate::{Confirmations, HolderPasskey};
 
 /// Streams begin so; the card's name follows.
 const STREAM: &str = "second-factors/";
@@ -19,11 +21,23 @@ const FACT: &str = "second-factor";
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
-enum FactorFact {
+pub(crate) enum FactorFact {
     /// An authenticator app, in place of one before it.
     TotpEnrolled { sealed: String, by: String },
     /// It is gone.
     TotpRemoved { by: String },
+    /// A passkey, on the card's page.
+    PasskeyEnrolled { label: String, credential: Credential },
+    /// A passkey confirmed a payment, and counts on.
+    PasskeyUsed { credential: Credential },
+    /// A passkey is gone.
+    PasskeyRemoved { id: CredentialId },
+}
+
+impl FactorFact {
+    pub(crate) fn body(&self) -> Result<(String, Vec<u8>), BookError> {
+        Ok((FACT.to_owned(), json(self)?))
+    }
 }
 
 /// What a card's holder has.
@@ -31,6 +45,9 @@ enum FactorFact {
 pub struct Enrolled {
     /// The secret of an authenticator app, sealed, Base64.
     totp: Option<String>,
+    passkeys: Vec<HolderPasskey>,
+    /// Passkeys that were taken away: none of them comes back.
+    gone: Vec<CredentialId>,
 }
 
 impl Enrolled {
@@ -40,16 +57,44 @@ impl Enrolled {
         self.totp.is_some()
     }
 
-    fn apply(&mut self, fact: &Fact) -> Result<(), StoreError> {
-        self.totp = match fact.read()? {
-            FactorFact::TotpEnrolled { sealed, .. } => Some(sealed),
-            FactorFact::TotpRemoved { .. } => None,
-        };
+    /// Passkeys.
+    #[must_use]
+    pub fn passkeys(&self) -> &[HolderPasskey] {
+        &self.passkeys
+    }
+
+    pub(crate) fn passkey(&self, id: &CredentialId) -> Option<&HolderPasskey> {
+        self.passkeys.iter().find(|key| key.credential.id == *id)
+    }
+
+    /// Is it enrolled, or was it?
+    pub(crate) fn had(&self, id: &CredentialId) -> bool {
+        self.passkey(id).is_some() || self.gone.contains(id)
+    }
+
+    pub(crate) fn apply(&mut self, fact: &Fact) -> Result<(), StoreError> {
+        match fact.read()? {
+            FactorFact::TotpEnrolled { sealed, .. } => self.totp = Some(sealed),
+            FactorFact::TotpRemoved { .. } => self.totp = None,
+            FactorFact::PasskeyEnrolled { label, credential } => {
+                self.passkeys.push(HolderPasskey { label, credential, added: fact.at, used: None });
+            }
+            FactorFact::PasskeyUsed { credential } => {
+                if let Some(key) = self.passkeys.iter_mut().find(|key| key.credential.id == credential.id) {
+                    key.credential = credential;
+                    key.used = Some(fact.at);
+                }
+            }
+            FactorFact::PasskeyRemoved { id } => {
+                self.passkeys.retain(|key| key.credential.id != id);
+                self.gone.push(id);
+            }
+        }
         Ok(())
     }
 }
 
-fn stream(card: CardId) -> String {
+pub(crate) fn stream(card: CardId) -> String {
     format!("{STREAM}{card}")
 }
 

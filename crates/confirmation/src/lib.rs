@@ -15,10 +15,12 @@
 mod answer;
 mod enrolment;
 mod link;
+mod passkeys;
 
 use std::sync::Arc;
 
 use model::{Amount, CardId, Currency, MaskedPan, Secret, TerminalId, Timestamp};
+use passkey::ceremony::ChallengeKey;
 use sms::{Contacts, Kind, Order, SmsService};
 use stepup::{Challenge, CodeKey};
 use store::{Book, BookError, Store, StoreError, book};
@@ -26,6 +28,7 @@ use zeroize::Zeroizing;
 
 pub use answer::{Answer, NotAnswered};
 pub use enrolment::Enrolled;
+pub use passkeys::{ByPasskey, HolderPasskey, LABEL_MAX, NewPasskey, NotEnrolled, PASSKEYS_MAX};
 
 /// The stream of the key of codes and links.
 const KEY: &str = "step-up-key";
@@ -58,6 +61,7 @@ pub struct Confirmations {
 struct Inner {
     parts: Parts,
     key: CodeKey,
+    challenges: ChallengeKey,
 }
 
 /// A challenge that was issued.
@@ -93,6 +97,8 @@ pub struct Asked {
     pub passed_until: Option<Timestamp>,
     /// May a code be typed?
     pub by_code: bool,
+    /// What a passkey is asked for, if the holder has one and the payment can be confirmed.
+    pub by_passkey: Option<ByPasskey>,
 }
 
 /// There is nothing to be seen: one answer for a link that is wrong, too old, or of another store.
@@ -116,7 +122,11 @@ impl Confirmations {
         getrandom::fill(&mut *fresh).map_err(|error| StoreError::Away(format!("no randomness: {error}")))?;
         let key = book::secret(parts.book.as_ref(), KEY, (parts.clock)(), &*fresh).await?;
         let key = CodeKey::new(&Zeroizing::new(key));
-        Ok(Self { inner: Arc::new(Inner { parts, key }) })
+        getrandom::fill(&mut *fresh).map_err(|error| StoreError::Away(format!("no randomness: {error}")))?;
+        let book = parts.book.as_ref();
+        let secret = Zeroizing::new(book::secret(book, passkeys::KEY, (parts.clock)(), &*fresh).await?);
+        let challenges = ChallengeKey::new(&secret);
+        Ok(Self { inner: Arc::new(Inner { parts, key, challenges }) })
     }
 
     /// The key of codes' digests.
@@ -172,9 +182,9 @@ impl Confirmations {
     /// # Errors
     /// [`NotSeen`].
     pub async fn look(&self, token: &str) -> Result<Asked, NotSeen> {
-        let (card, id) = link::read(self.key(), token).ok_or(NotSeen::Nothing)?;
+        let (id_of_card, id) = link::read(self.key(), token).ok_or(NotSeen::Nothing)?;
         let engine = self.inner.parts.store.engine();
-        let card = engine.card(&card).await?.ok_or(NotSeen::Nothing)?;
+        let card = engine.card(&id_of_card).await?.ok_or(NotSeen::Nothing)?;
         let now = self.now();
         let proofs = card.state.proofs.as_deref().ok_or(NotSeen::Nothing)?;
         let challenge = proofs.challenge.as_ref().filter(|challenge| challenge.id == id);
@@ -183,6 +193,7 @@ impl Confirmations {
         if !open && !passed {
             return Err(NotSeen::Nothing);
         }
+        let by_passkey = if open { self.by_passkey(id_of_card, challenge).await? } else { None };
         let binding = challenge.binding;
         let terminal = engine.terminal(&binding.terminal).await?;
         Ok(Asked {
@@ -194,6 +205,7 @@ impl Confirmations {
             open_until: open.then_some(challenge.until),
             passed_until: challenge.answered.filter(|_| passed).map(|answered| answered.until),
             by_code: proofs.may_guess(now),
+            by_passkey,
         })
     }
 }

@@ -75,6 +75,14 @@ impl HolderDesk {
         Ok(contact.masked)
     }
 
+    /// Whose page a link leads to.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    pub async fn card_of_page(&self, token: &str) -> Result<CardId, Closed> {
+        Ok(self.page_of(token).await?.0.card)
+    }
+
     /// What the page of a link says.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ const TIME_LEN: usize = 8;
 const TAG_LEN: usize = 32;
 /// What the key is used for, so that it is none of another use of the same secret.
 const PURPOSE: &[u8] = b"pinward passkey challenge 1";
+const BOUND: &[u8] = b"pinward passkey bound challenge 1";
 const HANDLE: &[u8] = b"pinward passkey user handle 1";
 
 /// What a ceremony is for, and for whom: a challenge for one thing is none for another.
@@ -60,6 +61,15 @@ impl ChallengeKey {
         let until = now.plus_s(CEREMONY_S).0.to_be_bytes();
         let tag = self.tag(PURPOSE, &[purpose.name.as_bytes(), purpose.whom, &nonce, &until]);
         [nonce.as_slice(), &until, tag.as_ref()].concat()
+    }
+
+    /// A challenge that is made of what is to be answered, such as a payment: whoever has all parts and the key can make it again,
+    /// and it is another one as soon as a part is. How long it is good stands in the parts, or where they are kept.
+    #[must_use]
+    pub fn bound(&self, purpose: Purpose<'_>, parts: &[&[u8]]) -> Vec<u8> {
+        let all: Vec<&[u8]> =
+            [purpose.name.as_bytes(), purpose.whom].into_iter().chain(parts.iter().copied()).collect();
+        self.tag(BOUND, &all).as_ref().to_vec()
     }
 
     /// Is it a challenge of ours, for this, and still good?
@@ -118,6 +128,23 @@ mod tests {
             answered.name,
             key.admit(purpose, &key.issue(purpose, [8; NONCE_LEN], NOW), NOW).unwrap().name
         );
+    }
+
+    #[test]
+    fn a_bound_challenge_is_of_all_its_parts() {
+        let key = ChallengeKey::new(b"one");
+        let purpose = Purpose { name: "step-up", whom: b"card" };
+        let challenge = key.bound(purpose, &[b"7500", b"CNY"]);
+        assert_eq!(challenge, key.bound(purpose, &[b"7500", b"CNY"]));
+        for other in [
+            key.bound(purpose, &[b"7501", b"CNY"]),
+            key.bound(purpose, &[b"7500C", b"NY"]),
+            key.bound(purpose, &[b"7500"]),
+            key.bound(Purpose { whom: b"other", ..purpose }, &[b"7500", b"CNY"]),
+            ChallengeKey::new(b"two").bound(purpose, &[b"7500", b"CNY"]),
+        ] {
+            assert_ne!(challenge, other);
+        }
     }
 
     #[test]

@@ -56,11 +56,13 @@ pub enum Kind {
     PinUnlocked,
     /// The number for messages was changed; it goes to the old number.
     ContactChanged,
+    /// A passkey was enrolled that can confirm payments.
+    PasskeyAdded,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::StepUpCode,
         Self::StepUpLink,
         Self::IdentityCode,
@@ -70,6 +72,7 @@ impl Kind {
         Self::PinLocked,
         Self::PinUnlocked,
         Self::ContactChanged,
+        Self::PasskeyAdded,
     ];
 
     /// Its fixed name.
@@ -85,6 +88,7 @@ impl Kind {
             Self::PinLocked => "pin-locked",
             Self::PinUnlocked => "pin-unlocked",
             Self::ContactChanged => "contact-changed",
+            Self::PasskeyAdded => "passkey-added",
         }
     }
 

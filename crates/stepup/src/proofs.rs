@@ -91,6 +91,8 @@ pub enum Given {
     },
     /// A passkey's assertion about this challenge.
     Passkey(ChallengeId),
+    /// An assertion that was refused. It counts like a wrong code, so that nobody tries assertions without end.
+    Refused,
 }
 
 /// What an answer is worth.
@@ -161,6 +163,7 @@ impl Proofs {
         let (by, totp_step) = match given {
             Given::Passkey(about) if *about == id => (Method::Passkey, None),
             Given::Passkey(_) => return Judgement::NotNow(NotNow::NoChallenge),
+            Given::Refused => return Judgement::Wrong(Change::Wrong { id, at: now }),
             Given::Code { .. } if !self.may_guess(now) => return Judgement::NotNow(NotNow::TooMany),
             Given::Code { digest, totp } => {
                 let unused = totp.filter(|step| self.totp_step.is_none_or(|last| *step > last));

@@ -48,6 +48,8 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
     try {
       const said = answer(await (form.dataset.passkey === "create" ? create : get)(form.dataset));
       for (const [name, value] of Object.entries(said)) if (value && form.elements[name]) form.elements[name].value = value;
+      // A card's link carries the security module's key in its fragment; redirects keep it.
+      form.action += location.hash;
       form.submit();
     } catch (error) {
       tell(error.name === "InvalidStateError" ? form.dataset.twice : form.dataset.failed);
@@ -57,3 +59,6 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
   });
   button.disabled = false;
 }
+
+// What a link pins goes on to the address by name.
+for (const link of document.querySelectorAll("a[data-onward]")) link.href += location.hash;

@@ -68,6 +68,7 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("get", "/messages", May(ViewCards)),
     ("get", "/confirm/{token}", Nobody),
     ("post", "/confirm/{token}", Nobody),
+    ("post", "/confirm/{token}/passkey", Nobody),
     ("post", "/api/v1/sandbox/cards/{id}/totp", Anybody),
     ("get", "/api/v1/sandbox/outbox", Anybody),
     ("get", "/alarms/{alarm}", May(ViewIncidents)),
@@ -154,6 +155,8 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("post", "/holder/pin/{token}", Nobody),
     ("get", "/holder/change/{token}", Nobody),
     ("post", "/holder/change/{token}", Nobody),
+    ("post", "/holder/{token}/passkeys", Nobody),
+    ("post", "/holder/{token}/passkeys/remove", Nobody),
     ("post", "/api/v1/cards/{id}/actions", Anybody),
     ("get", "/api/v1/terminals", May(ViewTerminals)),
     ("get", "/api/v1/transactions/{rrn}/diagnosis", May(ViewIncidents)),
@@ -249,6 +252,7 @@ mod tests {
             TABLE.iter().filter(|(m, _, need)| *m != "get" && *need == Nobody).map(|(_, p, _)| *p).collect();
         let expected = [
             "/confirm/{token}",
+            "/confirm/{token}/passkey",
             "/survey/{survey}",
             "/sign-in",
             "/sign-in/passkey",
@@ -257,6 +261,8 @@ mod tests {
             "/holder/pin/{token}",
             "/holder/change/{token}",
             "/shop/{token}",
+            "/holder/{token}/passkeys",
+            "/holder/{token}/passkeys/remove",
             "/api/v1/session",
             "/api/v1/session",
         ];

@@ -1,5 +1,7 @@
 //! A holder answers, on the memory store: what was sent, what the link shows, what an answer changes, and over two hosts.
 
+mod passkeys;
+
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering::SeqCst},

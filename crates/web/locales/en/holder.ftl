@@ -52,3 +52,10 @@ holder-change = Change the PIN
 holder-wrong-pins = When a wrong PIN was entered
 holder-not-you = If it was not you, call the number on the back of your card now.
 holder-pin-age = Your PIN must be changed within { $days } days. You can do it here or at any terminal.
+
+holder-passkeys = Confirm payments with your phone
+holder-passkeys-words = With a passkey you confirm a payment that needs a second proof with your phone's face, fingerprint or screen lock. Nothing of that leaves the phone. Codes stay as the other way.
+holder-passkey-name = Card
+holder-passkey-add = Add a passkey
+holder-passkey-held = Your number for messages was changed a short time ago, or there is none. A passkey can be added a day after the change.
+holder-passkey-enough = There are as many passkeys as a card may have. Remove one first.

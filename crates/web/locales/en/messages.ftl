@@ -46,3 +46,9 @@ effect-step-up-used = The second proof was used up by this attempt
 factor-sms = code by message
 factor-totp = authenticator app
 factor-passkey = passkey
+
+message-passkey-added = Passkey was added
+confirm-by-passkey = Confirm with face or fingerprint
+confirm-passkey-failed = Your phone did not recognise you, or you stopped. Try again, or use the code below.
+confirm-passkey-wrong = The passkey did not confirm this payment. Use the code; after a few wrong answers a new payment attempt is needed.
+confirm-or-code = Or with a code

@@ -52,3 +52,10 @@ holder-change = 修改密码
 holder-wrong-pins = 密码输错的时间
 holder-not-you = 如果不是您本人，请立即拨打卡片背面的电话。
 holder-pin-age = 请在 { $days } 天内修改密码，可以在本页或任何终端上修改。
+
+holder-passkeys = 用手机确认支付
+holder-passkeys-words = 添加通行密钥后，需要二次验证的支付可用手机的面容、指纹或锁屏密码确认，这些信息不会离开手机。验证码仍是另一种方式。
+holder-passkey-name = 银行卡
+holder-passkey-add = 添加通行密钥
+holder-passkey-held = 接收短信的号码刚刚变更，或尚未登记。变更满一天后可添加通行密钥。
+holder-passkey-enough = 通行密钥数量已达上限，请先移除一个。

@@ -46,3 +46,9 @@ effect-step-up-used = 二次验证已被本次支付使用
 factor-sms = 短信验证码
 factor-totp = 验证器应用
 factor-passkey = 通行密钥
+
+message-passkey-added = 已添加通行密钥
+confirm-by-passkey = 用面容或指纹确认
+confirm-passkey-failed = 手机未能识别您，或操作已取消。请重试，或使用下方的验证码。
+confirm-passkey-wrong = 通行密钥未能确认这笔支付。请使用验证码；多次失败后需要重新发起支付。
+confirm-or-code = 或使用验证码

@@ -1,5 +1,6 @@
 //! The cardholder's page for confirming a payment: reached by a link that was sent to their number, without an account, made for
-//! the width of a phone. It says what is asked for, takes a code, and says that the payment may be tried again.
+//! the width of a phone. It says what is asked for, takes a code or a passkey, and says that the payment may be tried again. A
+//! passkey is never the only way: the code's form stands below it.
 //!
 //! A link that is wrong, too old or used up leads to one neutral page, which does not tell whether there is such a card.
 
@@ -11,8 +12,10 @@ use axum::{
 };
 use confirmation::{Answer, Asked, Confirmations, NotAnswered, NotSeen};
 use maud::{DOCTYPE, Markup, html};
+use passkey::AssertionText;
 use serde::Deserialize;
 
+use super::passkeys::{self, Ask, Place, Wish};
 use crate::{assets, error::Failure, format::money, router::Shared, visit::Visit};
 
 /// What was typed.
@@ -28,43 +31,71 @@ enum Said {
     Nothing,
     Wrong,
     NoCode,
+    NoPasskey,
 }
 
 /// `GET /confirm/{token}`.
 pub(crate) async fn page(
     State(state): State<Shared>,
-    visit: Visit,
+    (visit, place): (Visit, Place),
     Path(token): Path<String>,
 ) -> Result<Response, Failure> {
-    show(&state, &visit, &token, Said::Nothing).await
+    show(&state, &visit, &place, &token, Said::Nothing).await
 }
 
 /// `POST /confirm/{token}`.
 pub(crate) async fn answer(
     State(state): State<Shared>,
-    visit: Visit,
+    (visit, place): (Visit, Place),
     Path(token): Path<String>,
     Form(typed): Form<Typed>,
 ) -> Result<Response, Failure> {
     let Some(confirmations) = &state.web.confirmations else { return Ok(nothing(&visit)) };
     let code: String = typed.code.chars().filter(|c| !c.is_whitespace()).collect();
-    match confirmations.answer_code(&token, &code).await {
-        Ok(Answer::Right(_)) => show(&state, &visit, &token, Said::Nothing).await,
-        Ok(Answer::Wrong) => show(&state, &visit, &token, Said::Wrong).await,
-        Err(NotAnswered::NoCode) => show(&state, &visit, &token, Said::NoCode).await,
-        Err(NotAnswered::Nothing) => show(&state, &visit, &token, Said::Wrong).await,
-        Err(NotAnswered::Store(error)) => Err(error.into()),
-    }
+    let said = match confirmations.answer_code(&token, &code).await {
+        Ok(Answer::Right(_)) => Said::Nothing,
+        Ok(Answer::Wrong) | Err(NotAnswered::Nothing) => Said::Wrong,
+        Err(NotAnswered::NoCode) => Said::NoCode,
+        Err(NotAnswered::Store(error)) => return Err(error.into()),
+    };
+    show(&state, &visit, &place, &token, said).await
 }
 
-async fn show(state: &Shared, visit: &Visit, token: &str, said: Said) -> Result<Response, Failure> {
+/// `POST /confirm/{token}/passkey`.
+pub(crate) async fn answer_passkey(
+    State(state): State<Shared>,
+    (visit, place): (Visit, Place),
+    Path(token): Path<String>,
+    Form(text): Form<AssertionText>,
+) -> Result<Response, Failure> {
+    let (Some(confirmations), Some(party)) = (&state.web.confirmations, &state.web.relying_party) else {
+        return Ok(nothing(&visit));
+    };
+    let sent = text.read();
+    let answered =
+        confirmations.answer_passkey(&token, party, sent.as_ref().map_err(|refused| *refused)).await;
+    let said = match answered {
+        Ok(Answer::Right(_)) => Said::Nothing,
+        Ok(Answer::Wrong) | Err(NotAnswered::Nothing | NotAnswered::NoCode) => Said::NoPasskey,
+        Err(NotAnswered::Store(error)) => return Err(error.into()),
+    };
+    show(&state, &visit, &place, &token, said).await
+}
+
+async fn show(
+    state: &Shared,
+    visit: &Visit,
+    place: &Place,
+    token: &str,
+    said: Said,
+) -> Result<Response, Failure> {
     let Some(confirmations) = &state.web.confirmations else { return Ok(nothing(visit)) };
     match look(confirmations, token).await? {
         Some(asked) => {
             // Who sends the right code twice is told twice that it was right.
             let fine = said == Said::Nothing || asked.passed_until.is_some();
             let status = if fine { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-            Ok((status, shell(visit, &what(visit, &asked, token, said))).into_response())
+            Ok((status, shell(visit, &what(visit, place, &asked, token, said))).into_response())
         }
         None => Ok(nothing(visit)),
     }
@@ -88,7 +119,7 @@ fn nothing(visit: &Visit) -> Response {
     (StatusCode::NOT_FOUND, shell(visit, &body)).into_response()
 }
 
-fn what(visit: &Visit, asked: &Asked, token: &str, said: Said) -> Markup {
+fn what(visit: &Visit, place: &Place, asked: &Asked, token: &str, said: Said) -> Markup {
     let say = visit.say;
     html! {
         h1 { (say.t(if asked.passed_until.is_some() { "confirm-done" } else { "confirm-title" })) }
@@ -99,22 +130,49 @@ fn what(visit: &Visit, asked: &Asked, token: &str, said: Said) -> Markup {
         }
         @if let Some(until) = asked.passed_until {
             p class="bold" role="status" { (say.with("confirm-go-on", [("until", visit.clock.full(until).into())])) }
-        } @else if asked.by_code {
-            (form(visit, token, said))
-            @if let Some(until) = asked.open_until {
-                p class="quiet" { (say.with("confirm-until", [("until", visit.clock.full(until).into())])) }
-            }
         } @else {
-            p role="alert" { (say.t("confirm-no-code")) }
+            (by_passkey(visit, place, asked, token, said))
+            @if asked.by_code {
+                (form(visit, token, said))
+                @if let Some(until) = asked.open_until {
+                    p class="quiet" { (say.with("confirm-until", [("until", visit.clock.full(until).into())])) }
+                }
+            } @else {
+                p role="alert" { (say.t("confirm-no-code")) }
+            }
         }
         p class="quiet" { (say.t("confirm-not-you")) }
+    }
+}
+
+/// The passkey's form, where the holder has one; otherwise nothing.
+fn by_passkey(visit: &Visit, place: &Place, asked: &Asked, token: &str, said: Said) -> Markup {
+    let say = visit.say;
+    let Some(by) = &asked.by_passkey else { return html! {} };
+    let form = match place {
+        Place::Nowhere => return html! {},
+        Place::There(origin) => passkeys::elsewhere(say, origin, &format!("/confirm/{token}")),
+        Place::Here(party) => Ask {
+            party,
+            action: &format!("/confirm/{token}/passkey"),
+            challenge: &by.challenge,
+            wish: Wish::Get(&by.known),
+            button: &say.t("confirm-by-passkey"),
+            failed: &say.t("confirm-passkey-failed"),
+        }
+        .form(say, &html! {}),
+    };
+    html! {
+        @if said == Said::NoPasskey { p class="problem" role="alert" { (say.t("confirm-passkey-wrong")) } }
+        (form)
+        @if asked.by_code { p { strong { (say.t("confirm-or-code")) } } }
     }
 }
 
 fn form(visit: &Visit, token: &str, said: Said) -> Markup {
     let say = visit.say;
     let problem = match said {
-        Said::Nothing => None,
+        Said::Nothing | Said::NoPasskey => None,
         Said::Wrong => Some("confirm-wrong"),
         Said::NoCode => Some("confirm-six-digits"),
     };

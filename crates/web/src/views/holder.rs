@@ -15,7 +15,7 @@ use maud::{DOCTYPE, Markup, html};
 use model::reason::Family;
 use serde::Deserialize;
 
-use super::parts;
+use super::{holder_passkeys, parts, passkeys::Place};
 use crate::{assets, error::Failure, lang::Say, router::Shared, visit::Visit};
 
 /// What the page's form sends: the card's last digits, and what the script made of the PIN.
@@ -60,14 +60,30 @@ pub(crate) async fn set_pin(
 /// `GET /holder/{token}`.
 pub(crate) async fn card_page(
     State(state): State<Shared>,
-    visit: Visit,
+    (visit, place): (Visit, Place),
     Path(token): Path<String>,
 ) -> Result<Response, Failure> {
-    let Some(desk) = &state.web.holder else { return Ok(neutral(&visit)) };
-    match desk.standing(&token).await {
-        Ok(standing) => Ok(card(&visit, &token, &standing).into_response()),
-        Err(closed) => shut(&visit, closed),
-    }
+    show(&state, &visit, &place, &token, None).await
+}
+
+/// The page of a card, and what was wrong with a passkey.
+pub(crate) async fn show(
+    state: &Shared,
+    visit: &Visit,
+    place: &Place,
+    token: &str,
+    wrong: Option<&'static str>,
+) -> Result<Response, Failure> {
+    let Some(desk) = &state.web.holder else { return Ok(neutral(visit)) };
+    let standing = match desk.standing(token).await {
+        Ok(standing) => standing,
+        Err(closed) => return shut(visit, closed),
+    };
+    let passkeys = match desk.card_of_page(token).await {
+        Ok(id) => holder_passkeys::section(state, visit, place, (id, token), wrong).await?,
+        Err(closed) => return shut(visit, closed),
+    };
+    Ok(card(visit, token, &standing, &passkeys).into_response())
 }
 
 /// `GET /holder/change/{token}`: another PIN, behind the present one.
@@ -128,7 +144,7 @@ enum Purpose<'a> {
     Change,
 }
 
-fn shut(visit: &Visit, closed: Closed) -> Result<Response, Failure> {
+pub(crate) fn shut(visit: &Visit, closed: Closed) -> Result<Response, Failure> {
     match closed {
         Closed::Neutral => Ok(neutral(visit)),
         Closed::Away(why) => Err(Failure::StoreAway(why)),
@@ -136,7 +152,7 @@ fn shut(visit: &Visit, closed: Closed) -> Result<Response, Failure> {
 }
 
 /// The one page for every link that leads nowhere.
-fn neutral(visit: &Visit) -> Response {
+pub(crate) fn neutral(visit: &Visit) -> Response {
     let say = visit.say;
     let page = frame(visit, &say.t("holder-nowhere-title"), html! { p { (say.t("holder-nowhere")) } }, false);
     (StatusCode::NOT_FOUND, page).into_response()
@@ -225,7 +241,7 @@ fn done(visit: &Visit) -> Markup {
     )
 }
 
-fn card(visit: &Visit, token: &str, standing: &Standing) -> Markup {
+fn card(visit: &Visit, token: &str, standing: &Standing, passkeys: &Markup) -> Markup {
     let say = visit.say;
     let title = say.with("holder-card-title", [("tail", standing.tail.as_str().into())]);
     let (family, state, why, todo) = words(visit, standing.wrong);
@@ -245,6 +261,7 @@ fn card(visit: &Visit, token: &str, standing: &Standing) -> Markup {
             @if standing.may_change {
                 p class="buttons" { a class="button" id="change" href={ "/holder/change/" (token) } { (say.t("holder-change")) } }
             }
+            (passkeys)
         },
         true,
     )

@@ -50,6 +50,7 @@ pub(crate) mod docs;
 pub(crate) mod effects;
 pub(crate) mod error;
 pub(crate) mod holder;
+pub(crate) mod holder_passkeys;
 pub(crate) mod passkeys;
 pub(crate) mod shop;
 pub(crate) mod sign_in;

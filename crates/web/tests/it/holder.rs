@@ -6,22 +6,30 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
+use authorization::Effect;
 use axum::{
     Router,
     body::{Body, to_bytes},
     http::{Request, StatusCode},
 };
+use confirmation::Confirmations;
 use holder::{Contact, HolderDesk, NotSent, Parts, Reach, Settings};
 use hsm::soft::{Configuration, KeyAttributes, KeyPolicy, MasterKey, ReferenceMethod, SoftModule};
-use model::{CardId, HolderDigits, Pan, Timestamp};
+use model::{Amount, CardId, Currency, HolderDigits, Kind, Pan, Timestamp};
 use office::{NewAccount, Office};
+use passkey::{AssertionText, RegistrationText, soft::SoftAuthenticator};
 use paycrypto::key_block::KeyUsage;
 use serde_json::{Value, json};
+use sms::{Contacts, Limits, Outbox, SmsService};
 use staff::{Actor, Role, SessionPolicy, totp};
-use store::{Engine, MemoryBook, Registration, Store, StoreError, memory::MemoryEngine};
+use stepup::{Binding, Challenge, ChallengeId, Change};
+use store::{
+    Card, CardWork, Engine, Entry, Event, MemoryBook, Registration, Step, Store, StoreError, Subject,
+    journal::DeskAction, memory::MemoryEngine,
+};
 use tower::ServiceExt;
 
-use crate::{archive, fake};
+use crate::{archive, fake, passkeys::data};
 
 const PAN: &str = "9100019990473186";
 const PASSWORD: &str = "correct horse battery";
@@ -58,12 +66,64 @@ impl Reach for Telephone {
     }
 }
 
+async fn confirmations(store: &Store, card: CardId, clock: confirmation::Clock) -> Confirmations {
+    let book = Arc::new(MemoryBook::default());
+    let outbox = Arc::new(Outbox::new(clock.clone()));
+    let contacts = Contacts::sandbox(book.clone(), [(card, "+99900000001".parse().unwrap())].into());
+    let messages = SmsService::open(book.clone(), outbox, clock.clone(), Limits::default(), "Bank").await;
+    let (messages, page) = (messages.unwrap(), String::new());
+    let parts = confirmation::Parts { store: store.clone(), book, messages, contacts, clock, page };
+    Confirmations::open(parts).await.unwrap()
+}
+
+/// What a refusal at the till does to the card.
+struct Refusing(Timestamp);
+
+impl Refusing {
+    fn challenge(&self) -> Challenge {
+        Challenge {
+            id: ChallengeId([7; 16]),
+            binding: Binding {
+                terminal: "T0001234".parse().unwrap(),
+                kind: Kind::Sale,
+                amount: Amount(7_500),
+                currency: Currency::CNY,
+            },
+            since: self.0,
+            until: self.0.plus_s(300),
+            valid_s: 300,
+            code: None,
+            wrong: 0,
+            answered: None,
+        }
+    }
+}
+
+#[async_trait]
+impl CardWork for Refusing {
+    type Error = std::convert::Infallible;
+
+    async fn decide(&mut self, card: &Card) -> Result<Step, Self::Error> {
+        let change = Box::new(Change::Issued(self.challenge()));
+        let action = DeskAction {
+            action: "test".to_owned(),
+            actor: "test".to_owned(),
+            why: String::new(),
+            effects: vec![Effect::StepUp { change }],
+        };
+        let (subject, seq, event) = (Subject::Card(card.id), card.state.seq + 1, Event::Desk(action));
+        Ok(Step::Append(Box::new(Entry { subject, seq, at: self.0, event, exchange: None })))
+    }
+}
+
 struct World {
     console: Router,
     office: Arc<Office>,
     telephone: Arc<Telephone>,
     now: Arc<AtomicI64>,
     card: CardId,
+    store: Store,
+    confirmations: Confirmations,
 }
 
 impl World {
@@ -94,8 +154,11 @@ impl World {
         let telephone = Arc::new(Telephone::default());
         let mut state = fake::state(archive, false);
         state.office = Some(Arc::clone(&office));
+        let store = Store::new(engine);
+        let confirmations = confirmations(&store, card, clock.clone()).await;
+        state.confirmations = Some(confirmations.clone());
         state.holder = Some(Arc::new(HolderDesk::new(Parts {
-            store: Store::new(engine),
+            store: store.clone(),
             book: Arc::new(MemoryBook::default()),
             module: Arc::new(module),
             products: authorization::Products::builtin(),
@@ -103,7 +166,7 @@ impl World {
             clock,
             settings: Settings::default(),
         })));
-        Self { console: web::Console::new(state), office, telephone, now, card }
+        Self { console: web::Console::new(state), office, telephone, now, card, store, confirmations }
     }
 
     async fn account(&self, name: &str, role: Role) -> String {
@@ -247,4 +310,68 @@ async fn a_change_on_the_cards_page_keeps_its_fields_without_names() {
     assert_eq!(unreadable.0, StatusCode::UNPROCESSABLE_ENTITY);
     let nowhere = world.ask("GET", "/holder/change/nonsense", &[], String::new()).await;
     assert_eq!(nowhere.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_passkey_is_enrolled_on_the_cards_page_and_confirms_a_payment_beside_the_code() {
+    const HOST: (&str, &str) = ("host", "localhost:8080");
+    let world = World::new().await;
+    let agent = world.account("agent", Role::Agent).await;
+    let sent =
+        world.post(&agent, &format!("/api/v1/cards/{}/page", world.card), json!({ "why": "asked" })).await;
+    assert!(sent.0.is_success(), "{}", sent.1);
+    let path = world.page();
+    let by_number = world.ask("GET", &path, &[("host", "127.0.0.1:8080")], String::new()).await.1;
+    assert!(
+        by_number.contains(&format!("href=\"http://localhost:8080{path}\""))
+            && !by_number.contains("data-passkey")
+    );
+    let page = world.ask("GET", &path, &[HOST], String::new()).await.1;
+    let mut phone = SoftAuthenticator::new("http://localhost:8080", "localhost");
+    let made = phone.create(&data(&page, "challenge"), &data(&page, "user")).unwrap();
+    let RegistrationText { client_data, attestation } = made;
+    let body = format!("label=my+phone&client_data={client_data}&attestation={attestation}");
+    let passkeys = format!("{path}/passkeys");
+    assert_eq!(
+        world.ask("POST", &passkeys, &[HOST, FORM], "label=x".to_owned()).await.0,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    assert_eq!(world.ask("POST", &passkeys, &[HOST, FORM], body.clone()).await.0, StatusCode::SEE_OTHER);
+    assert_eq!(
+        world.ask("POST", &passkeys, &[HOST, FORM], body).await.0,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "again"
+    );
+    assert!(world.ask("GET", &path, &[HOST], String::new()).await.1.contains("my phone"));
+    let nowhere = world.ask("POST", "/holder/nonsense/passkeys", &[HOST, FORM], String::new()).await;
+    assert_eq!(nowhere.0, StatusCode::NOT_FOUND);
+
+    let mut refusing = Refusing(Timestamp(world.now.load(Ordering::SeqCst)));
+    assert!(world.store.with_card(&world.card, &mut refusing).await.is_ok());
+    let confirm = world.confirmations.link(world.card, &refusing.challenge());
+    let page = world.ask("GET", &confirm, &[HOST], String::new()).await.1;
+    assert!(
+        page.contains("data-passkey=\"get\"") && page.contains("name=\"code\""),
+        "the other way is there"
+    );
+    phone.levers.verified = false;
+    let challenge = data(&page, "challenge");
+    for (verified, status) in
+        [(false, StatusCode::UNPROCESSABLE_ENTITY), (true, StatusCode::OK), (true, StatusCode::OK)]
+    {
+        phone.levers.verified = verified;
+        let text = phone.get(&challenge, None).unwrap();
+        let AssertionText { id, client_data, authenticator_data, signature, user_handle } = text;
+        let body = format!(
+            "id={id}&client_data={client_data}&authenticator_data={authenticator_data}&signature={signature}&user_handle={user_handle}"
+        );
+        let (said, page) = world.ask("POST", &format!("{confirm}/passkey"), &[HOST, FORM], body).await;
+        assert_eq!(said, status, "{page}");
+        assert_eq!(page.contains("name=\"code\""), !verified);
+        assert_eq!(page.contains("role=\"status\""), verified);
+    }
+    let id = phone.get(b"x", None).unwrap().id;
+    let gone = world.ask("POST", &format!("{passkeys}/remove"), &[HOST, FORM], format!("id={id}")).await;
+    assert_eq!(gone.0, StatusCode::SEE_OTHER);
+    assert!(!world.ask("GET", &path, &[HOST], String::new()).await.1.contains("my phone"));
 }

@@ -74,7 +74,7 @@ impl<'w> Browser<'w> {
 }
 
 /// What a form with a passkey holds for the script.
-fn data(page: &str, name: &str) -> Vec<u8> {
+pub(crate) fn data(page: &str, name: &str) -> Vec<u8> {
     let mark = format!("data-{name}=\"");
     let at = page.find(&mark).unwrap_or_else(|| panic!("{mark} in {page}")) + mark.len();
     BASE64.decode(page[at..].split('"').next().unwrap()).unwrap()
