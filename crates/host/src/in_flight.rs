@@ -6,12 +6,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use model::TransactionKey;
+use model::{TransactionKey, hash::Folding};
 use tokio::sync::OwnedMutexGuard;
 
 #[derive(Default)]
 pub(crate) struct InFlight {
-    keys: Mutex<HashMap<TransactionKey, Arc<tokio::sync::Mutex<()>>>>,
+    keys: Mutex<HashMap<TransactionKey, Arc<tokio::sync::Mutex<()>>, Folding>>,
 }
 
 /// Holds the key until it is dropped.

@@ -3,11 +3,11 @@
 //! use is forgotten and a terminal that breaks the rule is not noticed.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     sync::{Mutex, PoisonError},
 };
 
-use model::{CardId, TransactionKey};
+use model::{CardId, TransactionKey, hash::Folding};
 
 /// About six megabytes.
 const KEYS_KEPT: usize = 65_536;
@@ -19,34 +19,26 @@ pub(crate) struct RecentKeys {
 
 #[derive(Default)]
 struct Used {
-    cards: HashMap<TransactionKey, CardId>,
+    cards: HashMap<TransactionKey, CardId, Folding>,
     oldest_first: VecDeque<TransactionKey>,
 }
 
 impl RecentKeys {
-    /// Was this key used for another card?
-    pub(crate) fn is_anothers(&self, key: &TransactionKey, card: CardId) -> bool {
-        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.cards.get(key).is_some_and(|known| *known != card)
-    }
-
-    /// Was this key used before, for whichever card?
-    pub(crate) fn is_known(&self, key: &TransactionKey) -> bool {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).cards.contains_key(key)
+    /// The card for which this key was used before.
+    pub(crate) fn card_of(&self, key: &TransactionKey) -> Option<CardId> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).cards.get(key).copied()
     }
 
     /// It is used for this card now. The first use stays.
     pub(crate) fn note(&self, key: TransactionKey, card: CardId) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.cards.contains_key(&key) {
-            return;
-        }
-        if used.oldest_first.len() >= KEYS_KEPT
+        let Entry::Vacant(place) = used.cards.entry(key) else { return };
+        place.insert(card);
+        used.oldest_first.push_back(key);
+        if used.oldest_first.len() > KEYS_KEPT
             && let Some(oldest) = used.oldest_first.pop_front()
         {
             used.cards.remove(&oldest);
         }
-        used.cards.insert(key, card);
-        used.oldest_first.push_back(key);
     }
 }

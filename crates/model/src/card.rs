@@ -3,7 +3,10 @@
 //! The clear [`Pan`] lives only between the wire and the security module; a [`CardId`] (keyed hash) names the
 //! card everywhere else, a [`MaskedPan`] is what people see.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -116,8 +119,14 @@ impl fmt::Display for MaskedPan {
 
 /// A card's name inside pinward: 128 bits of a keyed hash of its number. Useless without the store's key, the
 /// same on every host that shares the store.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CardId(pub [u8; 16]);
+
+impl Hash for CardId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from_le_bytes(self.0));
+    }
+}
 
 impl fmt::Display for CardId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,6 +6,7 @@
 pub mod amount;
 pub mod card;
 pub mod evidence;
+pub mod hash;
 pub mod key;
 pub mod merchant;
 pub mod pin_reference;

@@ -4,7 +4,7 @@
 macro_rules! fixed_text {
     ($(#[$doc:meta])* $name:ident, $len:literal, $noun:literal, $expected:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name([u8; $len]);
 
         impl $name {
@@ -39,6 +39,13 @@ macro_rules! fixed_text {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 std::str::from_utf8(&self.0).unwrap_or_default().trim_end()
+            }
+        }
+
+        // All of them have one length: it says nothing.
+        impl std::hash::Hash for $name {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                state.write(&self.0);
             }
         }
 

@@ -1,7 +1,10 @@
 //! How a payment is found again: the terminal's trace, the host's reference, and the key under which a
 //! retransmission meets its own first copy.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -97,7 +100,7 @@ crate::text::fixed_text! {
 
 /// The identity of a terminal's transaction (docs/reference/rules.md D2): a repeat carries the same key. The repeat
 /// digit of the message type is not part of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct TransactionKey {
     /// DE 41.
     #[n(0)]
@@ -112,6 +115,15 @@ pub struct TransactionKey {
     /// number that wrapped apart from the one of last week.
     #[n(3)]
     pub day: u16,
+}
+
+impl Hash for TransactionKey {
+    /// All of it in one piece: terminal, then 20 bits each of trace and batch number, then the day.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let numbers = u64::from(self.stan.0) << 36 | u64::from(self.batch.0) << 16 | u64::from(self.day);
+        let terminal = u64::from_le_bytes(*self.terminal.as_bytes());
+        state.write_u128(u128::from(terminal) << 64 | u128::from(numbers));
+    }
 }
 
 #[cfg(test)]

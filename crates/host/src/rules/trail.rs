@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use diagnosis::observation::Position;
-use model::{CardId, TerminalId, Timestamp};
+use model::{CardId, TerminalId, Timestamp, hash::Folding};
 use risk::PinResult;
 
 use super::facts::{Area, Facts};
@@ -15,7 +15,7 @@ pub const TRAILS_MAX: usize = 2_000_000;
 /// The trails of all cards.
 #[derive(Debug, Default)]
 pub struct Trails {
-    cards: HashMap<CardId, Trail>,
+    cards: HashMap<CardId, Trail, Folding>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]

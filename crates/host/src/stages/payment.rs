@@ -60,11 +60,12 @@ pub(crate) async fn stage(work: &Work<'_>, kind: Kind, delivery: &mut Delivery) 
     }
     let card = engine.card_id(&payment.pan);
     let key = payment.request.key;
-    if work.shared.recent_keys.is_anothers(&key, card) {
+    let used_for = work.shared.recent_keys.card_of(&key);
+    if used_for.is_some_and(|other| other != card) {
         return refuse(work, Some(&terminal), ReasonCode::DuplicateTrace).await;
     }
     // By the number alone, before anybody knows whether there is such a card. A copy looks at no PIN: it is no attempt.
-    let attempts = payment.request.has_pin && !work.shared.recent_keys.is_known(&key);
+    let attempts = payment.request.has_pin && used_for.is_none();
     if attempts && !work.shared.throttles.admits_card(&card, work.now) {
         work.shared.tally.refused(Cause::CardRate, &work.identity.terminal);
         return refuse(work, Some(&terminal), ReasonCode::Overloaded).await;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use model::KeyBlock;
+use model::{KeyBlock, hash::Folding};
 use paycrypto::key_block::Header;
 
 use super::opened_key::{OpenedKey, Purpose};
@@ -19,7 +19,7 @@ pub(super) type Opened = (Header, OpenedKey);
 
 #[derive(Default)]
 pub(super) struct KeyCache {
-    opened: RwLock<HashMap<KeyBlock, Arc<Opened>>>,
+    opened: RwLock<HashMap<KeyBlock, Arc<Opened>, Folding>>,
 }
 
 impl KeyCache {

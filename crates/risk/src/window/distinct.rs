@@ -4,7 +4,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::hash::Folding;
+use model::hash::Folding;
+
 use crate::{fault::Fault, key::Key};
 
 /// Values with the time when each was last seen.

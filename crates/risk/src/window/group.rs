@@ -3,9 +3,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use model::hash::Folding;
+
 use super::{
     Counter, Limits, Told,
-    hash::Folding,
     row::{Entry, Row, Window},
 };
 use crate::{field::Field, key::Key};

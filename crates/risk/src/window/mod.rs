@@ -14,7 +14,6 @@
 
 mod distinct;
 mod group;
-mod hash;
 mod known;
 mod row;
 mod series;

@@ -3,9 +3,11 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    hash::{BuildHasher, Hash, RandomState},
+    hash::{BuildHasher, Hash},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use model::hash::Folding;
 
 const SHARDS: usize = 64;
 /// How many slots one insertion looks at for something to evict.
@@ -32,14 +34,13 @@ impl<V> Clone for Kept<V> {
 /// Values by key.
 pub(crate) struct Shelf<K, V> {
     shards: Vec<Mutex<Shard<K, V>>>,
-    hasher: RandomState,
     shard_limit: usize,
 }
 
 struct Shard<K, V> {
-    slots: HashMap<K, Slot<V>>,
+    slots: HashMap<K, Slot<V>, Folding>,
     /// What is being read, and the number that it must have reached to be newer than what is known of it meanwhile.
-    reading: HashMap<K, u32>,
+    reading: HashMap<K, u32, Folding>,
     /// Keys in the order in which they may have to go.
     queue: VecDeque<K>,
 }
@@ -54,13 +55,14 @@ struct Slot<V> {
 impl<K: Copy + Eq + Hash, V: Clone> Shelf<K, V> {
     /// Keeps about `limit` values.
     pub(crate) fn new(limit: usize) -> Self {
-        let shard =
-            || Mutex::new(Shard { slots: HashMap::new(), reading: HashMap::new(), queue: VecDeque::new() });
-        Self {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: RandomState::new(),
-            shard_limit: (limit / SHARDS).max(1),
-        }
+        let shard = || {
+            Mutex::new(Shard {
+                slots: HashMap::default(),
+                reading: HashMap::default(),
+                queue: VecDeque::new(),
+            })
+        };
+        Self { shards: (0..SHARDS).map(|_| shard()).collect(), shard_limit: (limit / SHARDS).max(1) }
     }
 
     pub(crate) fn look(&self, key: &K) -> Option<Kept<V>> {
@@ -149,7 +151,7 @@ impl<K: Copy + Eq + Hash, V: Clone> Shelf<K, V> {
     }
 
     fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K, V>> {
-        let index = self.hasher.hash_one(key) as usize % SHARDS;
+        let index = (Folding.hash_one(key) >> 32) as usize % SHARDS;
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 

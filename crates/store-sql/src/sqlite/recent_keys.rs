@@ -5,20 +5,19 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::BuildHasher,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use model::{CardId, TransactionKey};
+use model::{CardId, TransactionKey, hash::Folding};
 
 const SHARDS: usize = 64;
 
-type Keys = HashMap<TransactionKey, CardId>;
+type Keys = HashMap<TransactionKey, CardId, Folding>;
 
 pub(crate) struct RecentKeys {
     shards: Vec<Mutex<Shard>>,
-    hasher: RandomState,
 }
 
 #[derive(Default)]
@@ -30,7 +29,7 @@ struct Shard {
 
 impl RecentKeys {
     pub(crate) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
     pub(crate) fn insert(&self, key: TransactionKey, card: CardId) {
@@ -62,7 +61,8 @@ impl RecentKeys {
     }
 
     fn shard(&self, key: &TransactionKey) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[self.hasher.hash_one(key) as usize % SHARDS])
+        // The tables take the hash's ends.
+        lock(&self.shards[(Folding.hash_one(key) >> 32) as usize % SHARDS])
     }
 }
 

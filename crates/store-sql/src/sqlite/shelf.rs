@@ -15,11 +15,12 @@
 
 use std::{
     collections::VecDeque,
-    hash::{BuildHasher, Hash, RandomState},
+    hash::{BuildHasher, Hash},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use hashbrown::HashTable;
+use model::hash::Folding;
 
 const SHARDS: usize = 64;
 /// How many slots one insertion looks at for something to evict.
@@ -42,7 +43,6 @@ pub(crate) trait Pack<K>: Sized {
 /// Values by key.
 pub(crate) struct Shelf<K, V> {
     shards: Vec<Mutex<Shard<K, V>>>,
-    hasher: RandomState,
     shard_limit: usize,
     open_limit: usize,
 }
@@ -91,7 +91,6 @@ impl<K: Copy + Eq + Hash + Ord, V: Clone + Pack<K>> Shelf<K, V> {
     pub(crate) fn new(limit: usize, open_limit: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::new(Shard::new())).collect(),
-            hasher: RandomState::new(),
             shard_limit: (limit / SHARDS).max(1),
             open_limit: (open_limit / SHARDS).max(1),
         }
@@ -114,9 +113,9 @@ impl<K: Copy + Eq + Hash + Ord, V: Clone + Pack<K>> Shelf<K, V> {
             return None;
         }
         let value = Arc::new(value);
-        shard.make_room(self.shard_limit, &self.hasher);
+        shard.make_room(self.shard_limit);
         shard.pack_old(self.open_limit);
-        shard.insert(hash, key, value.clone(), &self.hasher);
+        shard.insert(hash, key, value.clone());
         Some(value)
     }
 
@@ -174,7 +173,7 @@ impl<K: Copy + Eq + Hash + Ord, V: Clone + Pack<K>> Shelf<K, V> {
         for shard in &self.shards {
             let mut shard = lock(shard);
             for key in std::mem::take(&mut shard.dirty) {
-                let Some(place) = shard.find(self.hasher.hash_one(key), &key) else { continue };
+                let Some(place) = shard.find(Folding.hash_one(key), &key) else { continue };
                 let slot = &mut shard.slots[place];
                 slot.dirty = false;
                 slot.saving = true;
@@ -211,7 +210,7 @@ impl<K: Copy + Eq + Hash + Ord, V: Clone + Pack<K>> Shelf<K, V> {
 
     /// The key's shard and hash. The index takes the hash's other end, so that a shard fills all of it.
     fn shard(&self, key: &K) -> (MutexGuard<'_, Shard<K, V>>, u64) {
-        let hash = self.hasher.hash_one(key);
+        let hash = Folding.hash_one(key);
         (lock(&self.shards[(hash >> 32) as usize % SHARDS]), hash)
     }
 
@@ -269,7 +268,7 @@ impl<K: Copy + Eq + Hash, V: Clone + Pack<K>> Shard<K, V> {
         }
     }
 
-    fn insert(&mut self, hash: u64, key: K, value: Arc<V>, hasher: &RandomState) {
+    fn insert(&mut self, hash: u64, key: K, value: Arc<V>) {
         let slot = Slot {
             key,
             value: Form::Open(value),
@@ -290,7 +289,7 @@ impl<K: Copy + Eq + Hash, V: Clone + Pack<K>> Shard<K, V> {
             }
         };
         let Self { index, slots, .. } = self;
-        index.insert_unique(hash, place, |place| hasher.hash_one(slots[*place as usize].key));
+        index.insert_unique(hash, place, |place| Folding.hash_one(slots[*place as usize].key));
         if V::PACKS {
             self.open.push_back(place);
         }
@@ -313,7 +312,7 @@ impl<K: Copy + Eq + Hash, V: Clone + Pack<K>> Shard<K, V> {
     }
 
     /// Second chance: what was used since the hand came by, and what may not go, is passed over.
-    fn make_room(&mut self, limit: usize, hasher: &RandomState) {
+    fn make_room(&mut self, limit: usize) {
         let mut evicted = 0;
         for _ in 0..EVICTION_STEPS {
             if self.index.len() < limit || evicted == EVICTIONS {
@@ -326,7 +325,7 @@ impl<K: Copy + Eq + Hash, V: Clone + Pack<K>> Shard<K, V> {
                 continue;
             }
             slot.value = Form::None;
-            let (hash, place) = (hasher.hash_one(slot.key), self.hand as u32);
+            let (hash, place) = (Folding.hash_one(slot.key), self.hand as u32);
             if let Ok(entry) = self.index.find_entry(hash, |found| *found == place) {
                 entry.remove();
             }
