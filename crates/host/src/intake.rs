@@ -88,8 +88,12 @@ pub(crate) fn batch(message: &Message<'_>) -> Option<BatchNumber> {
 
 /// The card number: keyed in (DE 2), from track 2 (DE 35), or from the chip (DE 55, tags 5A and 57).
 pub(crate) fn pan(message: &Message<'_>) -> Option<Pan> {
+    pan_beside(message, track_2(message).as_ref())
+}
+
+fn pan_beside(message: &Message<'_>, track: Option<&Track2>) -> Option<Pan> {
     let keyed = message.short(2).and_then(|text| Pan::new(text.as_bytes()).ok());
-    keyed.or_else(|| track_2(message).map(|track| track.pan)).or_else(|| {
+    keyed.or_else(|| track.map(|track| track.pan.clone())).or_else(|| {
         let digits = |tag: u32| Tag::new(tag).and_then(|t| message.tag(55, t)).map(packed_digits);
         let application = digits(0x5A).or_else(|| digits(0x57))?;
         Pan::new(application.as_bytes()).ok()
@@ -105,7 +109,8 @@ pub(crate) fn payment(
     kind: Kind,
 ) -> Result<Payment, Unusable> {
     let key = key(profile, message, identity)?;
-    let pan = pan(message).ok_or(Unusable(2))?;
+    let track = track_2(message);
+    let pan = pan_beside(message, track.as_ref()).ok_or(Unusable(2))?;
     let amount = match message.digits(4) {
         Some(minor) => Amount(i64::try_from(minor).map_err(|_| Unusable(4))?),
         None if kind.needs_amount() => return Err(Unusable(4)),
@@ -126,7 +131,7 @@ pub(crate) fn payment(
         amount,
         currency: currency(message).ok_or(Unusable(49))?,
         merchant: identity.merchant.ok_or(Unusable(42))?,
-        expiry: expiry(message),
+        expiry: expiry(message, track.as_ref()),
         has_pin: pin_block.is_some(),
         original: original(profile, message, kind),
         overtaken: false,
@@ -234,10 +239,10 @@ fn currency(message: &Message<'_>) -> Option<Currency> {
 }
 
 /// DE 14, else what follows the separator of track 2.
-fn expiry(message: &Message<'_>) -> Option<Expiry> {
+fn expiry(message: &Message<'_>, track: Option<&Track2>) -> Option<Expiry> {
     let keyed =
         message.digits(14).and_then(|n| u16::try_from(n).ok()).and_then(|n| Expiry::from_yymm(n).ok());
-    keyed.or_else(|| track_2(message).and_then(|track| track.expiry))
+    keyed.or_else(|| track.and_then(|track| track.expiry))
 }
 
 struct Track2 {

@@ -147,13 +147,16 @@ fn say(builder: &mut MessageBuilder, shared: &Shared, asked: Asked<'_>, answer: 
     let terminal = asked.link.profile.batches;
     if terminal {
         let here = references::at(now, &shared.zone);
-        builder.set(12, &format!("{:02}{:02}{:02}", here.hour(), here.minute(), here.second()));
-        builder.set(13, &format!("{:02}{:02}", here.month(), here.day()));
+        let (time, day) =
+            (pairs([here.hour(), here.minute(), here.second()]), pairs([here.month(), here.day(), 0]));
+        let (time, day) = (text(&time), text(&day[..4]));
+        builder.set(12, time);
+        builder.set(13, day);
         if answer.references.is_some() {
             builder.set(32, &shared.settings.acquirer);
         }
         if builder.has(4) {
-            builder.set(15, &format!("{:02}{:02}", here.month(), here.day()));
+            builder.set(15, day);
             builder.set(63, "CUP");
         }
     }
@@ -189,6 +192,20 @@ fn say(builder: &mut MessageBuilder, shared: &Shared, asked: Asked<'_>, answer: 
     if let Some((totals, balanced)) = &answer.settlement {
         builder.set(48, &settlement(totals, *balanced));
     }
+}
+
+/// Three numbers below a hundred, two digits each.
+fn pairs(numbers: [i8; 3]) -> [u8; 6] {
+    let mut digits = [0; 6];
+    for (pair, number) in digits.as_chunks_mut::<2>().0.iter_mut().zip(numbers) {
+        references::digits(pair, u64::from(number.unsigned_abs()));
+    }
+    digits
+}
+
+/// Digits are always text.
+fn text(digits: &[u8]) -> &str {
+    std::str::from_utf8(digits).unwrap_or_default()
 }
 
 /// DE 48 of a settlement's answer: our totals and the result (1: they agree, 2: they do not), then none for foreign cards.

@@ -6,8 +6,6 @@
 
 use diagnosis::observation::{Position, Telemetry};
 
-use crate::profile::Profile;
-
 /// The first characters of ours.
 const MARKER: &[u8] = b"PW01";
 /// More elements than this are not read.
@@ -67,8 +65,8 @@ pub(crate) fn of<'a>(field: Option<u8>, message: &iso8583::Message<'a>) -> Optio
 }
 
 /// Counts what could not be read of a message's report.
-pub(crate) fn count_unreadable(profile: &Profile, message: &iso8583::Message<'_>) {
-    let unreadable = of(profile.telemetry_field, message).map_or(0, |report| report.unreadable);
+pub(crate) fn count_unreadable(report: Option<&Report<'_>>) {
+    let unreadable = report.map_or(0, |report| report.unreadable);
     if unreadable > 0 {
         crate::metrics::telemetry_unreadable(u64::from(unreadable));
     }

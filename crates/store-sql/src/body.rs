@@ -9,6 +9,9 @@ use zeroize::Zeroizing;
 
 use crate::seal::{Purpose, Sealer};
 
+/// Room for a payment's entry, so that it is not moved while it grows.
+const USUAL_LENGTH: usize = 768;
+
 /// A subject as a column: `1 ‖ card id` or `2 ‖ terminal number`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SubjectKey {
@@ -57,7 +60,10 @@ pub(crate) fn encode(sealer: &Sealer, entry: &mut Entry) -> Result<Vec<u8>, Stor
             .seal(Purpose::Reply, &owner, &clear)
             .map_err(|_| StoreError::Away("no randomness to seal an answer".to_owned()))?;
     }
-    minicbor::to_vec(entry).map_err(|error| StoreError::Away(format!("an entry cannot be written: {error}")))
+    let mut body = Vec::with_capacity(USUAL_LENGTH);
+    minicbor::encode(&*entry, &mut body)
+        .map_err(|error| StoreError::Away(format!("an entry cannot be written: {error}")))?;
+    Ok(body)
 }
 
 /// Reads an entry whose answer stays sealed: for folding and for look-up tables.

@@ -45,7 +45,8 @@ use crate::{
     profile::Task,
     reply::{Asked, signed_again},
     sandbox::Delivery,
-    signal, telemetry,
+    signal,
+    telemetry::{self, Report},
     throttle::causes::Cause,
 };
 
@@ -78,6 +79,8 @@ pub(crate) struct Work<'a> {
     pub(crate) message: &'a Message<'a>,
     pub(crate) identity: Identity,
     pub(crate) asked: Asked<'a>,
+    /// What the terminal tells about itself with it; read once the terminal is known.
+    pub(crate) report: Option<Report<'a>>,
     pub(crate) received: Instant,
     pub(crate) now: Timestamp,
 }
@@ -157,6 +160,7 @@ pub(crate) async fn handle(shared: &Shared, link: &Link, peer: &Peer, arrived: A
             header: arrived.header,
             sign_in_ordered: false,
         },
+        report: None,
         received: arrived.received,
         now: shared.now(),
     };
@@ -217,7 +221,8 @@ async fn dispatch(work: &mut Work<'_>, delivery: &mut Delivery) -> Answered {
         Ok(terminal) => terminal,
         Err(reason) => return refuse::refuse(work, None, reason).await,
     };
-    telemetry::count_unreadable(&work.link.profile, work.message);
+    work.report = telemetry::of(work.link.profile.telemetry_field, work.message);
+    telemetry::count_unreadable(work.report.as_ref());
     let task = intake::task(&work.link.profile, work.message);
     work.asked.sign_in_ordered = terminal.state.sign_in_ordered && !matches!(task, Some(Task::SignIn(_)));
     let work = &*work;
@@ -242,8 +247,8 @@ async fn dispatch(work: &mut Work<'_>, delivery: &mut Delivery) -> Answered {
 
 /// Passes on what a terminal reports with a message whose report is in no payment.
 fn report(work: &Work<'_>) {
-    if let Some(report) = telemetry::of(work.link.profile.telemetry_field, work.message) {
-        let told = Box::new((&report).into());
+    if let Some(report) = &work.report {
+        let told = Box::new(report.into());
         work.shared.signals.tell(work.identity.terminal, work.now, signal::Kind::Report(told));
     }
 }

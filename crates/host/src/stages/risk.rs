@@ -15,7 +15,6 @@ use crate::{
     observe,
     rules::{Assessed, Facts, Remembered, clock, digits, entry_mode, first_six, pin},
     staff::{TerminalAction, act_on_terminal},
-    telemetry,
 };
 
 /// What was asked, and what the rules said.
@@ -96,7 +95,7 @@ fn facts(
     let (request, message, record) = (&payment.request, work.message, &terminal.record);
     let (hour, weekday) = clock(work.now, &work.shared.zone);
     let in_number = || record.merchant.category().and_then(|digits| digits.parse().ok());
-    let told = telemetry::of(work.link.profile.telemetry_field, message).and_then(|report| report.position);
+    let told = work.report.and_then(|report| report.position);
     let sent = message.digits(18).and_then(|code| u16::try_from(code).ok());
     let registered: Option<u16> = record.site.category.or_else(in_number);
     Facts {
