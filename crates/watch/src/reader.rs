@@ -1,6 +1,7 @@
 //! Follows the journal: page by page, entry by entry, into observations.
 //!
-//! It reads from the start of its window to the end, leaving half of the time to payments, and then waits for more. What
+//! It reads from the start of its window to the end, leaving half of the time to payments, and then waits for more; while
+//! there are very many payments it leaves them most of the time, unless it falls far behind. What
 //! it cannot see is said as such: a clock that went back, and silence for so long that nothing can be concluded from it.
 
 use std::{
@@ -25,6 +26,13 @@ use crate::{
 const PAGE: usize = 512;
 /// So long it waits for more before time passes by itself.
 const TICK: Duration = Duration::from_secs(1);
+/// With so many entries a second it stands back: for each moment of work it rests so many.
+const BUSY: u64 = 5_000;
+const REST_WHEN_BUSY: u32 = 12;
+/// But not any more when what it reads is so old.
+const BEHIND_LIMIT_MS: i64 = 30_000;
+/// Entries a second are counted over so long.
+const COUNTED_OVER: Duration = Duration::from_millis(500);
 /// After a page without entries.
 const PAUSE: Duration = Duration::from_millis(50);
 /// After a failure it tries again: nothing depends on it.
@@ -43,6 +51,31 @@ pub(crate) struct Reader {
     pub(crate) settings: Settings,
     /// A gap after which nothing was observed yet.
     pub(crate) untold: Option<Gap>,
+}
+
+/// How fast the journal grows.
+struct Pace {
+    since: Instant,
+    end: u64,
+    /// There are so many entries a second that the reader stands back.
+    busy: bool,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { since: Instant::now(), end: u64::MAX, busy: false }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= COUNTED_OVER
+    }
+
+    /// The journal ends at `end` now. How far it is says nothing before it has grown.
+    fn count(&mut self, now: Instant, end: u64) {
+        let seconds = now.saturating_duration_since(self.since).as_secs_f64().max(0.001);
+        let a_second = end.saturating_sub(self.end) as f64 / seconds;
+        *self = Self { since: now, end, busy: a_second >= BUSY as f64 };
+    }
 }
 
 /// How a round ended.
@@ -72,6 +105,7 @@ impl Reader {
                 Err(error) => self.trouble(&error).await,
             }
         };
+        let mut pace = Pace::new();
         loop {
             let started = Instant::now();
             if self.worker.is_closed() {
@@ -81,14 +115,30 @@ impl Reader {
             }
             match self.round(&mut after).await {
                 Ok(Round::More) => {
-                    // Payments come first: half of the time is theirs.
-                    if !self.progress.borrow().caught_up {
-                        tokio::time::sleep(started.elapsed().min(PAUSE_AFTER_FAILURE)).await;
+                    if pace.is_due(Instant::now())
+                        && let Ok(end) = self.engine.journal_end().await
+                    {
+                        pace.count(Instant::now(), end);
+                    }
+                    let times = self.rests(pace.busy);
+                    if times > 0 {
+                        tokio::time::sleep((started.elapsed() * times).min(PAUSE_AFTER_FAILURE)).await;
                     }
                 }
                 Ok(Round::Done) => self.rest(after).await,
                 Err(error) => self.trouble(&error).await,
             }
+        }
+    }
+
+    /// How much longer than it worked it rests. Payments come first: until it has caught up, half of the time is theirs, and
+    /// most of it while there are many of them.
+    fn rests(&self, busy: bool) -> u32 {
+        let progress = self.progress.borrow();
+        match (busy, progress.caught_up) {
+            (true, _) if progress.lag_ms < BEHIND_LIMIT_MS => REST_WHEN_BUSY,
+            (_, true) => 0,
+            (_, false) => 1,
         }
     }
 
@@ -178,6 +228,21 @@ fn gap(before: Timestamp, at: Timestamp) -> Option<Gap> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_stands_back_while_there_are_many_payments() {
+        let mut pace = Pace::new();
+        let start = pace.since;
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut after = |ms: u64, end: u64| {
+            pace.count(at(ms), end);
+            pace.busy
+        };
+        assert!(!after(600, 1_000_000), "nothing has grown yet");
+        assert!(after(1200, 1_006_000));
+        assert!(!after(2200, 1_008_000));
+        assert!(!pace.is_due(at(2600)) && pace.is_due(at(2700)));
+    }
 
     #[test]
     fn what_cannot_be_seen_is_a_gap() {
