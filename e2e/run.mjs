@@ -366,7 +366,7 @@ const signedIn = async (browser) => {
   }));
 };
 
-/** A forgotten PIN: reset from the API by two, the link out of the outbox, and the holder's two pages on a telephone. A guessable PIN is
+/** A forgotten PIN: reset from a case by two (over the API), the link out of the outbox, and the holder's two pages on a telephone. A guessable PIN is
  *  refused, another one is taken, and the link is dead then. The card is one of a product that no screen above needs. */
 const holder = async (browser, lang, theme, number) => {
   const card = (await api("/cards?limit=100")).data.filter((one) => one.product === "debit-standard").at(-number);
@@ -396,11 +396,20 @@ const holder = async (browser, lang, theme, number) => {
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(`${say}: ${name}: no horizontal scroll`, overflow <= 0, `${overflow} px too wide`);
   };
+  /** Asks for a reset as the desk does: in a case, once its caller has proven to be the person. */
+  const fromCase = async (by) => {
+    const post = (path, data) => program.post(`${base}/api/v1/cases${path}`, { headers: by, data });
+    const no = (await (await post("", { card: card.id })).json()).case.id;
+    const early = await post(`/${no}/actions`, { action: "reset-pin", why: "forgotten" });
+    expect(`${say}: no reset before the caller proved who they are`, early.status() === 409, String(early.status()));
+    await post(`/${no}/identity`, { method: "branch", asked: ["document-checked"], right: 1, wrong: 0 });
+    return post(`/${no}/actions`, { action: "reset-pin", why: "forgotten" });
+  };
   /** Asks for something that sends the holder a link, and takes the link out of the outbox. */
   const link = async (what, kind) => {
     const known = new Set((await api("/sandbox/outbox")).data.map((message) => message.id));
     const [maker, checker] = supervisors;
-    const asked = await program.post(`${base}/api/v1/cards/${card.id}/${what}`, { headers: maker, data: { why: "forgotten" } });
+    const asked = what === "reset-pin" ? await fromCase(maker) : await program.post(`${base}/api/v1/cards/${card.id}/${what}`, { headers: maker, data: { why: "forgotten" } });
     expect(`${say}: ${what}`, asked.ok(), String(asked.status()));
     const { proposal } = await asked.json();
     if (proposal) {

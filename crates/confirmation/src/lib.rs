@@ -14,6 +14,7 @@
 
 mod answer;
 mod enrolment;
+mod identity;
 mod link;
 mod passkeys;
 
@@ -28,6 +29,7 @@ use zeroize::Zeroizing;
 
 pub use answer::{Answer, NotAnswered};
 pub use enrolment::Enrolled;
+pub use identity::{IdentityCode, NoCode};
 pub use passkeys::{ByPasskey, HolderPasskey, LABEL_MAX, NewPasskey, NotEnrolled, PASSKEYS_MAX};
 
 /// The stream of the key of codes and links.
@@ -159,6 +161,11 @@ impl Confirmations {
             tracing::info!(card = %told.card, "a second proof is wanted, and there is no number to ask at");
             return Ok(());
         };
+        if contact.held_until(self.now()).is_some() {
+            // Whoever has just got hold of the number on file would get the code.
+            tracing::info!(card = %told.card, "a second proof is wanted, and the number on file was changed a short time ago");
+            return Ok(());
+        }
         let value = |text: String| Zeroizing::new(text);
         let mut values = vec![
             ("card", value(last_four(&told.pan))),

@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::{Clock, ClockKind, Pause, Reading},
-    fact::{Closing, Fact, Opened, Survey},
+    fact::{Closing, Fact, Opened, SentCode, Survey},
     house::House,
-    identity::{Action, Level, Proof},
+    identity::{Action, CODE_METHOD, Level, Proof},
     playbook::FrozenStep,
 };
 
@@ -225,6 +225,8 @@ pub struct Case {
     pub done: BTreeMap<String, StepDone>,
     /// What was tried to prove who calls.
     pub proofs: Vec<(Timestamp, Proof)>,
+    /// The code that was sent last and is not used.
+    pub code: Option<SentCode>,
     /// What was asked for about the card, with the proposals that wait for a second person.
     pub asked: Vec<(Timestamp, Action, Option<String>)>,
     /// Steps of escalation that were taken.
@@ -255,6 +257,7 @@ impl Case {
             pauses: Vec::new(),
             done: BTreeMap::new(),
             proofs: Vec::new(),
+            code: None,
             asked: Vec::new(),
             escalated: Vec::new(),
             closed: None,
@@ -294,7 +297,14 @@ impl Case {
             Fact::StepDone { step, note, by, .. } => {
                 self.done.insert(step.clone(), StepDone { at, by: by.clone(), note: note.clone() });
             }
-            Fact::Proved { proof, .. } => self.proofs.push((at, proof.clone())),
+            Fact::Proved { proof, .. } => {
+                if proof.method == CODE_METHOD && proof.right > 0 {
+                    // Used: it proves nothing a second time.
+                    self.code = None;
+                }
+                self.proofs.push((at, proof.clone()));
+            }
+            Fact::CodeSent { code, .. } => self.code = Some(code.clone()),
             Fact::Asked { action, proposal, .. } => self.asked.push((at, *action, proposal.clone())),
             Fact::Escalated { clock, at_percent, .. } => self.escalated.push((*clock, *at_percent)),
             Fact::Closed { closing, survey, by, .. } => {

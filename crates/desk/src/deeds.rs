@@ -6,7 +6,7 @@ use model::Timestamp;
 use crate::{
     case::{Case, CaseNo, Outcome, Priority, Source, Status, Subject, WaitsOn},
     desk::Desk,
-    fact::{Closing, Evidence, Fact, Opened, Survey},
+    fact::{Closing, Evidence, Fact, Opened, SentCode, Survey},
     house::House,
     identity::{Admitted, Level, NotAdmitted, Proof},
     matter::{masked, typed},
@@ -63,6 +63,9 @@ pub enum Refusal {
     /// The case is about no card.
     #[error("the case is about no card")]
     NoCard,
+    /// No code was sent, or it is used or too old.
+    #[error("no code was sent that is still good: send one")]
+    NoCode,
     /// What was typed is missing, too long, or makes no sense.
     #[error("{part}: expected {expected}")]
     NotUnderstood {
@@ -227,6 +230,52 @@ impl Desk {
             });
         }
         Ok(Fact::Proved { case: no, proof, by: by.to_owned() })
+    }
+
+    /// A code is about to be sent to the number on file. One before it is worth nothing from now on.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn send_code(
+        &self,
+        house: &House,
+        no: CaseNo,
+        code: SentCode,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Fact, Refusal> {
+        self.may_prove(house, no, now)?;
+        Ok(Fact::CodeSent { case: no, code, by: by.to_owned() })
+    }
+
+    /// Looks at the code that the caller read out: `fits` compares it with the digest. The fact says whether it was right, and is
+    /// to be durable before anybody hears it.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn check_code(
+        &self,
+        house: &House,
+        no: CaseNo,
+        fits: impl FnOnce(&str) -> bool,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Fact, Refusal> {
+        let case = self.may_prove(house, no, now)?;
+        let code = case.code.as_ref().filter(|code| now < code.until).ok_or(Refusal::NoCode)?;
+        let proof = Proof::of_code(fits(&code.digest), code.unchanged_h);
+        Ok(Fact::Proved { case: no, proof, by: by.to_owned() })
+    }
+
+    /// The case, if anything can be proven in it now.
+    fn may_prove(&self, house: &House, no: CaseNo, now: Timestamp) -> Result<&Case, Refusal> {
+        let case = self.case(no)?;
+        case.still_open()?;
+        let card = case.opened.subject.card.ok_or(Refusal::NoCard)?;
+        if self.is_shut(house, &card, now) {
+            return Err(NotAdmitted::TooManyWrong.into());
+        }
+        Ok(case)
     }
 
     /// A step of the playbook is done.

@@ -115,6 +115,19 @@ pub struct Survey {
     pub until: Timestamp,
 }
 
+/// A one-time code, as the case keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentCode {
+    /// Its digest, bound to case and card.
+    pub digest: String,
+    /// Where it went, with stars.
+    pub to: String,
+    /// Good until then.
+    pub until: Timestamp,
+    /// For so many hours the number had been this one.
+    pub unchanged_h: u32,
+}
+
 /// What became true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
@@ -215,6 +228,15 @@ pub enum Fact {
         /// By whom it was taken.
         by: String,
     },
+    /// A one-time code is about to be sent to the number on file.
+    CodeSent {
+        /// Which case.
+        case: CaseNo,
+        /// It.
+        code: SentCode,
+        /// By whom.
+        by: String,
+    },
     /// Something was asked for about the card.
     Asked {
         /// Which case.
@@ -283,6 +305,7 @@ impl Fact {
             Self::Resumed { .. } => "resumed",
             Self::StepDone { .. } => "step-done",
             Self::Proved { .. } => "proved",
+            Self::CodeSent { .. } => "code-sent",
             Self::Asked { .. } => "asked",
             Self::Escalated { .. } => "escalated",
             Self::Closed { .. } => "closed",
@@ -305,6 +328,7 @@ impl Fact {
             | Self::Resumed { case, .. }
             | Self::StepDone { case, .. }
             | Self::Proved { case, .. }
+            | Self::CodeSent { case, .. }
             | Self::Asked { case, .. }
             | Self::Escalated { case, .. }
             | Self::Closed { case, .. }

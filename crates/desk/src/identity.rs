@@ -17,6 +17,11 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// Questions of one proof.
 const ASKED_MAX: usize = 8;
 
+/// The method that the program checks itself where it can send messages: a code to the number on file.
+pub const CODE_METHOD: &str = "code-to-contact-on-file";
+/// What it asks for.
+const CODE_QUESTION: &str = "one-time-code";
+
 /// How far it is proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
@@ -109,6 +114,20 @@ pub struct Proof {
     /// For so many hours the contact on file has not changed, as the bank's register says; none if that is not known.
     #[serde(default)]
     pub contact_unchanged_h: Option<u32>,
+}
+
+impl Proof {
+    /// What the answer to a code that was sent proves.
+    #[must_use]
+    pub fn of_code(is_right: bool, contact_unchanged_h: u32) -> Self {
+        Self {
+            method: CODE_METHOD.to_owned(),
+            asked: vec![CODE_QUESTION.to_owned()],
+            right: u8::from(is_right),
+            wrong: u8::from(!is_right),
+            contact_unchanged_h: Some(contact_unchanged_h),
+        }
+    }
 }
 
 /// A way to prove it.
@@ -242,6 +261,9 @@ impl Identity {
         let usual = read.action.values().filter_map(|row| row.usual.as_ref());
         if let Some(unknown) = usual.into_iter().find(|name| !read.method.contains_key(*name)) {
             return Err(bad(format!("no such method: {unknown}")));
+        }
+        if !read.is_possible(&Proof::of_code(true, 0)) {
+            return Err(bad(format!("no method {CODE_METHOD} that asks for {CODE_QUESTION}")));
         }
         for (name, method) in &read.method {
             if let Some(unknown) = method.questions.iter().find(|q| !read.question.contains_key(*q)) {

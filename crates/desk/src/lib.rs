@@ -34,10 +34,10 @@ pub use case::{Case, CaseNo, Outcome, Priority, Source, Status, Subject, WaitsOn
 pub use clock::{ClockKind, Reading, Targets};
 pub use deeds::{Opening, Refusal};
 pub use desk::{Desk, Due};
-pub use fact::{Closing, Evidence, EvidenceKind, Fact};
+pub use fact::{Closing, Evidence, EvidenceKind, Fact, SentCode};
 pub use figures::{Figures, Share};
 pub use house::{BadData, House};
-pub use identity::{Action, Admitted, Identity, Level, Proof};
+pub use identity::{Action, Admitted, CODE_METHOD, Identity, Level, Proof};
 pub use plan::{Plan, Plans};
 pub use playbook::{FrozenStep, Playbook, Playbooks};
 pub use reply::{Replies, ReplyFacts};

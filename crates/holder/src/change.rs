@@ -84,7 +84,10 @@ impl HolderDesk {
             now: self.now(),
         };
         match parts.store.with_card(&card.id, &mut work).await {
-            Ok(_) if work.wrong => Err(NotChanged::Wrong),
+            Ok(_) if work.wrong => {
+                self.tell_if_locked(&card.id).await;
+                Err(NotChanged::Wrong)
+            }
             Ok(_) => {
                 if let Err(error) = parts.reach.changed(&card.id, &tail_of(&card)).await {
                     warn!(%error, "the holder was not told of the new PIN");

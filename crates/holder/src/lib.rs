@@ -41,13 +41,15 @@ pub struct Settings {
     pub contact_hold_h: u32,
     /// A link to the card's page is good for so many minutes.
     pub page_min: u32,
+    /// And that in the message about a lock for so many hours: people read it when they have paid otherwise.
+    pub lock_page_h: u32,
     /// What links begin with, such as `https://bank.example`.
     pub address: String,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { contact_hold_h: 24, page_min: 60, address: String::new() }
+        Self { contact_hold_h: 24, page_min: 60, lock_page_h: 24, address: String::new() }
     }
 }
 

@@ -44,6 +44,18 @@ pub trait Reach: Send + Sync {
     /// [`NotSent`].
     async fn page(&self, card: &CardId, tail: &str, link: &str, minutes: u32) -> Result<(), NotSent>;
 
+    /// Says that the PIN is locked, until when (`None`: until staff release it), and where the holder reads why and what to do.
+    ///
+    /// # Errors
+    /// [`NotSent`].
+    async fn locked(
+        &self,
+        card: &CardId,
+        tail: &str,
+        until: Option<Timestamp>,
+        link: &str,
+    ) -> Result<(), NotSent>;
+
     /// Says that the PIN was changed.
     ///
     /// # Errors

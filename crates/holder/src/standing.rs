@@ -83,6 +83,39 @@ impl HolderDesk {
         Ok(self.page_of(token).await?.0.card)
     }
 
+    /// Tells the holder that the PIN was locked after wrong entries: until when, and where they read why and what to do. Nobody is
+    /// told at a number that was changed a short time ago, and of a lock that is gone already. Says whether a message went out.
+    ///
+    /// # Errors
+    /// [`NotReset`].
+    pub async fn tell_of_lock(&self, card: &CardId, until: Option<Timestamp>) -> Result<bool, NotReset> {
+        let held = match self.held_until(card).await {
+            Err(NotReset::NoContact) => return Ok(false),
+            other => other?,
+        };
+        let known = self.card(card).await.map_err(|_| NotReset::NoCard)?;
+        if held.is_some() || known.state.lock.is_none() {
+            return Ok(false);
+        }
+        let away = |error: &dyn std::fmt::Display| NotReset::Away(error.to_string());
+        let now = self.now();
+        let good_until = now.plus_s(i64::from(self.parts.settings.lock_page_h) * 3600);
+        let issued = link::issue(&*self.parts.book, *card, Purpose::Page, good_until, now).await;
+        let address = self.address_of("/holder", &issued.map_err(|e| away(&e))?);
+        let sent = self.parts.reach.locked(card, &tail_of(&known), until, &address).await;
+        sent.map_err(|NotSent(why)| NotReset::Away(why))?;
+        Ok(true)
+    }
+
+    /// Tells of a lock that a wrong PIN on the holder's own page brought.
+    pub(crate) async fn tell_if_locked(&self, card: &CardId) {
+        let lock = self.card(card).await.ok().and_then(|known| known.state.lock);
+        let Some(lock) = lock else { return };
+        if let Err(error) = self.tell_of_lock(card, lock.until).await {
+            tracing::warn!(%card, %error, "a holder was not told of a lock");
+        }
+    }
+
     /// What the page of a link says.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use authorization::Products;
 use holder::{Contact, HolderDesk, NotSent, Parts, Reach, Settings};
 use host::Clock as _;
 use jiff::tz::TimeZone;
-use model::{CardId, HolderDigits, PersonalDigits};
+use model::{CardId, HolderDigits, PersonalDigits, Timestamp};
 use sms::{Kind, Order, SmsError, Values};
 use store::{Store, StoreError};
 use zeroize::Zeroizing;
@@ -25,25 +25,38 @@ pub(crate) fn desk(
     address: String,
 ) -> Arc<HolderDesk> {
     let reach: Arc<dyn Reach> = Arc::new(telephones);
-    host.know_holders(Arc::new(Known(Arc::clone(&reach))));
-    Arc::new(HolderDesk::new(Parts {
+    let desk = Arc::new(HolderDesk::new(Parts {
         store: Store::new(storage.engine()),
         book: storage.book(),
         module,
         products: products.clone(),
-        reach,
+        reach: Arc::clone(&reach),
         clock: Arc::new(|| host::SystemClock.now()),
-        settings: Settings { address, ..Settings::default() },
-    }))
+        settings: Settings { address, contact_hold_h: sms::contacts::HOLD_H, ..Settings::default() },
+    }));
+    host.know_holders(Arc::new(Known { reach, desk: Arc::clone(&desk) }));
+    desk
 }
 
-/// What the host asks of the same people.
-struct Known(Arc<dyn Reach>);
+/// What the host asks of the same people, and tells them.
+struct Known {
+    reach: Arc<dyn Reach>,
+    desk: Arc<HolderDesk>,
+}
 
 #[async_trait]
 impl host::holders::Holders for Known {
     async fn digits(&self, card: &CardId) -> HolderDigits {
-        self.0.digits(card).await
+        self.reach.digits(card).await
+    }
+
+    fn locked(&self, card: CardId, until: Option<Timestamp>) {
+        let desk = Arc::clone(&self.desk);
+        tokio::spawn(async move {
+            if let Err(error) = desk.tell_of_lock(&card, until).await {
+                tracing::warn!(%card, %error, "a holder was not told of a lock");
+            }
+        });
     }
 }
 
@@ -61,6 +74,12 @@ impl Telephones {
         let contact = contact.ok_or_else(|| NotSent("there is no number on file".to_owned()))?;
         let order = Order { to: contact.number, card: Some(*card), kind, language: contact.language, values };
         self.messages.service.send(order).await.map(drop).map_err(|error: SmsError| not_sent(&error))
+    }
+
+    /// As the holder's clock shows it.
+    fn moment(&self, at: Timestamp) -> Result<String, NotSent> {
+        let at = jiff::Timestamp::from_millisecond(at.0).map_err(|error| NotSent(error.to_string()))?;
+        Ok(at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string())
     }
 
     async fn send_link(
@@ -112,10 +131,26 @@ impl Reach for Telephones {
         self.send_link(card, Kind::CardPage, tail, link, minutes).await
     }
 
+    async fn locked(
+        &self,
+        card: &CardId,
+        tail: &str,
+        until: Option<Timestamp>,
+        link: &str,
+    ) -> Result<(), NotSent> {
+        let mut values = vec![("card", value(tail)), ("link", value(link))];
+        let kind = match until {
+            Some(until) => {
+                values.push(("until", value(&self.moment(until)?)));
+                Kind::PinLocked
+            }
+            None => Kind::PinLockedByStaff,
+        };
+        self.send(card, kind, values).await
+    }
+
     async fn changed(&self, card: &CardId, tail: &str) -> Result<(), NotSent> {
-        let time = jiff::Timestamp::from_millisecond(host::SystemClock.now().0);
-        let time = time.map_err(|error| NotSent(error.to_string()))?.to_zoned(self.zone.clone());
-        let time = time.strftime("%Y-%m-%d %H:%M").to_string();
+        let time = self.moment(host::SystemClock.now())?;
         self.send(card, Kind::PinChanged, vec![("card", value(tail)), ("time", value(&time))]).await
     }
 }

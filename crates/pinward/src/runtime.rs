@@ -79,7 +79,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let address = listener.local_addr()?;
     let office = Arc::new(people::open_office(storage.book()).await?);
     let seeded = if config.host.sandbox { seed::read(&config.data)? } else { None };
-    let sms = messages::start(&config.sms, &storage, seeded.as_ref()).await?;
+    let mut sms = messages::start(&config.sms, &storage, seeded.as_ref()).await?;
     let employees = seeded.map(|seeded| seeded.public.staff).unwrap_or_default();
     people::employ(&office, &employees).await?;
     let since = host::SystemClock.now();
@@ -96,6 +96,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     health.also_ask(host.watch_upstream());
     let page = config.alarms.console_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let relying_party = people::relying_party(&page);
+    sms.address.clone_from(&page);
     let confirmations = confirming::open(&storage, store.clone(), &sms, page.clone()).await?;
     host.ask_for_second_proofs(Arc::new(confirming::Holders(confirmations.clone())));
     let (ruling, telling, workbench) = rules_at_work(config, &storage, &host, &alarms, since).await?;

@@ -19,6 +19,9 @@ use crate::{number::PhoneNumber, text::Language};
 const STREAM: &str = "contacts/";
 /// The kind of a fact.
 const FACT: &str = "contact";
+/// After a change nothing is released, reset or sent to be proven for so many hours.
+pub const HOLD_H: u32 = 24;
+const HOUR_MS: i64 = 3_600_000;
 
 #[derive(Serialize, Deserialize)]
 struct ContactFact {
@@ -29,6 +32,9 @@ struct ContactFact {
     language: Language,
     /// Who entered it.
     by: String,
+    /// Was it changed at somebody's request? Then it is held, even when none was known before.
+    #[serde(default)]
+    asked_for: bool,
 }
 
 /// How a cardholder is reached.
@@ -44,6 +50,15 @@ pub struct Contact {
     pub changed: bool,
     /// Who entered it.
     pub by: String,
+}
+
+impl Contact {
+    /// Until when a change holds; `None` when nothing does.
+    #[must_use]
+    pub fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.since.plus_ms(i64::from(HOLD_H) * HOUR_MS);
+        Some(until).filter(|until| self.changed && *until > now)
+    }
 }
 
 /// Who is reached where.
@@ -84,7 +99,9 @@ impl Contacts {
         let clear = Zeroizing::new(self.book.open(&stream(card), &sealed)?);
         let number =
             std::str::from_utf8(&clear).ok().and_then(|text| text.parse().ok()).ok_or_else(corrupt)?;
-        Ok(Some(Contact { number, language: fact.language, since, changed: last.count > 1, by: fact.by }))
+        // In a sandbox the made-up number was there before.
+        let changed = fact.asked_for || last.count > 1 || self.made_up.contains_key(&card);
+        Ok(Some(Contact { number, language: fact.language, since, changed, by: fact.by }))
     }
 
     fn made_up(&self, card: CardId) -> Option<Contact> {
@@ -97,7 +114,7 @@ impl Contacts {
         })
     }
 
-    /// Enters a number. Who may, and with whom, is the caller's matter.
+    /// Enters a number that the bank's register has. Nothing is held when it is the first.
     ///
     /// # Errors
     /// [`BookError`].
@@ -109,13 +126,43 @@ impl Contacts {
         by: &str,
         at: Timestamp,
     ) -> Result<(), BookError> {
-        let sealed = self.book.seal(&stream(card), number.reveal().as_bytes())?;
-        let body = json(&ContactFact {
-            sealed: BASE64.encode(sealed),
-            masked: number.masked(),
-            language,
-            by: by.to_owned(),
-        })?;
+        let sealed = self.seal(card, number)?;
+        let (masked, by) = (number.masked(), by.to_owned());
+        self.enter(card, ContactFact { sealed, masked, language, by, asked_for: false }, at).await
+    }
+
+    /// A number that somebody asks for, sealed for this card: so it is kept while it waits for a second person.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn seal(&self, card: CardId, number: &PhoneNumber) -> Result<String, StoreError> {
+        Ok(BASE64.encode(self.book.seal(&stream(card), number.reveal().as_bytes())?))
+    }
+
+    /// Enters a number that was asked for, as [`seal`](Self::seal) gave it, and begins its hold. Who may, and with whom, is the
+    /// caller's matter.
+    ///
+    /// # Errors
+    /// [`BookError`]; also when it was sealed for another card, or changed since.
+    pub async fn change(
+        &self,
+        card: CardId,
+        sealed: &str,
+        language: Language,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<(), BookError> {
+        let bad = || BookError::Refused("a number that was not sealed for this card".to_owned());
+        let bytes = BASE64.decode(sealed).map_err(|_| bad())?;
+        let clear = Zeroizing::new(self.book.open(&stream(card), &bytes).map_err(|_| bad())?);
+        let number: Option<PhoneNumber> = std::str::from_utf8(&clear).ok().and_then(|text| text.parse().ok());
+        let (sealed, masked) = (sealed.to_owned(), number.ok_or_else(bad)?.masked());
+        self.enter(card, ContactFact { sealed, masked, language, by: by.to_owned(), asked_for: true }, at)
+            .await
+    }
+
+    async fn enter(&self, card: CardId, fact: ContactFact, at: Timestamp) -> Result<(), BookError> {
+        let body = json(&fact)?;
         let decide = |_: &Last| Ok(Some((FACT.to_owned(), body.clone())));
         book::amend(self.book.as_ref(), &stream(card), at, apply, decide).await.map(drop)
     }

@@ -77,6 +77,16 @@ pub trait Gateway: Send + Sync {
     /// Its fixed name, such as `outbox`.
     fn name(&self) -> &str;
 
+    /// What it says later of messages, in a call to our own address; `None` when it is no such thing.
+    fn receipts(&self, _body: &[u8]) -> Option<Vec<Receipt>> {
+        None
+    }
+
+    /// What it wants to hear then.
+    fn receipts_taken(&self) -> &str {
+        "{}"
+    }
+
     /// One attempt.
     ///
     /// # Errors

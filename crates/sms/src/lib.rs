@@ -3,6 +3,7 @@
 //! ```text
 //! Order ──► text (data, zh and en) ──► limits (facts in the store's book) ──► Gateway ──► what came of it, a fact too
 //!                                                                              outbox: kept here and shown
+//!                                                                              http, smpp: a service that sends
 //! ```
 //!
 //! A message is counted before it is sent, so that no number of hosts sends more than one would. What the book has of it is
@@ -13,13 +14,17 @@
 
 pub mod contacts;
 pub mod gateway;
+pub mod http;
 pub mod ledger;
 pub mod limits;
 pub mod number;
 pub mod outbox;
+mod secret;
 pub mod service;
 pub mod settings;
+pub mod smpp;
 pub mod text;
+mod tls;
 
 pub use contacts::{Contact, Contacts};
 pub use gateway::{Gateway, NotTaken, Outgoing, Receipt, Taken};
@@ -28,5 +33,5 @@ pub use limits::{Limited, Limits};
 pub use number::PhoneNumber;
 pub use outbox::{Outbox, Shown};
 pub use service::{Clock, Order, SmsError, SmsService};
-pub use settings::Settings;
+pub use settings::{Carrier, Settings};
 pub use text::{Kind, Language, Values};

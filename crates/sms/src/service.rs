@@ -14,7 +14,10 @@ use store::{
     Book, BookError, StoreError,
     book::{self, READ_MAX, json},
 };
-use tokio::{sync::Mutex, task::JoinSet};
+use tokio::{
+    sync::{Mutex, mpsc},
+    task::JoinSet,
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -33,6 +36,9 @@ const RACES_MAX: usize = 32;
 const WAITS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(8)];
 /// Deliveries that may be under way; one more is refused.
 const UNDER_WAY_MAX: usize = 256;
+/// How often and how far apart a receipt's message is looked for.
+const RECEIPT_LOOKS: usize = 40;
+const RECEIPT_WAIT: Duration = Duration::from_millis(100);
 /// Bytes of a digest that are kept.
 const DIGEST_LEN: usize = 16;
 
@@ -160,6 +166,50 @@ impl SmsService {
         let (delivered, said) = (receipt.delivered, hushed(&receipt.said));
         inner.append(&SmsFact::Received { id, delivered, said }).await?;
         Ok(true)
+    }
+
+    /// What the gateway says of messages in a call to our own address; `None` when it is no such thing. Returns what the gateway
+    /// wants to hear.
+    ///
+    /// # Errors
+    /// [`SmsError::Store`].
+    pub async fn called(&self, body: &[u8]) -> Result<Option<String>, SmsError> {
+        let gateway = Arc::clone(&self.inner.gateway);
+        let Some(receipts) = gateway.receipts(body) else { return Ok(None) };
+        self.received_soon(receipts).await?;
+        Ok(Some(gateway.receipts_taken().to_owned()))
+    }
+
+    /// Notes every receipt that comes out of a gateway's channel, until the gateway is gone.
+    pub async fn listen(self, mut receipts: mpsc::Receiver<Receipt>) {
+        while let Some(receipt) = receipts.recv().await {
+            if let Err(error) = self.received_soon(vec![receipt]).await {
+                tracing::warn!(%error, "what became of a message was not kept");
+            }
+        }
+    }
+
+    /// A receipt may be faster than the answer that names its message: it is looked for a few times.
+    async fn received_soon(&self, mut receipts: Vec<Receipt>) -> Result<(), SmsError> {
+        for _ in 0..RECEIPT_LOOKS {
+            let mut unknown = Vec::new();
+            for receipt in receipts {
+                if !self.received(&receipt).await? {
+                    unknown.push(receipt);
+                }
+            }
+            if unknown.is_empty() {
+                return Ok(());
+            }
+            receipts = unknown;
+            tokio::time::sleep(RECEIPT_WAIT).await;
+        }
+        tracing::info!(
+            gateway = self.gateway(),
+            count = receipts.len(),
+            "receipts of no message that is known here"
+        );
+        Ok(())
     }
 
     /// The newest messages, newest first, with what became of them; without what they said.

@@ -50,19 +50,23 @@ pub enum Kind {
     CardPage,
     /// The PIN was changed.
     PinChanged,
-    /// The PIN is locked.
+    /// The PIN is locked until some time.
     PinLocked,
+    /// The PIN is locked until staff release it.
+    PinLockedByStaff,
     /// The lock was released.
     PinUnlocked,
     /// The number for messages was changed; it goes to the old number.
     ContactChanged,
     /// A passkey was enrolled that can confirm payments.
     PasskeyAdded,
+    /// The link to the question after a case at the desk.
+    SurveyLink,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::StepUpCode,
         Self::StepUpLink,
         Self::IdentityCode,
@@ -70,9 +74,11 @@ impl Kind {
         Self::CardPage,
         Self::PinChanged,
         Self::PinLocked,
+        Self::PinLockedByStaff,
         Self::PinUnlocked,
         Self::ContactChanged,
         Self::PasskeyAdded,
+        Self::SurveyLink,
     ];
 
     /// Its fixed name.
@@ -86,9 +92,11 @@ impl Kind {
             Self::CardPage => "card-page",
             Self::PinChanged => "pin-changed",
             Self::PinLocked => "pin-locked",
+            Self::PinLockedByStaff => "pin-locked-by-staff",
             Self::PinUnlocked => "pin-unlocked",
             Self::ContactChanged => "contact-changed",
             Self::PasskeyAdded => "passkey-added",
+            Self::SurveyLink => "survey-link",
         }
     }
 

@@ -1,24 +1,16 @@
-//! The desk behind pages and API: what is looked at when a case is opened, and what is asked for from a case. What may be done is
-//! [`desk`]'s to say; who did it goes into the audit log.
+//! The desk behind pages and API: what is looked at when a case is opened, and what is written into one. What may be done is
+//! [`desk`]'s to say; who did it goes into the audit log. What is asked for from a case is in [`crate::case_acts`].
 
 use std::collections::BTreeMap;
 
 use desk::{
-    Action, CaseNo, Desk, Evidence, EvidenceKind, Fact, House, Opening, Outcome, Priority, Refusal, Source,
-    Status, Subject, WaitsOn,
+    CaseNo, Desk, Evidence, EvidenceKind, Fact, House, Opening, Priority, Refusal, Source, Status, Subject,
 };
 use model::{CardId, Timestamp};
 use office::{CaseError, Noted};
 use store::archive::{CardView, TerminalView, TransactionQuery, TransactionRow};
 
-use crate::{
-    actor::Actor,
-    error::Failure,
-    insight::IncidentView,
-    perform::{self, Asked},
-    router::Shared,
-    service,
-};
+use crate::{actor::Actor, error::Failure, insight::IncidentView, router::Shared, service};
 
 /// Payments that are attached when a case is opened.
 const ROWS_MAX: usize = 10;
@@ -398,62 +390,6 @@ pub(crate) async fn act(
     note(state, by, verb, no, "").await
 }
 
-/// Closes a case.
-pub(crate) async fn close(
-    state: &Shared,
-    by: &Actor,
-    no: CaseNo,
-    outcome: Outcome,
-    words: &str,
-) -> Result<(), Failure> {
-    state.web.cases.close(no, outcome, words, by.name()).await?;
-    note(state, by, "case.close", no, words).await
-}
-
-/// Asks for the release of the card's lock, if identity is proven far enough; it is written into the case, which waits for the
-/// second person.
-pub(crate) async fn unlock(state: &Shared, by: &Actor, no: CaseNo, why: &str) -> Result<Asked, Failure> {
-    let looked = state
-        .web
-        .cases
-        .look(|desk, now| {
-            let admitted = desk.admit(state.web.cases.house(), no, Action::Unlock, now)?;
-            Ok::<_, Refusal>((admitted, desk.case(no)?.opened.subject.clone()))
-        })
-        .await?;
-    let (admitted, subject) = match looked {
-        Ok(found) => found,
-        Err(refusal) => {
-            note_refused(state, by, "case.unlock", no, &refusal.to_string()).await?;
-            return Err(refusal.into());
-        }
-    };
-    let card = subject.card.ok_or(Failure::NotFound)?;
-    let pan = service::card_by_id(state, &card).await?.ok_or(Failure::NotFound)?.record.pan.to_string();
-    let action = perform::Action::ForCase {
-        case: no,
-        level: admitted.level(),
-        card,
-        pan,
-        what: authorization::desk::Action::Unlock,
-    };
-    let asked = perform::ask(state, by, action, why).await?;
-    let proposal = match &asked {
-        Asked::Waits(id) => Some(id.as_str()),
-        Asked::Done(_) => None,
-    };
-    state.web.cases.act(|desk, _, _| desk.asked(no, &admitted, proposal, by.name())).await?;
-    if proposal.is_some() {
-        let waits = state
-            .web
-            .cases
-            .act(|desk, _, _| desk.case(no)?.wait(WaitsOn::SecondPerson, "unlock", by.name()))
-            .await;
-        waits.map(drop)?;
-    }
-    Ok(asked)
-}
-
 /// What was decided about a case's request stands in the case too, which goes on.
 pub(crate) async fn decided(state: &Shared, no: CaseNo, words: &str, by: &str) {
     let words: String = words.chars().take(WORDS_MAX).collect();
@@ -482,7 +418,13 @@ pub(crate) async fn note(
     noted(state, by, Noted::done(verb).about("case", &no.to_string()), why).await
 }
 
-async fn note_refused(state: &Shared, by: &Actor, verb: &str, no: CaseNo, why: &str) -> Result<(), Failure> {
+pub(crate) async fn note_refused(
+    state: &Shared,
+    by: &Actor,
+    verb: &str,
+    no: CaseNo,
+    why: &str,
+) -> Result<(), Failure> {
     noted(state, by, Noted::done(verb).about("case", &no.to_string()).refused_because(why), "").await
 }
 

@@ -148,6 +148,29 @@ impl From<holder::NotReset> for Failure {
     }
 }
 
+impl From<store::BookError> for Failure {
+    fn from(error: store::BookError) -> Self {
+        match error {
+            store::BookError::Store(error) => error.into(),
+            store::BookError::Collision => StoreError::Overloaded.into(),
+            store::BookError::Refused(why) => Self::Conflict(why),
+            store::BookError::Unknown(why) => Self::StoreAway(why),
+        }
+    }
+}
+
+impl From<confirmation::NoCode> for Failure {
+    fn from(error: confirmation::NoCode) -> Self {
+        match error {
+            confirmation::NoCode::Store(error) => error.into(),
+            confirmation::NoCode::NotSent(error) => error.into(),
+            confirmation::NoCode::NoContact | confirmation::NoCode::OnHold { .. } => {
+                Self::Conflict(error.to_string())
+            }
+        }
+    }
+}
+
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         match refused {

@@ -10,8 +10,10 @@
 mod actor;
 mod api;
 mod assets;
+mod case_acts;
 mod cases;
 mod chart;
+mod contact;
 mod desk_figures;
 mod error;
 mod format;

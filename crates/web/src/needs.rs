@@ -19,9 +19,9 @@ pub(crate) enum Need {
 
 use Need::{Anybody, May, Nobody, Signed};
 use Permission::{
-    DraftRules, ForceSignIn, HandleIncidents, JudgeVerdicts, KeepSignature, ManageAlarms, ManageOperators,
-    ManageStaff, PublishRules, ResetPin, RestoreTries, SuspendTerminal, ViewAudit, ViewCards, ViewCases,
-    ViewIncidents, ViewOverview, ViewTerminals, ViewTransactions, WorkCases,
+    ChangeContact, DraftRules, ForceSignIn, HandleIncidents, JudgeVerdicts, KeepSignature, ManageAlarms,
+    ManageOperators, ManageStaff, PublishRules, ResetPin, RestoreTries, SuspendTerminal, ViewAudit,
+    ViewCards, ViewCases, ViewIncidents, ViewOverview, ViewTerminals, ViewTransactions, WorkCases,
 };
 
 /// Method in small letters, address, need.
@@ -69,6 +69,7 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("get", "/confirm/{token}", Nobody),
     ("post", "/confirm/{token}", Nobody),
     ("post", "/confirm/{token}/passkey", Nobody),
+    ("post", "/sms/receipts/{key}", Nobody),
     ("post", "/api/v1/sandbox/cards/{id}/totp", Anybody),
     ("get", "/api/v1/sandbox/outbox", Anybody),
     ("get", "/alarms/{alarm}", May(ViewIncidents)),
@@ -103,6 +104,7 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("post", "/api/v1/cases/{case}/identity", May(WorkCases)),
     ("post", "/api/v1/cases/{case}/actions", May(WorkCases)),
     ("post", "/api/v1/cases/{case}/close", May(WorkCases)),
+    ("post", "/api/v1/cases/{case}/code", May(WorkCases)),
     ("get", "/codes", Anybody),
     ("get", "/codes/{code}", Anybody),
     ("get", "/about", Anybody),
@@ -140,8 +142,10 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("post", "/cards/{id}/actions", Anybody),
     ("post", "/cards/{id}/reset-pin", May(ResetPin)),
     ("post", "/cards/{id}/page", May(ViewCards)),
+    ("post", "/cards/{id}/contact", May(ChangeContact)),
     ("post", "/api/v1/cards/{id}/reset-pin", May(ResetPin)),
     ("post", "/api/v1/cards/{id}/page", May(ViewCards)),
+    ("post", "/api/v1/cards/{id}/contact", May(ChangeContact)),
     ("get", "/merchants/{merchant}", May(ViewTerminals)),
     ("post", "/merchants/{merchant}/link", May(ManageOperators)),
     ("post", "/merchants/{merchant}/people", May(ManageOperators)),
@@ -253,6 +257,7 @@ mod tests {
         let expected = [
             "/confirm/{token}",
             "/confirm/{token}/passkey",
+            "/sms/receipts/{key}",
             "/survey/{survey}",
             "/sign-in",
             "/sign-in/passkey",

@@ -13,6 +13,7 @@ use store::{DeskWork, StoreError, WorkError, journal::DeskAction};
 
 use crate::{
     actor::Actor,
+    contact,
     error::Failure,
     format::{mask_digits, now},
     insight::{Deed, Done},
@@ -55,6 +56,21 @@ pub(crate) enum Action {
         card: CardId,
         /// Its masked number, for people.
         pan: String,
+        /// The case that asks, and how far its caller proved who they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proven: Option<Proven>,
+    },
+    /// The holder gets messages at another number.
+    ChangeContact {
+        /// Which.
+        card: CardId,
+        /// Its masked number, for people.
+        pan: String,
+        /// From which number to which.
+        change: contact::Change,
+        /// The case that asks, and how far its caller proved who they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proven: Option<Proven>,
     },
     /// The holder is sent the link to the card's page.
     SendPage {
@@ -82,6 +98,23 @@ pub(crate) enum Action {
     },
 }
 
+/// A case at the desk that asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Proven {
+    /// The case.
+    pub(crate) case: u32,
+    /// How far its caller proved who they are.
+    pub(crate) level: ::desk::Level,
+}
+
+/// What stands in words about that.
+fn by_whom(proven: Option<&Proven>) -> String {
+    match proven {
+        Some(Proven { case, level }) => format!("case {case}, identity proven to {level}"),
+        None => "outside a case: nobody proved who they are".to_owned(),
+    }
+}
+
 /// What became of asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -105,6 +138,7 @@ impl Action {
                 desk::Action::Unblock => Permission::UnblockCard,
             },
             Self::ResetPin { .. } => Permission::ResetPin,
+            Self::ChangeContact { .. } => Permission::ChangeContact,
             Self::SendPage { .. } => Permission::ViewCards,
             Self::RestoreTries { .. } => Permission::RestoreTries,
             Self::PublishRules { .. } | Self::RestoreRule { .. } => Permission::PublishRules,
@@ -117,6 +151,7 @@ impl Action {
             Self::Card { card, .. }
             | Self::ForCase { card, .. }
             | Self::ResetPin { card, .. }
+            | Self::ChangeContact { card, .. }
             | Self::SendPage { card, .. } => ("card", card.to_string()),
             Self::RestoreTries { incident } => ("incident", incident.to_string()),
             Self::PublishRules { digest, .. } => ("rules", digest.clone()),
@@ -131,6 +166,7 @@ impl Action {
                 format!("card.{}", DeskAction::name(*what))
             }
             Self::ResetPin { .. } => "card.reset-pin".to_owned(),
+            Self::ChangeContact { .. } => "card.change-contact".to_owned(),
             Self::SendPage { .. } => "card.send-page".to_owned(),
             Self::RestoreTries { .. } => "incident.restore-tries".to_owned(),
             Self::PublishRules { .. } => "rules.publish".to_owned(),
@@ -148,9 +184,17 @@ impl Action {
             Self::ForCase { case, level, pan, what, .. } => {
                 format!("{} {pan} (case {case}, identity proven to {level})", DeskAction::name(*what))
             }
-            Self::ResetPin { pan, .. } => {
+            Self::ResetPin { pan, proven, .. } => {
                 format!(
-                    "reset the PIN of {pan}: the old one is worth nothing, and the holder gets a link to set another (outside a case: nobody proved who they are)"
+                    "reset the PIN of {pan}: the old one is worth nothing, and the holder gets a link to set another ({})",
+                    by_whom(proven.as_ref())
+                )
+            }
+            Self::ChangeContact { pan, change, proven, .. } => {
+                format!(
+                    "change the number for messages about {pan} {} ({})",
+                    change.words(),
+                    by_whom(proven.as_ref())
                 )
             }
             Self::SendPage { pan, .. } => format!("send the holder of {pan} the link to the card's page"),
@@ -203,6 +247,7 @@ impl Action {
                     Self::Card { .. }
                     | Self::ForCase { .. }
                     | Self::ResetPin { .. }
+                    | Self::ChangeContact { .. }
                     | Self::SendPage { .. }
                     | Self::RestoreTries { .. } => Ok(()),
                 };
@@ -213,6 +258,10 @@ impl Action {
                 })
             }
             Self::ResetPin { card, .. } => reset_pin(state, card, &actor, why).await,
+            Self::ChangeContact { card, change, .. } => {
+                let told = contact::change(state, *card, change, &actor).await?;
+                Ok(format!("{}{told}", self.consequence()))
+            }
             Self::SendPage { card, .. } => {
                 let desk = state.web.holder.as_ref().ok_or_else(shows_only)?;
                 Ok(format!("link sent to {}", desk.send_page(card).await?))
@@ -221,18 +270,42 @@ impl Action {
                 on_card(state, card, *what, actor, why).await?;
                 Ok(self.consequence())
             }
-            Self::ForCase { case, card, what, .. } => {
-                let done = on_card(state, card, *what, actor, why).await;
-                if let Some(checker) = checker {
-                    let verb = DeskAction::name(*what);
-                    let words = match &done {
-                        Ok(()) => format!("{verb}: done, approved by {checker}"),
-                        Err(failure) => format!("{verb}: approved by {checker}, not done: {failure}"),
-                    };
-                    crate::cases::decided(state, *case, &words, checker).await;
-                }
-                done.map(|()| self.consequence())
+            Self::ForCase { card, what, .. } => {
+                on_card(state, card, *what, actor, why).await?;
+                Ok(self.consequence())
             }
+        }
+    }
+
+    /// The case that asked for it, if one did.
+    fn case(&self) -> Option<u32> {
+        match self {
+            Self::ForCase { case, .. } => Some(*case),
+            Self::ResetPin { proven, .. } | Self::ChangeContact { proven, .. } => proven.map(|p| p.case),
+            Self::Card { .. }
+            | Self::SendPage { .. }
+            | Self::RestoreTries { .. }
+            | Self::PublishRules { .. }
+            | Self::RestoreRule { .. } => None,
+        }
+    }
+
+    /// What it is called in a case.
+    fn in_case(&self) -> &'static str {
+        match self {
+            Self::ForCase { what, .. } => DeskAction::name(*what),
+            Self::ChangeContact { .. } => ::desk::Action::ChangeContact.name(),
+            _ => ::desk::Action::ResetPin.name(),
+        }
+    }
+
+    /// The card whose changed contact holds it.
+    fn held_for(&self) -> Option<CardId> {
+        match self {
+            Self::Card { card, what: desk::Action::Unlock, .. }
+            | Self::ForCase { card, what: desk::Action::Unlock, .. }
+            | Self::ResetPin { card, .. } => Some(*card),
+            _ => None,
         }
     }
 }
@@ -244,7 +317,7 @@ async fn reset_pin(state: &Shared, card: &CardId, actor: &str, why: &str) -> Res
     Ok(format!("PIN reset, link for {}{sent}", reset.to))
 }
 
-fn shows_only() -> Failure {
+pub(crate) fn shows_only() -> Failure {
     Failure::Conflict("this console only shows".to_owned())
 }
 
@@ -267,11 +340,16 @@ async fn on_card(
     }
 }
 
-/// Whoever answers callers unlocks in a case only, and resets nothing outside one; a supervisor may ask for it, and whoever
-/// approves sees that.
+/// Whoever answers callers unlocks, resets and changes a contact in a case only; a supervisor may ask for it outside one, and
+/// whoever approves sees that.
 fn needs_case(action: &Action, by: &Actor) -> bool {
-    matches!(action, Action::Card { what: desk::Action::Unlock, .. } | Action::ResetPin { .. })
-        && !by.0.roles.contains(&staff::Role::Supervisor)
+    let about_holder = matches!(
+        action,
+        Action::Card { what: desk::Action::Unlock, .. }
+            | Action::ResetPin { .. }
+            | Action::ChangeContact { .. }
+    );
+    about_holder && action.case().is_none() && !by.0.roles.contains(&staff::Role::Supervisor)
 }
 
 /// Does an action, or keeps it until a second person has decided.
@@ -282,13 +360,16 @@ pub(crate) async fn ask(state: &Shared, by: &Actor, action: Action, why: &str) -
             return Err(holder::NotReset::OnHold { until }.into());
         }
     }
+    if let Some(card) = action.held_for() {
+        contact::held(state, card).await?;
+    }
     let why = why.trim();
     if why.is_empty() || why.chars().count() > WHY_MAX {
         return Err(Failure::not_understood("why", "a reason in a sentence, at most 500 characters"));
     }
     if by.is_signed_in() && needs_case(&action, by) {
         return Err(Failure::Conflict(
-            "an early unlock is asked for in a case, after the caller proved who they are: open one at /caller; a reset is asked for by a supervisor".to_owned(),
+            "it is asked for in a case, after the caller proved who they are: open one at /caller; outside a case a supervisor asks for it".to_owned(),
         ));
     }
     if let Some(office) = &state.web.office {
@@ -317,7 +398,16 @@ pub(crate) async fn approve(state: &Shared, by: &Actor, id: &str, shown: &str) -
     let action: Action = proposal
         .read(|text| serde_json::from_str(text).ok())
         .ok_or_else(|| Failure::Conflict("this program does not know the action".to_owned()))?;
-    let done = action.perform(state, &proposal.maker.name, Some(by.name()), &proposal.why).await;
+    // The contact may have been changed after it was asked for.
+    let held = match action.held_for() {
+        Some(card) => contact::held(state, card).await,
+        None => Ok(()),
+    };
+    let done = match held {
+        Ok(()) => action.perform(state, &proposal.maker.name, Some(by.name()), &proposal.why).await,
+        Err(held) => Err(held),
+    };
+    tell_case(state, by, &action, &decided_words(&done, by.name())).await;
     note(state, by, &action, &proposal.why, done.is_ok()).await?;
     let result = match &done {
         Ok(result) => result.clone(),
@@ -331,22 +421,39 @@ pub(crate) async fn approve(state: &Shared, by: &Actor, id: &str, shown: &str) -
 pub(crate) async fn decline(state: &Shared, by: &Actor, id: &str, why: &str) -> Result<(), Failure> {
     let office = state.web.office.as_deref().ok_or(Failure::NotFound)?;
     office.decline(&by.0, id, why).await?;
-    tell_case(state, by, id, &format!("declined: {why}")).await
+    let action = asked_in(office, id).await?;
+    if let Some(action) = action {
+        tell_case(state, by, &action, &format!("declined: {why}")).await;
+    }
+    Ok(())
 }
 
 /// Takes back what one asked for; a case that waited for it goes on.
 pub(crate) async fn withdraw(state: &Shared, by: &Actor, id: &str) -> Result<(), Failure> {
     let office = state.web.office.as_deref().ok_or(Failure::NotFound)?;
     office.withdraw(&by.0, id).await?;
-    tell_case(state, by, id, "taken back").await
-}
-
-async fn tell_case(state: &Shared, by: &Actor, id: &str, words: &str) -> Result<(), Failure> {
-    let office = state.web.office.as_deref().ok_or(Failure::NotFound)?;
-    if let Ok(Action::ForCase { case, what, .. }) = serde_json::from_str(&office.proposal(id).await?.action) {
-        crate::cases::decided(state, case, &format!("{}: {words}", DeskAction::name(what)), by.name()).await;
+    if let Some(action) = asked_in(office, id).await? {
+        tell_case(state, by, &action, "taken back").await;
     }
     Ok(())
+}
+
+/// What a proposal asks for, if this program knows it.
+async fn asked_in(office: &office::Office, id: &str) -> Result<Option<Action>, Failure> {
+    Ok(serde_json::from_str(&office.proposal(id).await?.action).ok())
+}
+
+fn decided_words(done: &Result<String, Failure>, checker: &str) -> String {
+    match done {
+        Ok(_) => format!("done, approved by {checker}"),
+        Err(failure) => format!("approved by {checker}, not done: {failure}"),
+    }
+}
+
+async fn tell_case(state: &Shared, by: &Actor, action: &Action, words: &str) {
+    if let Some(case) = action.case() {
+        crate::cases::decided(state, case, &format!("{}: {words}", action.in_case()), by.name()).await;
+    }
 }
 
 /// Does what one person may do alone about verdicts, incidents and terminals, and writes it into the log.

@@ -67,6 +67,10 @@ pub struct Messages {
     pub outbox: Option<Arc<Outbox>>,
     /// How cardholders are reached.
     pub contacts: Contacts,
+    /// What links begin with, such as `https://bank.example`.
+    pub address: String,
+    /// The secret part of the address at which a gateway says what became of messages; without it nothing is listened to.
+    pub receipts: Option<Arc<sms::http::ReceiptsKey>>,
 }
 
 /// Somebody of a sandbox, whose words everybody may read.

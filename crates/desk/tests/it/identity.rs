@@ -1,6 +1,6 @@
 //! Proof of identity: what gives which level, and what the level opens.
 
-use desk::{Action, House, Level, Outcome, Proof, Refusal, identity::NotAdmitted};
+use desk::{Action, House, Level, Outcome, Proof, Refusal, SentCode, identity::NotAdmitted};
 use model::Timestamp;
 
 use crate::world::{AGENT, HOUR, MINUTE, World, locked};
@@ -190,4 +190,56 @@ fn impossible_proofs_are_refused_and_a_case_without_a_card_proves_nothing() {
     assert_eq!(world.desk.prove(house, shop, code(1, 0), AGENT), Err(Refusal::NoCard));
     assert_eq!(world.desk.admit(house, shop, Action::Unlock, world.now), Err(Refusal::NoCard));
     assert!(world.case(shop).close(Outcome::Solved, "x").is_err());
+}
+
+fn sent(digest: &str, now: Timestamp, unchanged_h: u32) -> SentCode {
+    SentCode { digest: digest.to_owned(), to: "+861****1234".to_owned(), until: now.plus_s(300), unchanged_h }
+}
+
+#[test]
+fn a_code_proves_once_in_its_time_and_in_its_own_case() {
+    let mut world = World::new();
+    let house = House::builtin();
+    let (no, other) = (world.open(locked(1)), world.open(locked(2)));
+    let send = |world: &mut World, no, digest: &str| {
+        let fact = world.desk.send_code(house, no, sent(digest, world.now, 48), AGENT, world.now);
+        world.put(fact).unwrap();
+    };
+    let check = |world: &mut World, no, typed: &str| {
+        let fact = world.desk.check_code(house, no, |digest| digest == typed, AGENT, world.now);
+        world.put(fact)
+    };
+    assert_eq!(check(&mut world, no, "a").unwrap_err(), Refusal::NoCode, "none was sent");
+    send(&mut world, no, "a");
+    assert_eq!(check(&mut world, other, "a").unwrap_err(), Refusal::NoCode, "a code of another case");
+    send(&mut world, no, "b");
+    check(&mut world, no, "a").unwrap();
+    assert_eq!(world.case(no).level(house, world.now), Level::L0, "the code before is worth nothing");
+    check(&mut world, no, "b").unwrap();
+    assert_eq!(world.case(no).level(house, world.now), Level::L2);
+    assert_eq!(check(&mut world, no, "b").unwrap_err(), Refusal::NoCode, "a second time");
+    send(&mut world, other, "c");
+    world.later(5 * MINUTE);
+    assert_eq!(check(&mut world, other, "c").unwrap_err(), Refusal::NoCode, "too late");
+    let young = world.desk.send_code(house, other, sent("d", world.now, 23), AGENT, world.now);
+    world.put(young).unwrap();
+    check(&mut world, other, "d").unwrap();
+    assert_eq!(world.case(other).level(house, world.now), Level::L1, "the number is too new");
+}
+
+#[test]
+fn guesses_at_codes_are_counted_over_all_cases_and_codes() {
+    let mut world = World::new();
+    let house = House::builtin();
+    let no = world.open(locked(1));
+    for _ in 0..3 {
+        let fact = world.desk.send_code(house, no, sent("a", world.now, 48), AGENT, world.now);
+        world.put(fact).unwrap();
+        let fact = world.desk.check_code(house, no, |_| false, AGENT, world.now);
+        world.put(fact).unwrap();
+    }
+    let shut = Refusal::NotAdmitted(NotAdmitted::TooManyWrong);
+    let right = world.desk.check_code(house, no, |_| true, AGENT, world.now);
+    assert_eq!(right, Err(shut.clone()), "the right one is not looked at any more");
+    assert_eq!(world.desk.send_code(house, no, sent("b", world.now, 48), AGENT, world.now), Err(shut));
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use authorization::{CardRecord, PinStanding, Products};
+use authorization::{CardRecord, Effect, PinStanding, Products, lock::Lock};
 use holder::{
     Closed, Contact, Entered, HolderDesk, NotChanged, NotReset, NotSent, Parts, Reach, Settings, Trouble,
     Wrong,
@@ -23,7 +23,10 @@ use ring::{
     hkdf::{HKDF_SHA256, Salt},
     rand::SystemRandom,
 };
-use store::{Engine, MemoryBook, Registration, Store, StoreError, memory::MemoryEngine};
+use store::{
+    Card, CardWork, Engine, Entry, Event, MemoryBook, Registration, Step, Store, StoreError, Subject,
+    journal::DeskAction, memory::MemoryEngine,
+};
 
 const PAN: &str = "9100019990473186";
 const OTHER_PAN: &str = "9100019990473269";
@@ -58,6 +61,16 @@ impl Reach for Telephone {
 
     async fn page(&self, card: &CardId, tail: &str, link: &str, minutes: u32) -> Result<(), NotSent> {
         self.activation(card, tail, link, minutes).await
+    }
+
+    async fn locked(
+        &self,
+        card: &CardId,
+        tail: &str,
+        _: Option<Timestamp>,
+        link: &str,
+    ) -> Result<(), NotSent> {
+        self.activation(card, tail, link, 0).await
     }
 
     async fn changed(&self, _: &CardId, _: &str) -> Result<(), NotSent> {
@@ -142,12 +155,38 @@ impl World {
         self.engine.card(&self.card).await.unwrap().unwrap().state.clone()
     }
 
+    /// As the last wrong PIN does, until staff act.
+    async fn lock(&self) {
+        let store = Store::new(Arc::clone(&self.engine) as Arc<dyn Engine>);
+        assert!(store.with_card(&self.card, &mut Locking).await.is_ok());
+    }
+
     async fn failed(&self) -> u8 {
         self.state().await.pin.and_then(|pin| pin.reset).map_or(0, |reset| reset.failed)
     }
 
     fn hours(&self, hours: i64) {
         self.now.fetch_add(hours * HOUR_MS, SeqCst);
+    }
+}
+
+struct Locking;
+
+#[async_trait]
+impl CardWork for Locking {
+    type Error = StoreError;
+
+    async fn decide(&mut self, card: &Card) -> Result<Step, StoreError> {
+        let lock = Lock { since: Timestamp(START), until: None };
+        let effects = vec![Effect::Lock { lock, in_a_row: 1 }];
+        let (action, actor, why) = ("test".to_owned(), "test".to_owned(), "test".to_owned());
+        Ok(Step::Append(Box::new(Entry {
+            subject: Subject::Card(card.id),
+            seq: card.state.seq + 1,
+            at: Timestamp(START),
+            event: Event::Desk(DeskAction { action, actor, why, effects }),
+            exchange: None,
+        })))
     }
 }
 
@@ -386,4 +425,20 @@ async fn guesses_that_come_at_once_are_no_more_than_those_that_come_one_by_one()
         assert!(guesses <= 1, "one entry, one guess");
         assert_eq!(usize::from(world.state().await.tries.used() - before), guesses);
     }
+}
+
+#[tokio::test]
+async fn a_lock_is_told_where_the_holder_is_reached_and_not_at_a_number_that_was_just_changed() {
+    let world = World::new().await;
+    assert!(!world.desk.tell_of_lock(&world.card, None).await.unwrap(), "a card that is not locked");
+    world.lock().await;
+    assert!(world.desk.tell_of_lock(&world.card, None).await.unwrap());
+    let link = world.telephone.links.lock().unwrap().pop().unwrap();
+    let standing = world.desk.standing(link.rsplit('/').next().unwrap()).await.unwrap();
+    assert_eq!(standing.wrong, Some(Wrong::Locked { until: None }));
+    *world.telephone.changed.lock().unwrap() = Some(Timestamp(START - HOUR_MS));
+    assert!(!world.desk.tell_of_lock(&world.card, None).await.unwrap(), "on hold");
+    assert!(world.telephone.links.lock().unwrap().is_empty());
+    world.now.store(START + 24 * HOUR_MS, SeqCst);
+    assert!(world.desk.tell_of_lock(&world.card, None).await.unwrap(), "the hold is over");
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use authorization::{
-    Decision, Outcome, PinEvidence, ProductPolicy, RiskVerdict, Role, RuleHits, Verdict,
+    Decision, Effect, Outcome, PinEvidence, ProductPolicy, RiskVerdict, Role, RuleHits, Verdict,
     card::FOREIGN,
     decide::{Case, References, decide},
 };
-use model::{CardId, Kind, MaskedPan, ReasonCode, ResponseCode};
+use model::{CardId, Kind, MaskedPan, ReasonCode, ResponseCode, Timestamp};
 use store::{
     Card, CardWork, Step, StoreError, WorkError,
     journal::{LockedUntil, Transaction},
@@ -107,6 +107,7 @@ async fn decided_here(
         keys,
         references,
         pin: None,
+        locked: None,
         rounds: 0,
         repeated: false,
         said: None,
@@ -123,6 +124,9 @@ async fn decided_here(
                 count(work, code, reason);
                 let place = journaled.journal_seq();
                 decision.asked.take().into_iter().for_each(|asked| risk::settled(work, asked, place, reason));
+            }
+            if let (Some(until), Some(holders)) = (decision.locked, work.shared.holders.get()) {
+                holders.locked(card, until);
             }
             decision.ask_the_holder(card);
             Answered::Decided(journaled)
@@ -182,6 +186,8 @@ struct Deciding<'a> {
     /// The card's number, for people.
     shown: Option<MaskedPan>,
     pin: Option<pin::Said>,
+    /// The last round's entry locks the card, until then.
+    locked: Option<Option<Timestamp>>,
     rounds: u32,
     /// It was decided before.
     repeated: bool,
@@ -220,9 +226,14 @@ impl CardWork for Deciding<'_> {
                 let (decision, asked) = self.under_rules(card, policy, decision);
                 let said = (self.code(policy, &decision), decision.reason);
                 let issued = second::issued(&decision.effects);
+                let locked = decision.effects.iter().find_map(|effect| match effect {
+                    Effect::Lock { lock, .. } => Some(lock.until),
+                    _ => None,
+                });
                 let hits = asked.as_ref().and_then(risk::Asked::hits);
                 let step = self.entry(card, policy, decision, hits).await?;
                 (self.said, self.asked) = (Some(said), asked);
+                self.locked = locked;
                 self.shown = issued.is_some().then(|| card.record.pan.clone());
                 self.second.decided(issued);
                 Ok(step)

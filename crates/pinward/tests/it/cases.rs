@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::sandbox::{PROGRAM, Sandbox, said};
+use crate::{
+    forgotten_pin::newest,
+    sandbox::{PROGRAM, Sandbox, said},
+};
 
 fn pinward(arguments: &[&str], data: &Path) -> Output {
     Command::new(PROGRAM).args(arguments).arg("--data").arg(data).output().unwrap()
@@ -66,19 +69,14 @@ fn from_error_75_to_unlocked_at_the_command_line() {
     let unlock = act(&["unlock", "--why", "wants to pay"], 5);
     assert!(unlock.contains("L2"), "{unlock}");
     act(&["close", "fine", "--words", "paid"], 2);
-    act(
-        &[
-            "prove",
-            "code-to-contact-on-file",
-            "--asked",
-            "one-time-code",
-            "--right",
-            "1",
-            "--contact-unchanged-h",
-            "48",
-        ],
-        0,
-    );
+    let by_hand = ["prove", "code-to-contact-on-file", "--asked", "one-time-code", "--right", "1"];
+    assert!(act(&by_hand, 5).contains("by hand"), "a code is looked at, not taken at somebody's word");
+    act(&["send-code"], 0);
+    act(&["check-code", "not-it"], 5);
+    let message = newest(&data, "identity-code");
+    let code: String = message.chars().filter(char::is_ascii_digit).take(6).collect();
+    act(&["check-code", &code], 0);
+    act(&["check-code", &code], 5);
     // Nobody signed in to this sandbox: there is no second person to wait for.
     act(&["unlock", "--why", "wants to pay"], 0);
     let card = ends(&["card", "show", opened["case"]["subject"]["card"].as_str().unwrap()], &data, 0);
@@ -87,6 +85,7 @@ fn from_error_75_to_unlocked_at_the_command_line() {
         act(&["step", gate, "--note", "done and looked at"], 0);
     }
     act(&["close", "solved", "--words", "paid at the same till"], 0);
+    assert!(newest(&data, "survey-link").contains("/survey/"), "the question went to the holder");
     sandbox.stop();
 
     let closed = json_of(&["case", "show", &no], &data);

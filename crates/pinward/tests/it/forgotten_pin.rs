@@ -29,21 +29,26 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// The first that a card gets, and the one after it: neither is guessable, nor part of a made-up number.
 const NEW: [&str; 2] = ["738295", "906174"];
 
-/// The path of the newest link of a kind.
-fn link(data: &Path, kind: &str) -> String {
+/// What the newest message of a kind says.
+pub(crate) fn newest(data: &Path, kind: &str) -> String {
     let began = Instant::now();
     loop {
         let outbox = api(data, "GET", "/api/v1/sandbox/outbox", &Value::Null);
         let found = outbox["data"].as_array().unwrap().iter().find(|message| message["kind"] == kind);
         if let Some(message) = found {
-            let text = message["text"].as_str().unwrap();
-            let rest = &text[text.find("/holder/").unwrap()..];
-            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '/'));
-            return rest[..end.unwrap_or(rest.len())].to_owned();
+            return message["text"].as_str().unwrap().to_owned();
         }
         assert!(began.elapsed() < PATIENCE, "no {kind} in {outbox}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// The path of the newest link of a kind.
+fn link(data: &Path, kind: &str) -> String {
+    let text = newest(data, kind);
+    let rest = &text[text.find("/holder/").unwrap()..];
+    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '/'));
+    rest[..end.unwrap_or(rest.len())].to_owned()
 }
 
 /// Asks as somebody who signed in; without a body to read, with one to do.
@@ -129,6 +134,14 @@ async fn a_forgotten_pin_is_reset_set_anew_and_paid_with() {
     for expected in ["55", "55", "75"] {
         assert_eq!(till.pay(&wrong).await, expected);
     }
+
+    let told = link(&data, "pin-locked");
+    let (status, page) = ask(&data, "GET", &told, "", "");
+    assert_eq!(status, 200, "the message leads to the card's page: {page}");
+    assert_eq!(till.pay(&right).await, "75");
+    let outbox = api(&data, "GET", "/api/v1/sandbox/outbox", &Value::Null);
+    let locks = outbox["data"].as_array().unwrap().iter().filter(|one| one["kind"] == "pin-locked").count();
+    assert_eq!(locks, 1, "told once, not at each attempt: {outbox}");
 
     let id = card_id(&data, &till.card);
     let (maker, checker) = supervisors(&data);

@@ -151,3 +151,25 @@ async fn a_contact_is_sealed_and_its_change_is_dated() {
         assert!(!body.contains("13900001234") && !body.contains("2025550143"), "{body}");
     }
 }
+
+#[tokio::test]
+async fn a_number_that_was_asked_for_is_held_even_when_it_is_the_first() {
+    let book = Arc::new(MemoryBook::default());
+    let contacts = Contacts::new(book.clone());
+    let number: PhoneNumber = NUMBER.parse().unwrap();
+    let sealed = contacts.seal(CARD, &number).unwrap();
+    assert!(!sealed.contains("13900001234"));
+    let other = CardId([8; 16]);
+    let moved =
+        contacts.change(other, &sealed, Language::Zh, "li.na, approved by wang", Timestamp(NOON)).await;
+    assert!(moved.is_err(), "it was sealed for another card");
+    contacts.change(CARD, &sealed, Language::Zh, "li.na, approved by wang", Timestamp(NOON)).await.unwrap();
+    let known = contacts.of(CARD).await.unwrap().unwrap();
+    assert_eq!(known.number, number);
+    assert_eq!(known.held_until(Timestamp(NOON + 1)), Some(Timestamp(NOON + 24 * 3_600_000)));
+    assert_eq!(known.held_until(Timestamp(NOON + 24 * 3_600_000)), None);
+    let sandbox = Contacts::sandbox(book, [(other, number.clone())].into());
+    assert_eq!(sandbox.of(other).await.unwrap().unwrap().held_until(Timestamp(NOON)), None);
+    sandbox.set(other, &number, Language::Zh, "li.na", Timestamp(NOON)).await.unwrap();
+    assert!(sandbox.of(other).await.unwrap().unwrap().held_until(Timestamp(NOON)).is_some());
+}

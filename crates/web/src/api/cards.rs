@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     actor::Actor,
+    contact::{self, NewNumber},
     error::{Failure, Problem},
     perform::{self, Action, Asked},
     router::Shared,
@@ -159,7 +160,7 @@ pub(crate) async fn reset_pin(
     ApiJson(reason): ApiJson<CardReason>,
 ) -> Result<(StatusCode, Json<Answered>), Failure> {
     let card = service::card(&state, &id).await?;
-    let action = Action::ResetPin { card: card.id, pan: card.record.pan.to_string() };
+    let action = Action::ResetPin { card: card.id, pan: card.record.pan.to_string(), proven: None };
     Ok(perform::ask(&state, &actor, action, &reason.why).await?.into())
 }
 
@@ -190,4 +191,50 @@ pub(crate) async fn send_page(
     let card = service::card(&state, &id).await?;
     let action = Action::SendPage { card: card.id, pan: card.record.pan.to_string() };
     Ok(perform::ask(&state, &actor, action, &reason.why).await?.into())
+}
+
+/// Another number for messages.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CardContact {
+    /// The new number, with its country code.
+    number: String,
+    /// `zh` or `en`; as before when not given.
+    #[serde(default)]
+    language: Option<String>,
+    /// Why, in a sentence.
+    #[schema(min_length = 1, max_length = 500)]
+    why: String,
+}
+
+/// Asks for another number for messages about the card. The old number is told, and nothing is unlocked or reset for a day.
+#[utoipa::path(
+    post,
+    path = "/api/v1/cards/{id}/contact",
+    tag = "cards",
+    params(("id" = String, Path, description = "The card's id, 32 hexadecimal digits; never its number.")),
+    request_body = CardContact,
+    responses(
+        (status = 200, description = "Done.", body = Answered),
+        (status = 202, description = "It waits for a second person.", body = Answered),
+        (status = 401, description = "Not signed in.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not a role that may.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such card.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It is this number already, or it is to be asked for in a case.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The body is not understood.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store is away.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn change_contact(
+    State(state): State<Shared>,
+    Path(id): Path<String>,
+    actor: Actor,
+    ApiJson(wanted): ApiJson<CardContact>,
+) -> Result<(StatusCode, Json<Answered>), Failure> {
+    let card = service::card(&state, &id).await?;
+    let number = NewNumber::typed(&wanted.number, wanted.language.as_deref().unwrap_or_default())?;
+    let change = contact::asked_for(&state, card.id, &number).await?;
+    let pan = card.record.pan.to_string();
+    let action = Action::ChangeContact { card: card.id, pan, change, proven: None };
+    Ok(perform::ask(&state, &actor, action, &wanted.why).await?.into())
 }

@@ -465,11 +465,27 @@ pub(crate) struct CaseIdentity {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CaseAction {
-    /// `unlock`.
+    /// `unlock`, `reset-pin` or `change-contact`.
     pub(crate) action: String,
     /// Why, 1 to 500 characters.
     #[schema(min_length = 1, max_length = 500)]
     pub(crate) why: String,
+    /// For `change-contact`: the new number, with its country code.
+    #[serde(default)]
+    pub(crate) number: Option<String>,
+    /// For `change-contact`: `zh` or `en`; as before when not given.
+    #[serde(default)]
+    pub(crate) language: Option<String>,
+}
+
+/// The code that proves who calls.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CaseCode {
+    /// What the caller read out; without it a code is sent.
+    #[serde(default)]
+    #[schema(max_length = 20)]
+    pub(crate) code: Option<String>,
 }
 
 /// How it ended.

@@ -20,14 +20,16 @@ use utoipa::IntoParams;
 use super::{
     cards::Answered,
     case_schema::{
-        CaseAction, CaseAnswer, CaseAssign, CaseClose, CaseDetail, CaseFigures, CaseIdentity, CaseList,
-        CaseNote, CasePriority, CaseStatus, CaseStepDone, CaseView, NewCase,
+        CaseAction, CaseAnswer, CaseAssign, CaseClose, CaseCode, CaseDetail, CaseFigures, CaseIdentity,
+        CaseList, CaseNote, CasePriority, CaseStatus, CaseStepDone, CaseView, NewCase,
     },
     query::{ApiJson, ApiQuery},
 };
 use crate::{
     actor::Actor,
+    case_acts::{self, Wanted as AskedFor},
     cases::{self, Origin, Said},
+    contact::NewNumber,
     desk_figures,
     error::{Failure, Problem},
     router::Shared,
@@ -336,16 +338,31 @@ deeds! {
             wrong: sent.wrong,
             contact_unchanged_h: sent.contact_unchanged_h,
         };
-        deed(&state, &visit, &actor, ("case.identity", &no), |desk, house, _| {
-            desk.prove(house, n, proof.clone(), actor.name())
-        }).await
+        case_acts::prove(&state, &actor, n, proof).await?;
+        detail(&state, &visit, n).await
+    };
+    /// Sends the code that proves who calls to the number on file; with `code`, looks at what the caller read out. A wrong one is
+    /// counted before it is refused.
+    code "/api/v1/cases/{case}/code" CaseCode, |state, visit, actor, no, sent| {
+        let n = number(&no)?;
+        match &sent.code {
+            None => {
+                case_acts::send_code(&state, &actor, n).await?;
+            }
+            Some(code) => {
+                if !case_acts::check_code(&state, &actor, n, code).await? {
+                    return Err(Failure::Conflict("that is not the code; it was counted".to_owned()));
+                }
+            }
+        }
+        detail(&state, &visit, n).await
     };
     /// Closes a case; refused while a gate is open.
     close "/api/v1/cases/{case}/close" CaseClose, |state, visit, actor, no, sent| {
         let n = number(&no)?;
         let outcome =
             named("outcome", &sent.outcome, "solved, explained, handed-on, not-reached, duplicate or refused")?;
-        cases::close(&state, &actor, n, outcome, &sent.words).await?;
+        case_acts::close(&state, &actor, n, outcome, &sent.words).await?;
         detail(&state, &visit, n).await
     };
 }
@@ -373,10 +390,16 @@ pub(crate) async fn act(
     Path(no): Path<String>,
     ApiJson(wanted): ApiJson<CaseAction>,
 ) -> Result<(StatusCode, Json<Answered>), Failure> {
-    if wanted.action != "unlock" {
-        return Err(Failure::not_understood("action", "unlock"));
-    }
-    Ok(cases::unlock(&state, &actor, number(&no)?, &wanted.why).await?.into())
+    let asked = match wanted.action.as_str() {
+        "unlock" => AskedFor::Unlock,
+        "reset-pin" => AskedFor::ResetPin,
+        "change-contact" => {
+            let (number, language) = (wanted.number.unwrap_or_default(), wanted.language.unwrap_or_default());
+            AskedFor::ChangeContact(NewNumber::typed(&number, &language)?)
+        }
+        _ => return Err(Failure::not_understood("action", "unlock, reset-pin or change-contact")),
+    };
+    Ok(case_acts::ask(&state, &actor, number(&no)?, &asked, &wanted.why).await?.into())
 }
 
 /// The query of the figures.

@@ -27,6 +27,10 @@ pub(crate) async fn page(
     seen::card(&state, &actor, card.id, "the card's page").await?;
     let attempts = service::attempts(&state, &card.id).await?;
     let policy = state.web.products.get(&card.record.product);
+    let contact = match &state.web.messages {
+        Some(messages) => messages.contacts.of(card.id).await?,
+        None => None,
+    };
     let title = visit.say.t("card-title");
     let frame = Frame { beside: html! { (card.record.pan) }, ..Frame::new(&visit, Nav::Cards, &title) };
     Ok(frame.page(html! {
@@ -36,7 +40,7 @@ pub(crate) async fn page(
         }
         (ladder(&visit, &card, policy))
         @if state.web.store.is_some() { (actions(&visit, &card)) }
-        @if state.web.holder.is_some() { (holder_actions(&visit, &card)) }
+        @if state.web.holder.is_some() { (holder_actions(&visit, &card, contact.as_ref())) }
         (recent(&visit, &card, &attempts))
     }))
 }
@@ -73,17 +77,37 @@ fn actions(visit: &Visit, card: &CardView) -> Markup {
 }
 
 /// A reset, by two people; and the page that tells the holder how the card is.
-fn holder_actions(visit: &Visit, card: &CardView) -> Markup {
+fn holder_actions(visit: &Visit, card: &CardView, contact: Option<&sms::Contact>) -> Markup {
     let say = visit.say;
     html! {
         section class="card" aria-labelledby="holder-title" {
             h2 id="holder-title" { (say.t("card-holder")) }
+            p {
+                @match contact {
+                    Some(contact) => {
+                        (say.t("contact-on-file")) " " span class="mono" { (contact.number.masked()) }
+                        @if let Some(until) = contact.held_until(visit.clock.now) { " " (parts::chip(Family::Warn, &say.with("contact-held", [("until", visit.clock.full(until).into())]))) }
+                    }
+                    None => (say.t("contact-none")),
+                }
+            }
             p class="quiet" { (say.t("card-holder-words")) }
             form method="post" action=(format!("/cards/{}/reset-pin", card.id)) {
                 p { label for="holder-why" { (say.t("why-label")) } " " input id="holder-why" name="why" required maxlength="500"; }
                 div class="buttons" {
                     button class="button" type="submit" { (say.t("card-reset-pin")) }
                     button class="button" type="submit" formaction=(format!("/cards/{}/page", card.id)) { (say.t("card-send-page")) }
+                }
+            }
+            @if visit.may(staff::Permission::ChangeContact) {
+                details class="deed" {
+                    summary class="button" { (say.t("ask-contact")) }
+                    form method="post" action=(format!("/cards/{}/contact", card.id)) {
+                        p { (say.t("ask-contact-words")) }
+                        (super::desk_ask::number(visit))
+                        label { span { (say.t("why-label")) } input name="why" required maxlength="500" autocomplete="off"; }
+                        button class="button" type="submit" { (say.t("ask-second")) span class="sr" { " " (say.t("ask-contact")) } }
+                    }
                 }
             }
         }

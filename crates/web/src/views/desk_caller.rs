@@ -11,7 +11,7 @@ use store::archive::{CardQuery, CardView, TerminalView, TransactionQuery, Transa
 
 use super::{
     card::standing,
-    cause, desk_case, desk_forms as forms,
+    cause, desk_ask, desk_case, desk_forms as forms,
     layout::{Frame, Nav},
     parts::{self, fact},
 };
@@ -170,6 +170,7 @@ async fn panes(
         lines.push((row, verdict.map(|v| v.cause)));
     }
     let house = state.web.cases.house();
+    let codes = state.web.confirmations.is_some();
     let say = visit.say;
     let facts = case.map(|case| desk_case::reply_facts(visit, case, None));
     Ok(html! {
@@ -178,8 +179,8 @@ async fn panes(
                 (who(state, visit, card))
                 (script(visit, house, &lines, case))
                 @match case {
-                    Some(case) => (desk_case::identity(visit, house, case, "caller")),
-                    None => (first_identity(visit, house, card)),
+                    Some(case) => (desk_case::identity(visit, house, case, codes, "caller")),
+                    None => (first_identity(visit, house, card, codes)),
                 }
             }
             div { (timeline(visit, &lines)) }
@@ -190,6 +191,7 @@ async fn panes(
                             div class="line" { h2 id="case-title" { a href={ "/cases/" (case.no) } { (say.with("case-title", [("no", case.no.to_string().into())])) } } (super::desk::status(visit, case)) }
                         }
                         (forms::unlock(visit, house, case, "caller"))
+                        (desk_ask::more(visit, house, case, "caller"))
                         (desk_case::playbook(visit, house, case, "caller"))
                         (desk_case::clocks(visit, house, case))
                         @if let Some(facts) = &facts { (forms::replies(visit, house, case, facts, "caller")) }
@@ -256,13 +258,13 @@ fn script(
 }
 
 /// Before there is a case: recording the proof opens one.
-fn first_identity(visit: &Visit, house: &desk::House, card: &CardView) -> Markup {
+fn first_identity(visit: &Visit, house: &desk::House, card: &CardView, codes: bool) -> Markup {
     let say = visit.say;
     html! {
         section class="card" aria-labelledby="identity-title" {
             div class="line" { h2 id="identity-title" { (say.t("identity-title")) } (desk_case::level_chip(desk::Level::L0)) }
             (desk_case::matrix(visit, house, desk::Level::L0))
-            (forms::identity(visit, house, "/cases", "caller", html! { input type="hidden" name="card" value=(card.id); }))
+            (forms::identity(visit, house, None, codes, "caller", html! { input type="hidden" name="card" value=(card.id); }))
         }
     }
 }

@@ -9,7 +9,7 @@ use model::{Timestamp, reason::Family};
 
 use super::{
     desk::{clock, priority, status},
-    desk_forms as forms,
+    desk_ask, desk_forms as forms,
     layout::{Frame, Nav},
     parts::{self, fact},
 };
@@ -35,6 +35,7 @@ pub(crate) async fn page(
         cases::seen(&state, &actor, card, Some(no)).await?;
     }
     let survey = state.web.cases.survey_token(no).await?;
+    let codes = state.web.confirmations.is_some();
     let say = visit.say;
     let title = say.with("case-title", [("no", no.to_string().into())]);
     let frame = Frame {
@@ -55,8 +56,9 @@ pub(crate) async fn page(
             div {
                 (clocks(&visit, house, &case))
                 @if !case.is_closed() && case.opened.subject.card.is_some() {
-                    (identity(&visit, house, &case, "case"))
+                    (identity(&visit, house, &case, codes, "case"))
                     (forms::unlock(&visit, house, &case, "case"))
+                    (desk_ask::more(&visit, house, &case, "case"))
                 }
                 @if !case.is_closed() {
                     (forms::replies(&visit, house, &case, &facts, "case"))
@@ -187,7 +189,7 @@ fn action_link(visit: &Visit, case: &Case, action: StepAction) -> Markup {
 }
 
 /// How far the caller proved who they are, and how it is recorded.
-pub(crate) fn identity(visit: &Visit, house: &House, case: &Case, back: &str) -> Markup {
+pub(crate) fn identity(visit: &Visit, house: &House, case: &Case, codes: bool, back: &str) -> Markup {
     let say = visit.say;
     let level = case.level(house, visit.clock.now);
     html! {
@@ -202,7 +204,7 @@ pub(crate) fn identity(visit: &Visit, house: &House, case: &Case, back: &str) ->
                     (say.with("identity-answers", [("right", proof.right.into()), ("wrong", proof.wrong.into())]))
                 }
             }
-            (forms::identity(visit, house, &format!("/cases/{}/identity", case.no), back, html! {}))
+            (forms::identity(visit, house, Some(case), codes, back, html! {}))
         }
     }
 }
@@ -322,6 +324,7 @@ fn told(visit: &Visit, house: &House, fact: &Fact) -> Markup {
             by.as_str(),
             format!("{} {}", house.identity.level_of(proof), method_name(visit, house, &proof.method)),
         ),
+        Fact::CodeSent { code, by, .. } => (by.as_str(), code.to.clone()),
         Fact::Asked { action, by, .. } => {
             (by.as_str(), house.identity.row(*action).name(visit.lang()).to_owned())
         }

@@ -12,7 +12,9 @@ use desk::{Case, Fact, Outcome, Priority, Proof, Refusal, WaitsOn};
 
 use crate::{
     actor::Actor,
+    case_acts::{self, Wanted},
     cases::{self, Origin, Said},
+    contact::NewNumber,
     error::Failure,
     perform::Asked,
     router::Shared,
@@ -93,16 +95,25 @@ pub(crate) async fn open(
     };
     let (no, _) = cases::open(&state, &actor, &origin(&typed)?, &said).await?;
     if let Some(proof) = proof(&typed)? {
-        prove(&state, &actor, no, proof).await?;
+        case_acts::prove(&state, &actor, no, proof).await?;
+    }
+    if field(&typed, "then") == "code" {
+        case_acts::send_code(&state, &actor, no).await?;
     }
     back(&state, no, &typed).await
 }
 
-async fn prove(state: &Shared, actor: &Actor, no: u32, proof: Proof) -> Result<(), Failure> {
-    cases::act(state, actor, "case.identity", no, |desk, house, _| {
-        desk.prove(house, no, proof.clone(), actor.name())
+/// What is asked for about the card; none when the deed is another.
+fn wanted(deed: &str, typed: &Typed) -> Result<Option<Wanted>, Failure> {
+    Ok(match deed {
+        "unlock" => Some(Wanted::Unlock),
+        "reset-pin" => Some(Wanted::ResetPin),
+        "change-contact" => {
+            let number = NewNumber::typed(field(typed, "number"), field(typed, "language"))?;
+            Some(Wanted::ChangeContact(number))
+        }
+        _ => None,
     })
-    .await
 }
 
 /// To the page that the form came from: the caller's screen, or the case.
@@ -151,11 +162,25 @@ pub(crate) async fn act(
 ) -> Result<Redirect, Failure> {
     let no = number(&no)?;
     let by = actor.name();
+    if let Some(wanted) = wanted(&deed, &typed)? {
+        let asked = case_acts::ask(&state, &actor, no, &wanted, field(&typed, "why")).await?;
+        return match (&asked, field(&typed, "back")) {
+            (Asked::Waits(proposal), "case") => Ok(Redirect::to(&format!("/proposals#{proposal}"))),
+            _ => back(&state, no, &typed).await,
+        };
+    }
     match deed.as_str() {
+        "code" => {
+            case_acts::send_code(&state, &actor, no).await?;
+        }
+        // The page that it goes back to says whether it was right.
+        "check-code" => {
+            case_acts::check_code(&state, &actor, no, field(&typed, "code")).await?;
+        }
         "identity" => {
             let proof =
                 proof(&typed)?.ok_or_else(|| Failure::not_understood("method", "a way to prove it"))?;
-            prove(&state, &actor, no, proof).await?;
+            case_acts::prove(&state, &actor, no, proof).await?;
         }
         "step" => {
             let (step, note) = (field(&typed, "step"), field(&typed, "text"));
@@ -171,15 +196,9 @@ pub(crate) async fn act(
             })
             .await?;
         }
-        "unlock" => {
-            let asked = cases::unlock(&state, &actor, no, field(&typed, "why")).await?;
-            if let (Asked::Waits(proposal), "case") = (&asked, field(&typed, "back")) {
-                return Ok(Redirect::to(&format!("/proposals#{proposal}")));
-            }
-        }
         "close" => {
             let outcome: Outcome = one_of(&typed, "outcome", "how a case ends")?;
-            cases::close(&state, &actor, no, outcome, field(&typed, "text")).await?;
+            case_acts::close(&state, &actor, no, outcome, field(&typed, "text")).await?;
         }
         other => {
             cases::act(&state, &actor, &format!("case.{other}"), no, |desk, _, _| {

@@ -12,7 +12,7 @@ use crate::visit::Visit;
 const TEXT_MAX: u32 = 2000;
 const WHY_MAX: u32 = 500;
 
-fn back_field(back: &str) -> Markup {
+pub(super) fn back_field(back: &str) -> Markup {
     html! { input type="hidden" name="back" value=(back); }
 }
 
@@ -55,19 +55,29 @@ pub(crate) fn step(visit: &Visit, case: &Case, step: &FrozenStep, back: &str) ->
 }
 
 /// How the caller proved who they are, one form for each method; the one that an unlock takes stands open.
-pub(crate) fn identity(visit: &Visit, house: &House, action: &str, back: &str, about: Markup) -> Markup {
+/// `case` is there when one is open; `codes` says whether the program sends and looks at codes itself.
+pub(crate) fn identity(
+    visit: &Visit,
+    house: &House,
+    case: Option<&Case>,
+    codes: bool,
+    back: &str,
+    about: Markup,
+) -> Markup {
     if !visit.may(Permission::WorkCases) {
         return html! {};
     }
     let (say, lang) = (visit.say, visit.lang());
     let usual = house.identity.row(desk::Action::Unlock).usual.as_deref();
+    let action = case.map_or_else(|| "/cases".to_owned(), |case| format!("/cases/{}/identity", case.no));
     html! {
         div class="deeds" {
             @for (name, method) in house.identity.methods() {
                 @let first = usual == Some(name);
                 details class="deed" open[first] {
                     summary class="button" { (method.level) " " (method.name(lang)) }
-                    form method="post" action=(action) {
+                    @if codes && name == desk::CODE_METHOD { (super::desk_ask::code(visit, method.how(lang), case, back, &about)) }
+                    @else { form method="post" action=(action) {
                         (back_field(back))
                         (about)
                         input type="hidden" name="method" value=(name);
@@ -83,7 +93,7 @@ pub(crate) fn identity(visit: &Visit, house: &House, action: &str, back: &str, a
                             label { span { (say.t("identity-wrong")) } input name="wrong" type="number" min="0" max="8" value="0" required; }
                             button class="button primary" { (say.t("identity-record")) span class="sr" { " " (method.level) } }
                         }
-                    }
+                    } }
                 }
             }
         }

@@ -30,6 +30,7 @@ pub(crate) mod rules;
 pub(crate) mod watched;
 
 pub(crate) mod desk;
+pub(crate) mod desk_ask;
 pub(crate) mod desk_caller;
 pub(crate) mod desk_case;
 pub(crate) mod desk_deeds;
@@ -40,6 +41,7 @@ pub(crate) mod alarm_deeds;
 pub(crate) mod alarms;
 pub(crate) mod merchant;
 pub(crate) mod messages;
+pub(crate) mod sms_receipts;
 
 pub(crate) mod about;
 pub(crate) mod card;

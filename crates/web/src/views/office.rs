@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     actor::Actor,
+    contact::{self, NewNumber},
     error::Failure,
     perform::{self, Action, Asked},
     router::Shared,
@@ -162,7 +163,7 @@ pub(crate) async fn reset_pin(
     Form(form): Form<Why>,
 ) -> Result<Redirect, Failure> {
     let card = service::card(&state, &id).await?;
-    let action = Action::ResetPin { card: card.id, pan: card.record.pan.to_string() };
+    let action = Action::ResetPin { card: card.id, pan: card.record.pan.to_string(), proven: None };
     go_on(&id, perform::ask(&state, &actor, action, &form.why).await?)
 }
 
@@ -175,6 +176,32 @@ pub(crate) async fn send_page(
 ) -> Result<Redirect, Failure> {
     let card = service::card(&state, &id).await?;
     let action = Action::SendPage { card: card.id, pan: card.record.pan.to_string() };
+    go_on(&id, perform::ask(&state, &actor, action, &form.why).await?)
+}
+
+/// Another number, from a card's page.
+#[derive(Deserialize)]
+pub(crate) struct ContactForm {
+    #[serde(default)]
+    number: String,
+    #[serde(default)]
+    language: String,
+    #[serde(default)]
+    why: String,
+}
+
+/// `POST /cards/{id}/contact`.
+pub(crate) async fn change_contact(
+    State(state): State<Shared>,
+    Path(id): Path<String>,
+    actor: Actor,
+    Form(form): Form<ContactForm>,
+) -> Result<Redirect, Failure> {
+    let card = service::card(&state, &id).await?;
+    let number = NewNumber::typed(&form.number, &form.language)?;
+    let change = contact::asked_for(&state, card.id, &number).await?;
+    let pan = card.record.pan.to_string();
+    let action = Action::ChangeContact { card: card.id, pan, change, proven: None };
     go_on(&id, perform::ask(&state, &actor, action, &form.why).await?)
 }
 

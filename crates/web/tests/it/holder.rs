@@ -31,7 +31,11 @@ use tower::ServiceExt;
 
 use crate::{archive, fake, passkeys::data};
 
-const PAN: &str = "9100019990473186";
+pub(crate) const PAN: &str = "9100019990473186";
+/// The holder's number.
+pub(crate) const PHONE: &str = "+99900000001";
+/// The secret part of the address for receipts.
+pub(crate) const RECEIPTS: &str = "0123456789abcdef";
 const PASSWORD: &str = "correct horse battery";
 const SECRET: [u8; totp::SECRET_LEN] = [5; totp::SECRET_LEN];
 /// Made up for this test.
@@ -39,13 +43,17 @@ const PVK: [u8; 16] = *b"\x26\x45\x89\x0d\xce\x51\x73\xf8\x94\xb0\x1f\x2a\x37\xc
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-#[derive(Default)]
-struct Telephone(Mutex<Vec<String>>);
+/// Keeps links, and reaches whom the contacts name.
+pub(crate) struct Telephone(pub(crate) Mutex<Vec<String>>, Contacts);
 
 #[async_trait]
 impl Reach for Telephone {
-    async fn contact(&self, _: &CardId) -> Result<Option<Contact>, StoreError> {
-        Ok(Some(Contact { masked: "138****8427".to_owned(), since: Timestamp(0), changed: false }))
+    async fn contact(&self, card: &CardId) -> Result<Option<Contact>, StoreError> {
+        Ok(self.1.of(*card).await?.map(|contact| Contact {
+            masked: contact.number.masked(),
+            since: contact.since,
+            changed: contact.changed,
+        }))
     }
 
     async fn digits(&self, _: &CardId) -> HolderDigits {
@@ -61,19 +69,19 @@ impl Reach for Telephone {
         self.activation(card, tail, link, minutes).await
     }
 
+    async fn locked(
+        &self,
+        card: &CardId,
+        tail: &str,
+        _: Option<Timestamp>,
+        link: &str,
+    ) -> Result<(), NotSent> {
+        self.activation(card, tail, link, 0).await
+    }
+
     async fn changed(&self, _: &CardId, _: &str) -> Result<(), NotSent> {
         Ok(())
     }
-}
-
-async fn confirmations(store: &Store, card: CardId, clock: confirmation::Clock) -> Confirmations {
-    let book = Arc::new(MemoryBook::default());
-    let outbox = Arc::new(Outbox::new(clock.clone()));
-    let contacts = Contacts::sandbox(book.clone(), [(card, "+99900000001".parse().unwrap())].into());
-    let messages = SmsService::open(book.clone(), outbox, clock.clone(), Limits::default(), "Bank").await;
-    let (messages, page) = (messages.unwrap(), String::new());
-    let parts = confirmation::Parts { store: store.clone(), book, messages, contacts, clock, page };
-    Confirmations::open(parts).await.unwrap()
 }
 
 /// What a refusal at the till does to the card.
@@ -116,18 +124,25 @@ impl CardWork for Refusing {
     }
 }
 
-struct World {
+/// The real time, which the desk has too.
+fn real() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+pub(crate) struct World {
     console: Router,
     office: Arc<Office>,
-    telephone: Arc<Telephone>,
+    pub(crate) telephone: Arc<Telephone>,
+    /// Messages that were sent.
+    pub(crate) outbox: Arc<Outbox>,
     now: Arc<AtomicI64>,
-    card: CardId,
+    pub(crate) card: CardId,
     store: Store,
     confirmations: Confirmations,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let now = Arc::new(AtomicI64::new(1_795_000_000_000));
         let clock = {
             let now = Arc::clone(&now);
@@ -151,25 +166,44 @@ impl World {
         let record = view.record.clone();
         engine.register(vec![Registration::Card { pan, record, reference }]).await.unwrap();
         Arc::get_mut(&mut archive).unwrap().cards.push(view);
-        let telephone = Arc::new(Telephone::default());
+        let book = Arc::new(MemoryBook::default());
+        let contacts = Contacts::sandbox(book.clone(), [(card, PHONE.parse().unwrap())].into());
+        let telephone = Arc::new(Telephone(Mutex::default(), contacts.clone()));
+        let outbox = Arc::new(Outbox::new(Arc::new(real)));
+        let service =
+            SmsService::open(book.clone(), outbox.clone(), Arc::new(real), Limits::default(), "Bank");
+        let service = service.await.unwrap();
+        let store = Store::new(engine);
+        let parts = confirmation::Parts {
+            store: store.clone(),
+            book: book.clone(),
+            messages: service.clone(),
+            contacts: contacts.clone(),
+            clock: Arc::new(real),
+            page: "http://127.0.0.1".to_owned(),
+        };
         let mut state = fake::state(archive, false);
         state.office = Some(Arc::clone(&office));
-        let store = Store::new(engine);
-        let confirmations = confirmations(&store, card, clock.clone()).await;
+        state.cases = Arc::new(fake::cases::awake());
+        let confirmations = Confirmations::open(parts).await.unwrap();
         state.confirmations = Some(confirmations.clone());
+        let address = "http://127.0.0.1".to_owned();
+        let receipts = sms::http::ReceiptsKey::new(RECEIPTS).map(Arc::new);
+        state.messages = Some(web::Messages { service, outbox: None, contacts, address, receipts });
+        state.store = Some(store.clone());
         state.holder = Some(Arc::new(HolderDesk::new(Parts {
             store: store.clone(),
-            book: Arc::new(MemoryBook::default()),
+            book,
             module: Arc::new(module),
             products: authorization::Products::builtin(),
             reach: Arc::clone(&telephone) as Arc<dyn Reach>,
             clock,
             settings: Settings::default(),
         })));
-        Self { console: web::Console::new(state), office, telephone, now, card, store, confirmations }
+        Self { console: web::Console::new(state), office, telephone, outbox, now, card, store, confirmations }
     }
 
-    async fn account(&self, name: &str, role: Role) -> String {
+    pub(crate) async fn account(&self, name: &str, role: Role) -> String {
         let roles = vec![Role::Administrator];
         let (name, person) = (name.to_owned(), name.to_owned());
         let by = Actor {
@@ -192,7 +226,7 @@ impl World {
         said["token"].as_str().unwrap().to_owned()
     }
 
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         method: &str,
         path: &str,
@@ -209,7 +243,7 @@ impl World {
         (status, String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    async fn post(&self, token: &str, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(crate) async fn post(&self, token: &str, path: &str, body: Value) -> (StatusCode, Value) {
         let bearer = format!("Bearer {token}");
         let (status, text) =
             self.ask("POST", path, &[JSON, ("authorization", &bearer)], body.to_string()).await;
@@ -230,13 +264,26 @@ impl World {
             .post(&boss, &format!("/api/v1/cards/{}/reset-pin", self.card), json!({ "why": "forgotten" }))
             .await;
         assert_eq!(asked.0, StatusCode::ACCEPTED, "{}", asked.1);
-        let approve = format!("/api/v1/proposals/{}/approve", asked.1["proposal"].as_str().unwrap());
-        let shown = self.office.proposals().await[0].1.shown();
-        let own = self.post(&boss, &approve, json!({ "shown": shown })).await;
+        let own = self.approve(&boss, &asked.1).await;
         assert_eq!(own.0, StatusCode::CONFLICT, "{}", own.1);
         assert!(self.telephone.0.lock().unwrap().is_empty(), "nothing was sent");
-        let done = self.post(&other, &approve, json!({ "shown": shown })).await;
+        let done = self.approve(&other, &asked.1).await;
         assert_eq!(done.0, StatusCode::OK, "{}", done.1);
+    }
+
+    /// What waits is shown, and approved as shown.
+    pub(crate) async fn approve(&self, token: &str, asked: &Value) -> (StatusCode, Value) {
+        let id = asked["proposal"].as_str().unwrap();
+        let waiting = self.office.proposals().await;
+        let shown = waiting.iter().find(|(waits, _)| waits == id).unwrap().1.shown();
+        self.post(token, &format!("/api/v1/proposals/{id}/approve"), json!({ "shown": shown })).await
+    }
+
+    /// What whoever approves reads.
+    pub(crate) async fn consequence(&self, asked: &Value) -> String {
+        let id = asked["proposal"].as_str().unwrap();
+        let waiting = self.office.proposals().await;
+        waiting.iter().find(|(waits, _)| waits == id).unwrap().1.consequence.clone()
     }
 }
 
@@ -346,7 +393,7 @@ async fn a_passkey_is_enrolled_on_the_cards_page_and_confirms_a_payment_beside_t
     let nowhere = world.ask("POST", "/holder/nonsense/passkeys", &[HOST, FORM], String::new()).await;
     assert_eq!(nowhere.0, StatusCode::NOT_FOUND);
 
-    let mut refusing = Refusing(Timestamp(world.now.load(Ordering::SeqCst)));
+    let mut refusing = Refusing(real());
     assert!(world.store.with_card(&world.card, &mut refusing).await.is_ok());
     let confirm = world.confirmations.link(world.card, &refusing.challenge());
     let page = world.ask("GET", &confirm, &[HOST], String::new()).await.1;

@@ -8,6 +8,7 @@ mod alarms;
 mod api;
 mod api_diagnosis;
 mod cases;
+mod contact;
 mod holder;
 mod incidents;
 mod live;

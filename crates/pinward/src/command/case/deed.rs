@@ -75,6 +75,30 @@ pub(super) enum Deed {
         #[arg(long, value_name = "HOURS")]
         contact_unchanged_h: Option<u32>,
     },
+    /// Send the code that proves who calls to the number on file.
+    SendCode,
+    /// Look at the code that the caller read out; a wrong one is counted.
+    CheckCode {
+        /// It.
+        code: String,
+    },
+    /// Ask for a reset of the PIN: the holder gets a one-time link to set another.
+    ResetPin {
+        /// Why.
+        #[arg(long)]
+        why: String,
+    },
+    /// Ask for another number for messages; the old one is told, and nothing is unlocked or reset for a day.
+    ChangeContact {
+        /// The new number, with its country code.
+        number: String,
+        /// The language of messages; as before when not given.
+        #[arg(long, value_parser = PossibleValuesParser::new(["zh", "en"]))]
+        language: Option<String>,
+        /// Why.
+        #[arg(long)]
+        why: String,
+    },
     /// Ask for the release of the card's lock; identity must be proven far enough.
     Unlock {
         /// Why.
@@ -109,6 +133,13 @@ impl Deed {
                     "method": method, "asked": asked, "right": right, "wrong": wrong,
                     "contact_unchanged_h": contact_unchanged_h,
                 }),
+            ),
+            Self::SendCode => ("code", json!({})),
+            Self::CheckCode { code } => ("code", json!({ "code": code })),
+            Self::ResetPin { why } => ("actions", json!({ "action": "reset-pin", "why": why })),
+            Self::ChangeContact { number, language, why } => (
+                "actions",
+                json!({ "action": "change-contact", "number": number, "language": language, "why": why }),
             ),
             Self::Unlock { why } => ("actions", json!({ "action": "unlock", "why": why })),
             Self::Close { outcome, words } => ("close", json!({ "outcome": outcome, "words": words })),
