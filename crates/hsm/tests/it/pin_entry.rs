@@ -90,7 +90,7 @@ async fn a_pin_is_changed_on_a_page_only_behind_the_right_one() {
             (["8306", "1234"], PinChangeRefused::Mismatch),
             (["8305", "1234"], PinChangeRefused::NewPinRefused),
             (["8305", "8305"], PinChangeRefused::NewPinRefused),
-            (["8305", "72941"], PinChangeRefused::NewPinRefused),
+            (["8305", "7294183"], PinChangeRefused::NewPinRefused),
         ] {
             assert_eq!(change(&bench, pins, &like).await, Err(refused), "{pins:?}");
         }
