@@ -56,6 +56,7 @@ pub use config::{
 pub use gate::Gate;
 pub use listener::{StartError, check, check_routes};
 pub use profile::Profile;
+pub use tls::server::ServerTls;
 pub use upstream::{LineConfig, LineStatus, RouteConfig, RouteStatus};
 
 /// Everything a host needs from the rest of the program.

@@ -15,6 +15,7 @@
 mod accounts;
 mod audit_log;
 mod cases;
+mod federation;
 mod passkeys;
 mod proposals;
 mod sessions;

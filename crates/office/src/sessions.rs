@@ -1,7 +1,10 @@
 //! Signing in and out. A guess is counted before it is looked at; a right one takes the count back.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use staff::{Account, AccountFact, Actor, Session, Token, password::PasswordHash, session::TokenHash, totp};
+use staff::{
+    Account, AccountFact, Actor, Role, Session, Token, federation, password::PasswordHash,
+    session::TokenHash, totp,
+};
 use store::book::{BookError, json};
 use zeroize::Zeroizing;
 
@@ -86,20 +89,25 @@ impl Office {
         Ok(totp::accept(&secret, code, self.now(), account.step))
     }
 
-    pub(crate) async fn note_failure(
-        &self,
-        name: &str,
-        by: &str,
-        why: Option<&str>,
-    ) -> Result<(), OfficeError> {
-        let who = Actor {
+    /// Whoever is not signed in, for the log.
+    pub(crate) fn nobody() -> Actor {
+        Actor {
             name: "nobody".to_owned(),
             person: String::new(),
             roles: Vec::new(),
             session: String::new(),
             device: String::new(),
             scopes: None,
-        };
+        }
+    }
+
+    pub(crate) async fn note_failure(
+        &self,
+        name: &str,
+        by: &str,
+        why: Option<&str>,
+    ) -> Result<(), OfficeError> {
+        let who = Self::nobody();
         // A name that is no account may be a password in the wrong field.
         let known = self.state.lock().await.accounts.contains_key(name);
         let noted = Noted::refused("session.begin").with("by", by);
@@ -112,6 +120,17 @@ impl Office {
         account: &Account,
         device: &str,
         by: &str,
+    ) -> Result<SignedIn, OfficeError> {
+        self.begin_in(account, device, by, None).await
+    }
+
+    /// The same, in those roles of the account that are confirmed.
+    pub(crate) async fn begin_in(
+        &self,
+        account: &Account,
+        device: &str,
+        by: &str,
+        roles: Option<Vec<Role>>,
     ) -> Result<SignedIn, OfficeError> {
         let token = Token::new(random()?);
         let device = match device {
@@ -126,10 +145,12 @@ impl Office {
             since: now,
             proven: now,
             seen: now,
+            roles: roles.clone(),
         };
         self.make_room(account).await?;
         self.append_session(&SessionFact::Begun { session }).await?;
-        let actor = self.actor_of(account, token.hash().public(), &device);
+        let mut actor = self.actor_of(account, token.hash().public(), &device);
+        actor.roles = federation::roles(&actor.roles, roles.as_deref());
         let noted = Noted::done("session.begin").about("staff", &account.name).with("by", by);
         self.note(&actor, noted).await?;
         Ok(SignedIn { token, actor })
@@ -186,9 +207,12 @@ impl Office {
             return Err(OfficeError::NotSignedIn);
         }
         session.seen = now;
-        let (account, device) = (session.account.clone(), session.device.clone());
+        let (account, device, roles) =
+            (session.account.clone(), session.device.clone(), session.roles.clone());
         let account = state.accounts.get(&account).filter(|a| !a.closed).ok_or(OfficeError::NotSignedIn)?;
-        Ok(self.actor_of(account, hash.public(), &device))
+        let mut actor = self.actor_of(account, hash.public(), &device);
+        actor.roles = federation::roles(&actor.roles, roles.as_deref());
+        Ok(actor)
     }
 
     /// Ends a session. Ending one that is over is no error.

@@ -84,8 +84,7 @@ impl Office {
         match self.accounts.get_mut(name) {
             Some(account) => {
                 account.apply(fact.at, &what);
-                let closed = account.closed || account.password.is_none();
-                if closed {
+                if !account.is_usable() {
                     self.sessions.retain(|_, session| session.account != name);
                 }
             }

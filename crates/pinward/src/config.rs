@@ -70,13 +70,75 @@ fn is_default_sms(settings: &sms::Settings) -> bool {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Console {
-    /// Where it listens; loopback only until staff accounts exist.
+    /// Where it listens; beyond this machine only with TLS and staff accounts.
     pub(crate) address: SocketAddr,
+    /// TLS. Without it the console listens on this machine only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<ConsoleTls>,
+    /// The names under which browsers and programs ask for it, without port; those of this machine need not be named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) names: Vec<String>,
+    /// Sign-in by a provider of identities.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) oidc: Option<oidc::Settings>,
+}
+
+/// Certificate and key of the console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConsoleTls {
+    /// PEM file: the certificate, then those between it and the root.
+    pub(crate) certificate: PathBuf,
+    /// PEM file: its private key, readable by its owner (and group) only.
+    pub(crate) key: PathBuf,
+}
+
+impl Console {
+    /// Everything that makes no sense.
+    fn problems(&self, sandbox: bool) -> Vec<String> {
+        let mut problems = Vec::new();
+        let beyond = !self.address.ip().to_canonical().is_loopback();
+        let wrong = |what: &str| format!("console.address {}: {what}", self.address);
+        if beyond && sandbox {
+            problems.push(wrong("the console of a sandbox listens on this machine only"));
+        } else if beyond && self.tls.is_none() {
+            problems.push(wrong(
+                "the console listens beyond this machine with TLS only: set [console] tls = { certificate = \"FILE\", key = \"FILE\" }",
+            ));
+        }
+        if beyond && self.names.is_empty() {
+            problems.push(wrong("set console.names to the names under which the console is asked for"));
+        }
+        for name in &self.names {
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+            {
+                problems
+                    .push(format!("console.names: {name:?} is no name or IPv4 address; leave the port out"));
+            }
+        }
+        if let Some(oidc) = &self.oidc {
+            problems.extend(oidc.problems().iter().map(ToString::to_string));
+        }
+        if let Some(tls) = &self.tls {
+            let files = host::ServerTls::problems(&tls.certificate, &tls.key);
+            problems.extend(files.into_iter().map(|problem| format!("console.tls: {problem}")));
+        }
+        problems
+    }
+
+    /// The address that people are given; `bound` is where it listens.
+    pub(crate) fn page(&self, bound: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        match self.names.first() {
+            Some(name) => format!("{scheme}://{name}:{}", bound.port()),
+            None => format!("{scheme}://{bound}"),
+        }
+    }
 }
 
 impl Default for Console {
     fn default() -> Self {
-        Self { address: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 8080)), tls: None, names: Vec::new(), oidc: None }
     }
 }
 
@@ -95,12 +157,7 @@ impl Config {
         if self.listener.is_empty() {
             problems.push("at least one [[listener]] is needed".to_owned());
         }
-        if !self.console.address.ip().is_loopback() {
-            problems.push(format!(
-                "console.address {}: the console listens on loopback only until staff accounts exist",
-                self.console.address
-            ));
-        }
+        problems.extend(self.console.problems(self.host.sandbox));
         problems.extend(host::check(&self.listener, &self.host));
         problems.extend(host::check_routes(&self.route, &self.host));
         if self.store.is_none() && (!self.database.is_default() || self.store_password_file.is_some()) {
@@ -238,6 +295,14 @@ mod tests {
     fn a_console_for_everyone_is_refused() {
         let config: Config = toml::from_str("data = 'a'\n[console]\naddress = '0.0.0.0:8080'").unwrap();
         let problems = config.problems().join("; ");
-        assert!(problems.contains("loopback only") && problems.contains("at least one"), "{problems}");
+        for expected in ["with TLS only: set [console] tls", "set console.names", "at least one"] {
+            assert!(problems.contains(expected), "{expected}: {problems}");
+        }
+        let text = "data = 'a'\n[console]\naddress = '0.0.0.0:8080'\nnames = ['a:1']\ntls = { certificate = '/none', key = '/none' }\n[host]\nsandbox = true";
+        let config: Config = toml::from_str(text).unwrap();
+        let problems = config.problems().join("; ");
+        for expected in ["sandbox listens on this machine", "leave the port out", "console.tls: /none"] {
+            assert!(problems.contains(expected), "{expected}: {problems}");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod casework;
 mod command;
 mod config;
 mod confirming;
+mod console;
 mod describe;
 mod health;
 mod holders;

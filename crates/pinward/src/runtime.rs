@@ -16,7 +16,7 @@ use crate::{
     alarms, casework,
     command::Usage,
     config::Config,
-    confirming,
+    confirming, console,
     describe::Describer,
     health::Health,
     holders, messages, people,
@@ -46,23 +46,27 @@ pub(crate) struct Running {
 /// The console's address, and how it is closed.
 struct Console {
     address: SocketAddr,
+    tls: Option<console::Tls>,
     stop: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Console {
-    fn open(listener: tokio::net::TcpListener, address: SocketAddr, state: web::WebState) -> Self {
+    fn open(door: console::Door, state: web::WebState) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(web::serve(listener, web::Console::new(state), async move {
+        let console::Door { listener, address, tls } = door;
+        let terminator = tls.as_ref().map(console::Tls::terminator);
+        let served = tokio::spawn(web::serve(listener, terminator, web::Console::new(state), async move {
             let _ = stopped.await;
         }));
-        Self { address, stop, served }
+        Self { address, tls, stop, served }
     }
 
     /// Answers that are under way are finished first.
     async fn close(self) {
         let _ = self.stop.send(());
         let _ = self.served.await;
+        drop(self.tls);
     }
 }
 
@@ -75,9 +79,9 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let alarms = alarms::start(&config.alarms, &storage).await?;
     shared_keys::alarm(&*archive, &alarms).await?;
     let health = Health::start(store.clone(), Arc::clone(&module)).await;
-    let listener = web::bind(config.console.address).await.map_err(|e| Usage(with_source(&e)))?;
-    let address = listener.local_addr()?;
     let office = Arc::new(people::open_office(storage.book()).await?);
+    let entry = console::open(config, office.has_accounts().await).await?;
+    let address = entry.address;
     let seeded = if config.host.sandbox { seed::read(&config.data)? } else { None };
     let mut sms = messages::start(&config.sms, &storage, seeded.as_ref()).await?;
     let employees = seeded.map(|seeded| seeded.public.staff).unwrap_or_default();
@@ -94,7 +98,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     };
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
     health.also_ask(host.watch_upstream());
-    let page = config.alarms.console_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let page = config.alarms.console_url.clone().unwrap_or_else(|| config.console.page(address));
     let relying_party = people::relying_party(&page);
     sms.address.clone_from(&page);
     let confirmations = confirming::open(&storage, store.clone(), &sms, page.clone()).await?;
@@ -131,10 +135,11 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         rules: Arc::new(web::rules::RuleDesk::new(storage.book(), Arc::new(workbench))),
         health: Arc::clone(&health) as Arc<dyn web::HealthCheck>,
         metrics: Arc::new(move || metrics.render()),
+        entrance: console::entrance(&config.console, address)?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         zone: zone(&config.host.time_zone)?,
     };
-    let console = Console::open(listener, address, state);
+    let console = Console::open(entry, state);
     Ok(Running { host, console, storage, health, signals, alarms, sms, watch, ruling, casework })
 }
 
@@ -202,7 +207,8 @@ impl Running {
 
     /// Reads the listeners' certificates again.
     pub(crate) fn reload_certificates(&self) {
-        for problem in self.host.reload_certificates() {
+        let console = self.console.tls.as_ref().map_or_else(Vec::new, console::Tls::reload);
+        for problem in self.host.reload_certificates().into_iter().chain(console) {
             eprintln!("certificate: {problem}");
         }
     }
@@ -263,11 +269,4 @@ fn metrics() -> anyhow::Result<PrometheusHandle> {
 
 fn zone(name: &str) -> anyhow::Result<web::Zone> {
     web::Zone::named(name).map_err(|_| Usage(format!("unknown time zone {name:?}")).into())
-}
-
-fn with_source(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }

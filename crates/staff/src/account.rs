@@ -6,6 +6,7 @@ use passkey::{Credential, CredentialId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    federation::{Binding, Confirmed},
     password::PasswordHash,
     permission::Role,
     session::{Token, TokenHash},
@@ -85,6 +86,16 @@ pub enum AccountFact {
         /// Its name.
         id: CredentialId,
     },
+    /// It belongs to this person at a provider of identities, in place of any other there.
+    Bound {
+        /// Whom.
+        binding: Binding,
+    },
+    /// It belongs to nobody at this provider any more.
+    Unbound {
+        /// The provider.
+        issuer: String,
+    },
     /// Other roles.
     RolesChanged {
         /// All of them.
@@ -150,6 +161,8 @@ pub struct Account {
     pub passkeys: Vec<Passkey>,
     /// Challenges that passkeys answered a short time ago.
     pub answered: Vec<UsedChallenge>,
+    /// Whom it belongs to at providers of identities.
+    pub bindings: Vec<Binding>,
     /// Wrong proofs since the last right one.
     pub failures: u32,
     /// When the last one was.
@@ -193,6 +206,7 @@ impl Account {
             totp_sealed: None,
             step: None,
             passkeys: Vec::new(),
+            bindings: Vec::new(),
             answered: Vec::new(),
             failures: 0,
             failed: None,
@@ -230,6 +244,11 @@ impl Account {
                 self.signed_in = Some(at);
             }
             AccountFact::PasskeyRemoved { id } => self.passkeys.retain(|key| key.credential.id != *id),
+            AccountFact::Bound { binding } => {
+                self.bindings.retain(|other| other.issuer != binding.issuer);
+                self.bindings.push(binding.clone());
+            }
+            AccountFact::Unbound { issuer } => self.bindings.retain(|other| other.issuer != *issuer),
             AccountFact::RolesChanged { roles } => self.roles.clone_from(roles),
             AccountFact::Closed => self.closed = true,
             AccountFact::Reopened => self.closed = false,
@@ -267,6 +286,7 @@ impl Account {
         self.password = None;
         self.totp_sealed = None;
         self.passkeys.clear();
+        self.bindings.clear();
         self.failures = 0;
     }
 
@@ -298,7 +318,13 @@ impl Account {
     /// May whoever holds it be here at all: open, and set up?
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        !self.closed && self.password.is_some()
+        !self.closed && (self.password.is_some() || !self.bindings.is_empty())
+    }
+
+    /// Does it belong to this person, and may they be here?
+    #[must_use]
+    pub fn belongs_to(&self, confirmed: &Confirmed) -> bool {
+        !self.closed && self.bindings.iter().any(|binding| binding.is(confirmed))
     }
 
     /// May it be set up with this token?

@@ -11,6 +11,7 @@
 pub mod account;
 pub mod actor;
 pub mod api_token;
+pub mod federation;
 pub mod password;
 pub mod permission;
 pub mod proposal;

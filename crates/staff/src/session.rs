@@ -7,6 +7,8 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::permission::Role;
+
 /// Bytes of a token.
 pub const TOKEN_LEN: usize = 32;
 
@@ -101,6 +103,9 @@ pub struct Session {
     pub proven: Timestamp,
     /// The last request.
     pub seen: Timestamp,
+    /// The roles that a provider of identities confirmed at the sign-in; without one, all that the account has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<Role>>,
 }
 
 /// Why a session is over.
@@ -149,6 +154,7 @@ mod tests {
             since: start,
             proven: start,
             seen: start,
+            roles: None,
         };
         assert_eq!(session.ended(&policy, start.plus_s(899)), None);
         assert_eq!(session.ended(&policy, start.plus_s(900)), Some(Ended::Idle));

@@ -20,7 +20,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:18080".to_owned());
     let now = Timestamp(jiff::Timestamp::now().as_millisecond());
     let archive = Arc::new(FakeArchive::new(now));
-    let listener = web::bind(address.parse()?).await?;
+    let listener =
+        web::bind(address.parse()?, web::Fences { tls: false, accounts: false, sandbox: true }).await?;
     println!("http://{}/", listener.local_addr()?);
     let announcer = archive.clone();
     tokio::spawn(async move {
@@ -32,6 +33,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let stop = async {
         let _ = tokio::signal::ctrl_c().await;
     };
-    web::serve(listener, web::Console::new(fake::state(archive, true)), stop).await?;
+    web::serve(listener, None, web::Console::new(fake::state(archive, true)), stop).await?;
     Ok(())
 }

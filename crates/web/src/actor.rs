@@ -20,6 +20,7 @@ use office::OfficeError;
 use staff::{Role, Token, api_token};
 
 use crate::{
+    entrance::cookie_name,
     error::Failure,
     format::now,
     needs::{self, Need},
@@ -31,6 +32,8 @@ use crate::{
 pub(crate) const SESSION_COOKIE: &str = "pinward_session";
 /// The cookie that tells one browser from another: two sessions of one browser are one pair of eyes.
 const DEVICE_COOKIE: &str = "pinward_device";
+/// Where a browser comes back to from a provider of identities.
+const COME_BACK: &str = "/sign-in/oidc/callback";
 /// A browser is known for a year.
 const DEVICE_AGE_S: u32 = 31_536_000;
 /// The name of whoever has not signed in where that is allowed.
@@ -92,7 +95,8 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    fn of(headers: &HeaderMap) -> Result<Self, OfficeError> {
+    fn of(headers: &HeaderMap, secure: bool) -> Result<Self, OfficeError> {
+        let cookie = |name: &str| cookie(headers, &cookie_name(name, secure));
         let bearer = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
@@ -102,15 +106,20 @@ impl Sent {
         let program = bearer.and_then(api_token::sent);
         let token = match bearer {
             Some(bearer) => Token::sent(bearer),
-            None => cookie(headers, SESSION_COOKIE).and_then(|text| Token::sent(&text)),
+            None => cookie(SESSION_COOKIE).and_then(|text| Token::sent(&text)),
         };
-        let known = cookie(headers, DEVICE_COOKIE).and_then(|text| Token::sent(&text));
+        let known = cookie(DEVICE_COOKIE).and_then(|text| Token::sent(&text));
         let fresh = if known.is_none() { Some(office::fresh_token()?) } else { None };
         let device = known.as_ref().or(fresh.as_ref()).map(|token| token.hash().public().to_owned());
         // A program sends its token in a header that no other site can make a browser send: it needs no device.
         let device = if bearer.is_some() { office::PROGRAM.to_owned() } else { device.unwrap_or_default() };
         let bearer = bearer.is_some();
         Ok(Self { token, program, bearer, device, fresh: fresh.filter(|_| !bearer) })
+    }
+
+    /// Did the browser come without a name of its own?
+    pub(crate) fn is_new(&self) -> bool {
+        self.fresh.is_some()
     }
 
     fn device_cookie(&self) -> Option<HeaderValue> {
@@ -123,20 +132,20 @@ impl Sent {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Sent {
+impl FromRequestParts<Shared> for Sent {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Failure> {
         match parts.extensions.get::<Self>() {
             Some(sent) => Ok(sent.clone()),
-            None => Self::of(&parts.headers).map_err(Failure::from),
+            None => Self::of(&parts.headers, state.web.entrance.secure).map_err(Failure::from),
         }
     }
 }
 
 /// Finds out who asks, and whether the address is for them.
 pub(crate) async fn admit(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
-    let sent = match Sent::of(request.headers()) {
+    let sent = match Sent::of(request.headers(), state.web.entrance.secure) {
         Ok(sent) => sent,
         Err(error) => return Failure::from(error).into_response(),
     };
@@ -157,7 +166,9 @@ pub(crate) async fn admit(State(state): State<Shared>, mut request: Request, nex
     if let Some(actor) = actor {
         request.extensions_mut().insert(actor);
     }
-    let page = state.web.office.is_some() && !request.uri().path().starts_with("/api/");
+    let path = request.uri().path();
+    // Whoever comes back from a provider has left a cookie of ours at home: it is not given another in its place.
+    let page = state.web.office.is_some() && !path.starts_with("/api/") && path != COME_BACK;
     let cookie = if page { sent.device_cookie() } else { None };
     request.extensions_mut().insert(sent);
     let mut response = next.run(request).await;

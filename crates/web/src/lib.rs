@@ -5,7 +5,8 @@
 //! hands in a [`MessageDescriber`] for messages, an archive for what happened, and [`HealthCheck`] for how the host is.
 //!
 //! Whoever asks is an [`actor`], each address says what it [`needs`], and what changes something goes through one place
-//! ([`perform`], [`views::deeds`]). There is no TLS yet, so [`bind`] refuses every address that another machine could reach.
+//! ([`perform`], [`views::deeds`]). Without TLS and staff accounts [`bind`] refuses every address that another machine
+//! could reach.
 
 mod actor;
 mod api;
@@ -15,6 +16,8 @@ mod cases;
 mod chart;
 mod contact;
 mod desk_figures;
+mod door;
+mod entrance;
 mod error;
 mod format;
 pub mod insight;
@@ -35,9 +38,10 @@ mod views;
 mod visit;
 
 pub use api::told;
+pub use door::{Stream, Terminator};
 pub use format::{UnknownZone, Zone};
 pub use router::{ACTIONS, Console, ROUTES};
-pub use serve::{BindError, bind, serve};
+pub use serve::{BindError, Fences, bind, serve};
 pub use state::{
-    Check, DescribedField, HealthCheck, MessageDescriber, Messages, Metrics, SandboxStaff, WebState,
+    Check, DescribedField, Entrance, HealthCheck, MessageDescriber, Messages, Metrics, SandboxStaff, WebState,
 };

@@ -111,6 +111,8 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("get", "/docs", Anybody),
     ("get", "/assets/{hash}/{*name}", Nobody),
     ("get", "/sign-in", Nobody),
+    ("get", "/sign-in/oidc", Nobody),
+    ("get", "/sign-in/oidc/callback", Nobody),
     ("post", "/sign-in", Nobody),
     ("post", "/sign-in/passkey", Nobody),
     ("post", "/account/passkeys", Signed),

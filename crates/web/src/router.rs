@@ -8,8 +8,8 @@ use std::{
 
 use axum::{
     Router,
-    extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
@@ -20,7 +20,8 @@ use tower_http::{
 };
 
 use crate::{
-    actor, api, assets, error, error::Failure, seen::Views, state::WebState, tries::WrongTokens, views, visit,
+    actor, api, assets, entrance, error, error::Failure, seen::Views, state::WebState, tries::WrongTokens,
+    views, visit,
 };
 
 /// A request's body is at most so long: a set of rules.
@@ -202,6 +203,8 @@ routes! {
     "/api/v1/cases/{case}" => api::cases::one,
     "/api/v1/desk" => api::cases::house,
     "/sign-in" => views::sign_in::page,
+    "/sign-in/oidc" => views::sign_in_oidc::begin,
+    "/sign-in/oidc/callback" => views::sign_in_oidc::come_back,
     "/set-up" => views::sign_in::set_up_page,
     "/account" => views::sign_in::account,
     "/tokens" => views::tokens::page,
@@ -280,12 +283,14 @@ impl Console {
             .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
             .layer(from_fn_with_state(shared.clone(), actor::admit))
             .with_state(shared.clone())
+            .layer(from_fn(text_only))
             .layer(from_fn(give_up))
-            .layer(from_fn(own_pages_only))
-            .layer(from_fn(own_names_only))
+            .layer(from_fn_with_state(shared.clone(), own_pages_only))
+            .layer(from_fn_with_state(shared.clone(), own_names_only))
             .layer(CatchPanicLayer::custom(panicked))
-            .layer(from_fn_with_state(shared, error::explain))
+            .layer(from_fn_with_state(shared.clone(), error::explain))
             .layer(from_fn(visit::remember_choices))
+            .layer(from_fn_with_state(shared, entrance::keep_secure))
             .layer(from_fn(visit::name_request))
             .layer(RequestBodyLimitLayer::new(BODY_MAX))
             .layer(CompressionLayer::new())
@@ -304,42 +309,34 @@ async fn give_up(request: Request, next: Next) -> Response {
     }
 }
 
-/// Without sign-in the address is the only fence, so the name must be this machine's too.
-async fn own_names_only(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok());
-    if host.is_none_or(is_own_name) { next.run(request).await } else { Failure::Misdirected.into_response() }
+/// A page of another name could make a browser read us by that name (DNS rebinding): only our own are answered.
+async fn own_names_only(State(state): State<Shared>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).map(|h| h.to_str().unwrap_or("?"));
+    if host.is_none_or(|host| entrance::is_own_name(host, &state.web.entrance)) {
+        next.run(request).await
+    } else {
+        Failure::Misdirected.into_response()
+    }
+}
+
+/// An address that is no text leads nowhere; every address of ours is text.
+async fn text_only(request: Request, next: Next) -> Response {
+    if entrance::is_text(request.uri().path()) {
+        next.run(request).await
+    } else {
+        Failure::NotFound.into_response()
+    }
 }
 
 /// What changes something comes from a page of this console, or from a program that is no browser. Browsers say where a request
 /// comes from (Fetch Metadata, and `Origin`); a page from elsewhere cannot leave that out.
-async fn own_pages_only(request: Request, next: Next) -> Response {
+async fn own_pages_only(State(state): State<Shared>, request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if reads || is_from_here(request.headers()) {
+    if reads || entrance::is_from_here(request.headers(), state.web.entrance.secure) {
         next.run(request).await
     } else {
         Failure::CrossSite.into_response()
     }
-}
-
-fn is_from_here(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    match (text("sec-fetch-site"), text("origin")) {
-        (Some(site), _) => matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => {
-            let named = origin.split_once("://").map(|(_, host)| host);
-            named.is_some() && named == text("host")
-        }
-        (None, None) => true,
-    }
-}
-
-fn is_own_name(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// A bug of ours stops one answer, not the console.
@@ -352,47 +349,4 @@ fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
     let mut response = Failure::Internal(words.to_owned()).into_response();
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::{HeaderMap, HeaderName, HeaderValue};
-
-    use super::{is_from_here, is_own_name};
-
-    #[test]
-    fn what_changes_something_comes_from_our_own_pages_or_from_no_page() {
-        let from = |pairs: &[(&'static str, &'static str)]| {
-            let headers: HeaderMap = pairs
-                .iter()
-                .map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)))
-                .collect();
-            is_from_here(&headers)
-        };
-        let host = ("host", "127.0.0.1:8080");
-        assert!(from(&[host]), "a program");
-        assert!(from(&[host, ("sec-fetch-site", "same-origin")]));
-        assert!(from(&[host, ("origin", "http://127.0.0.1:8080")]));
-        for foreign in ["cross-site", "same-site", "anything"] {
-            assert!(!from(&[host, ("sec-fetch-site", foreign)]), "{foreign}");
-        }
-        for foreign in
-            ["http://evil.example", "null", "http://127.0.0.1:9999", "http://127.0.0.1:8080.evil.example"]
-        {
-            assert!(!from(&[host, ("origin", foreign)]), "{foreign}");
-        }
-        assert!(!from(&[host, ("origin", "http://127.0.0.1:8080"), ("sec-fetch-site", "cross-site")]));
-    }
-
-    #[test]
-    fn only_names_of_this_machine_are_answered() {
-        for own in ["127.0.0.1:8080", "127.0.0.1", "localhost:8080", "LOCALHOST", "[::1]:8080"] {
-            assert!(is_own_name(own), "{own}");
-        }
-        for other in
-            ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "192.168.1.7", "", "[fe80::1]"]
-        {
-            assert!(!is_own_name(other), "{other}");
-        }
-    }
 }

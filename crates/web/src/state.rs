@@ -52,10 +52,23 @@ pub struct WebState {
     pub health: Arc<dyn HealthCheck>,
     /// The figures for a metrics collector.
     pub metrics: Metrics,
+    /// Under which names it is reached, and how.
+    pub entrance: Entrance,
     /// Version of the program.
     pub version: String,
     /// The zone in which times are shown.
     pub zone: Zone,
+}
+
+/// How the console is reached.
+#[derive(Clone, Default)]
+pub struct Entrance {
+    /// Names under which it is asked, besides those of this machine: without a port.
+    pub names: Vec<String>,
+    /// Is it reached with TLS? Then cookies are for TLS only, and browsers are told to stay with it.
+    pub secure: bool,
+    /// The provider by which staff may sign in.
+    pub oidc: Option<Arc<oidc::Client>>,
 }
 
 /// Short messages to cardholders.

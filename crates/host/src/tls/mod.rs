@@ -12,6 +12,7 @@
 
 mod certificate;
 mod files;
+pub(crate) mod server;
 pub(crate) mod watch;
 
 use std::{

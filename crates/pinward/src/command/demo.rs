@@ -83,7 +83,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         products: None,
         operator_rules: None,
         database: place.wish.database.clone(),
-        console: Console { address: options.console },
+        console: Console { address: options.console, ..Console::default() },
         alarms: alarms::of_data(&options.data)?,
         sms: sms::Settings::default(),
         host: host::Settings { sandbox: true, limits: limits(), ..host::Settings::default() },

@@ -45,7 +45,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     for address in running.addresses() {
         eprintln!("ISO 8583   {address}");
     }
-    eprintln!("console    http://{}", running.console());
+    eprintln!("console    {}", config.console.page(running.console()));
     eprintln!("store      {}, {engine}", place.short());
     runtime::until_told_to_stop(&running).await?;
     eprintln!("stopping");

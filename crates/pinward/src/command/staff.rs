@@ -6,7 +6,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::bail;
 use office::NewAccount;
-use staff::Role;
+use staff::{
+    Role,
+    federation::{Binding, Person},
+};
 
 use crate::{people, storage::Place};
 
@@ -47,6 +50,28 @@ enum What {
         /// The user name
         name: String,
     },
+    /// Say whom at the provider of [console.oidc] an account belongs to; they sign in there, with no other proof here
+    Bind {
+        /// The user name
+        name: String,
+        /// The provider's issuer identifier
+        #[arg(long, value_name = "URL")]
+        issuer: String,
+        /// The provider's own name for the person (`sub`)
+        #[arg(long, value_name = "NAME", required_unless_present = "email", conflicts_with = "email")]
+        subject: Option<String>,
+        /// The person's mail address: whoever proves it first has the account (with bind_by_email)
+        #[arg(long, value_name = "ADDRESS")]
+        email: Option<String>,
+    },
+    /// Take that back
+    Unbind {
+        /// The user name
+        name: String,
+        /// The provider's issuer identifier
+        #[arg(long, value_name = "URL")]
+        issuer: String,
+    },
     /// Tokens for programs: make, list, revoke
     Token {
         #[command(subcommand)]
@@ -83,6 +108,18 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
             office.close_account(&by, &name).await?;
             eprintln!("{name} is closed");
         }
+        What::Bind { name, issuer, subject, email } => {
+            let person = match (subject, email) {
+                (Some(subject), _) => Person::Subject(subject),
+                (None, email) => Person::Email(email.unwrap_or_default()),
+            };
+            office.bind_account(&by, &name, Binding { issuer, person }).await?;
+            eprintln!("{name} is bound");
+        }
+        What::Unbind { name, issuer } => {
+            office.unbind_account(&by, &name, &issuer).await?;
+            eprintln!("{name} is not bound to {issuer} any more");
+        }
         What::Token { what } => token::run(&office, what).await?,
         What::List { json } => list(&office.accounts().await, json),
     }
@@ -100,7 +137,7 @@ fn list(accounts: &[staff::Account], json: bool) {
         let roles: Vec<String> = account.roles.iter().map(ToString::to_string).collect();
         let state = if account.closed {
             "closed"
-        } else if account.password.is_none() {
+        } else if !account.is_usable() {
             "not set up"
         } else {
             "open"

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod cases;
+mod console_tls;
 mod database;
 mod diagnosis;
 mod drill;

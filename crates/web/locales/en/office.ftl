@@ -167,3 +167,9 @@ tokens-wrong-none = Tick what it may do.
 tokens-wrong-program = A token cannot make tokens.
 tokens-wrong-owner = Nobody has this user name.
 tokens-wrong-conflict = Its owner has a token of this name, or twenty of them, or a closed account.
+
+sign-in-by = Sign in by { $name }
+sign-in-by-failed = Not signed in
+sign-in-by-wrong = The sign-in was not begun here, took too long, was used before, or nobody here belongs to whoever signed in there. An administrator finds the reason in the audit log.
+sign-in-by-away = The provider does not answer just now. Try again, or sign in with password and code.
+sign-in-by-go-on = Go on

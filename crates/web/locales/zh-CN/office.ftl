@@ -167,3 +167,9 @@ tokens-wrong-none = 请勾选可以做的事。
 tokens-wrong-program = 令牌不能创建令牌。
 tokens-wrong-owner = 没有这个用户名。
 tokens-wrong-conflict = 所有者已有同名令牌、已有二十个令牌，或账户已关闭。
+
+sign-in-by = 通过{ $name }登录
+sign-in-by-failed = 未登录
+sign-in-by-wrong = 登录不是从这里发起、用时过长、已使用过，或对方身份在这里没有对应的账户。具体原因由管理员在审计日志中查看。
+sign-in-by-away = 身份提供方暂时没有应答。请重试，或使用密码和验证码登录。
+sign-in-by-go-on = 继续

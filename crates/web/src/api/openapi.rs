@@ -130,8 +130,45 @@ use crate::{error::Problem, router::Shared};
 )]
 struct Api;
 
-static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::to_value(Api::openapi()).expect("the document is plain data"));
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = serde_json::to_value(Api::openapi()).expect("the document is plain data");
+    tell_refusals(&mut document);
+    document
+});
+
+/// How any address of the API may refuse: whoever asks, and what is asked.
+const REFUSALS: [(&str, &str); 6] = [
+    ("401", "Not signed in, or with a token that is worth nothing."),
+    ("403", "Not a role, or not a scope, that may; or asked for by a page from elsewhere."),
+    ("421", "Asked for under a name that is not this console's."),
+    ("422", "A part of the query or of the body means nothing."),
+    ("429", "Too many wrong tokens came from there."),
+    ("503", "The store is away, or the answer took too long."),
+];
+
+/// Every operation says all of that, where it does not say it in words of its own.
+fn tell_refusals(document: &mut Value) {
+    let problem = || {
+        let schema = serde_json::json!({ "$ref": "#/components/schemas/Problem" });
+        serde_json::json!({ "application/problem+json": { "schema": schema } })
+    };
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    let of_the_api = paths.filter(|(path, _)| path.starts_with("/api/v1/"));
+    let operations = of_the_api.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
+    for (_, operation) in operations {
+        let Some(responses) = operation["responses"].as_object_mut() else { continue };
+        for (status, words) in REFUSALS {
+            let said = responses.entry(status).or_insert_with(|| serde_json::json!({ "description": words }));
+            if said["content"]["application/problem+json"].is_null() {
+                let mut content = problem();
+                for (kind, schema) in said["content"].as_object().into_iter().flatten() {
+                    content[kind] = schema.clone();
+                }
+                said["content"] = content;
+            }
+        }
+    }
+}
 
 /// The document, with the version of the program that answers.
 pub(crate) fn value(version: &str) -> Value {

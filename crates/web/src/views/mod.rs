@@ -56,4 +56,5 @@ pub(crate) mod holder_passkeys;
 pub(crate) mod passkeys;
 pub(crate) mod shop;
 pub(crate) mod sign_in;
+pub(crate) mod sign_in_oidc;
 pub(crate) mod terminals;

@@ -37,7 +37,7 @@ impl Next {
     }
 
     /// An address of this console; everything else leads to the overview.
-    fn address(&self) -> &str {
+    pub(super) fn address(&self) -> &str {
         let own = self.next.starts_with('/')
             && !self.next.starts_with("//")
             && !self.next.contains(['\\', '\r', '\n']);
@@ -102,7 +102,7 @@ pub(crate) async fn sign_out(State(state): State<Shared>, sent: Sent) -> Result<
     Ok(answer)
 }
 
-fn set_cookie(answer: &mut Response, cookie: &str) {
+pub(super) fn set_cookie(answer: &mut Response, cookie: &str) {
     if let Ok(value) = HeaderValue::from_str(cookie) {
         answer.headers_mut().append(header::SET_COOKIE, value);
     }
@@ -133,6 +133,7 @@ pub(crate) fn form(
             }
         }
         (by_passkey)
+        (super::sign_in_oidc::button(state, visit, next.address()))
         @if visit.sandbox && !state.web.sandbox_staff.is_empty() { (sandbox_staff(visit, &state.web.sandbox_staff)) }
     }))
 }

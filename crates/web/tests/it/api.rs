@@ -33,6 +33,16 @@ async fn the_document_has_every_route_and_no_other() {
         .map(|i| i.as_object().unwrap().keys().filter(|m| *m != "get").count())
         .sum();
     assert_eq!(acted, ACTIONS.iter().filter(|(_, path)| path.starts_with("/api/")).count());
+    for (path, item) in
+        document["paths"].as_object().unwrap().iter().filter(|(p, _)| p.starts_with("/api/v1/"))
+    {
+        for (method, operation) in item.as_object().unwrap() {
+            for status in ["401", "403", "421", "422", "429", "503"] {
+                let content = &operation["responses"][status]["content"]["application/problem+json"];
+                assert!(content.is_object(), "{method} {path} {status}");
+            }
+        }
+    }
     for (path, item) in document["paths"].as_object().unwrap().iter().filter(|(_, i)| i["get"].is_object()) {
         assert!(!item["get"]["tags"].as_array().unwrap().is_empty(), "{path}");
         assert!(item["get"]["responses"]["200"].is_object(), "{path}");

@@ -674,6 +674,7 @@ pub(crate) fn state(archive: Arc<FakeArchive>, sandbox: bool) -> WebState {
         confirmations: None,
         health: Arc::new(FakeHealth { ok: true }),
         metrics: Arc::new(|| "pinward_auth_total{rc=\"55\"} 1\n".to_owned()),
+        entrance: web::Entrance::default(),
         version: "0.1.0-test".to_owned(),
         zone: Zone::default(),
     }

@@ -13,6 +13,7 @@ mod holder;
 mod incidents;
 mod live;
 mod merchant;
+mod oidc;
 mod pages;
 mod passkeys;
 mod receipts;

@@ -12,6 +12,7 @@ fn pages() -> Vec<String> {
                 "/api",
                 "/assets",
                 "/set-up",
+                "/sign-in/oidc",
                 "/confirm",
                 "/holder",
                 "/shop",

@@ -24,12 +24,21 @@ const SECRET: [u8; totp::SECRET_LEN] = [5; totp::SECRET_LEN];
 
 pub(crate) struct World {
     pub(crate) console: Router,
-    office: Arc<Office>,
+    pub(crate) office: Arc<Office>,
     pub(crate) now: Arc<AtomicI64>,
 }
 
 impl World {
     pub(crate) async fn new(sandbox: bool) -> Self {
+        Self::entered(sandbox, web::Entrance::default()).await
+    }
+
+    /// Staff may sign in by this provider, too.
+    pub(crate) async fn entered_by(oidc: Arc<oidc::Client>) -> Self {
+        Self::entered(false, web::Entrance { oidc: Some(oidc), ..web::Entrance::default() }).await
+    }
+
+    async fn entered(sandbox: bool, entrance: web::Entrance) -> Self {
         let now = Arc::new(AtomicI64::new(1_700_000_000_000));
         let clock = {
             let now = now.clone();
@@ -39,6 +48,7 @@ impl World {
             Office::open(Arc::new(MemoryBook::default()), clock, SessionPolicy::default()).await.unwrap(),
         );
         let mut state = fake::state(archive(), sandbox);
+        state.entrance = entrance;
         state.office = Some(office.clone());
         state.cases = Arc::new(fake::cases::awake());
         Self { console: web::Console::new(state), office, now }
