@@ -219,7 +219,7 @@ const keyboard = async (context) => {
     await page.keyboard.press("j"); await page.keyboard.press("j"); await page.keyboard.press("k");
     return page.evaluate(() => document.activeElement === document.querySelectorAll("a.row")[1]);
   });
-  await step("Enter opens the row", async () => { await page.keyboard.press("Enter"); await page.waitForURL(/\/transactions\/./, { timeout: 5000 }); return true; });
+  await step("Enter opens the row", async () => { await page.keyboard.press("Enter"); await page.waitForURL(/\/transactions\/./, { timeout: 20_000 }); return true; });
   await step("c copies the link", async () => {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     await page.keyboard.press("c"); await page.waitForTimeout(300);

@@ -81,7 +81,6 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     let health = Health::start(store.clone(), Arc::clone(&module)).await;
     let office = Arc::new(people::open_office(storage.book()).await?);
     let entry = console::open(config, office.has_accounts().await).await?;
-    let address = entry.address;
     let seeded = if config.host.sandbox { seed::read(&config.data)? } else { None };
     let mut sms = messages::start(&config.sms, &storage, seeded.as_ref()).await?;
     let employees = seeded.map(|seeded| seeded.public.staff).unwrap_or_default();
@@ -98,7 +97,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
     };
     let host = host::Host::start(parts, &config.listener).await.map_err(|e| Usage(e.to_string()))?;
     health.also_ask(host.watch_upstream());
-    let page = config.alarms.console_url.clone().unwrap_or_else(|| config.console.page(address));
+    let page = config.alarms.console_url.clone().unwrap_or_else(|| config.console.page(entry.address));
     let relying_party = people::relying_party(&page);
     sms.address.clone_from(&page);
     let confirmations = confirming::open(&storage, store.clone(), &sms, page.clone()).await?;
@@ -135,7 +134,7 @@ pub(crate) async fn start(config: &Config, storage: Storage) -> anyhow::Result<R
         rules: Arc::new(web::rules::RuleDesk::new(storage.book(), Arc::new(workbench))),
         health: Arc::clone(&health) as Arc<dyn web::HealthCheck>,
         metrics: Arc::new(move || metrics.render()),
-        entrance: console::entrance(&config.console, address)?,
+        entrance: console::entrance(&config.console, entry.address)?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         zone: zone(&config.host.time_zone)?,
     };

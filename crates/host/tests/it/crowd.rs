@@ -118,7 +118,9 @@ async fn pay(world: &World, stan: &mut u32, seconds: f64) -> Duration {
     let paying = terminals.into_iter().enumerate().map(|(card, (pos, mut wire))| {
         tokio::spawn(async move {
             let (begun, mut stan, mut times) = (Instant::now(), first, Vec::new());
-            while begun.elapsed().as_secs_f64() < seconds {
+            // Percentiles want a hundred times; a busy machine needs longer for them.
+            let goes_on = |taken: usize, s: f64| s < seconds || (taken < 50 && s < 30.0 * seconds);
+            while goes_on(times.len(), begun.elapsed().as_secs_f64()) {
                 stan += 1;
                 let sale = pos.sealed(&pos.sale(stan, 100, card, PIN));
                 let sent = Instant::now();

@@ -101,7 +101,7 @@ impl Ask<'_> {
 /// Tells by which name to come.
 pub(crate) fn elsewhere(say: Say, origin: &str, path: &str) -> Markup {
     html! {
-        p class="quiet" { (say.t("passkey-elsewhere")) " " a href={ (origin) (path) } data-onward { (origin) (path) } }
+        p class="quiet" { (say.t("passkey-elsewhere")) " " a class="wrap" href={ (origin) (path) } data-onward { (origin) (path) } }
         script src=(assets::path("passkey.js")) type="module" {}
     }
 }

@@ -9,8 +9,7 @@ use std::sync::{
 use async_trait::async_trait;
 use authorization::{
     Block, CardRecord, CardState, Effect, Products, ReleasedBy, Status,
-    effect::RestoredTries,
-    effect::Restriction,
+    effect::{RestoredTries, Restriction},
     forward::Undo,
     key_set::{KeySetView, Stage},
     lock::Lock,
