@@ -40,8 +40,9 @@ const expect = (what, ok, detail = "") => {
   }
 };
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-const api = async (path, method = "GET") => {
-  const response = await fetch(`${base}/api/v1${path}`, { method });
+const api = async (path, said) => {
+  const post = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(said) };
+  const response = await fetch(`${base}/api/v1${path}`, said && post);
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return response.json();
 };
@@ -157,7 +158,7 @@ const cardholder = async (browser, lang) => {
       return row && Date.parse(row.at) >= began && row.card ? row : null;
     });
     const asked = await link("step-up-code", began);
-    await api(`/cards/${refusal.card}/page`, "POST");
+    await api(`/cards/${refusal.card}/page`, { why: "asked for" });
     await page.goto(await link("card-page", began), { waitUntil: "load" });
     await page.click(`a[href^="${named}/holder/"]`);
     await page.waitForURL((url) => url.origin === named);
